@@ -1,0 +1,165 @@
+import { z } from "zod";
+import { berthError } from "./errors.ts";
+
+const absolutePath = z.string().refine((path) => path.startsWith("/") && !path.includes("\0"), {
+  message: "has to be an absolute path, such as /work",
+});
+
+const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+  message: "a name is letters, digits and _, not starting with a digit",
+});
+const environmentValue = z
+  .string()
+  .refine((value) => !value.includes("\0"), { message: "a value has no NUL" });
+
+/** Environment variables: names validated, values kept exactly. */
+export const environmentSchema = z.record(environmentName, environmentValue);
+
+const common = {
+  /** Working directory in the place; relative paths start there. */
+  workdir: z.string().min(1).optional(),
+  /** "never": no daemon is installed; fewer capabilities, nothing outlives the caller. */
+  daemon: z.enum(["auto", "never"]).optional(),
+  /** Directory in the place for the daemon's state; default: under the user's state directory. */
+  stateDir: absolutePath.optional(),
+  /** Added to the environment of every command. */
+  env: environmentSchema.optional(),
+};
+
+export const localConfigSchema = z.strictObject({ type: z.literal("local"), ...common });
+
+const engineSchema = z.strictObject({
+  /** As DOCKER_HOST: unix:///…, tcp://…, ssh://…. */
+  host: z.string().min(1).optional(),
+  /** Name of a docker context. */
+  context: z.string().min(1).optional(),
+});
+
+const dockerCommon = {
+  type: z.literal("docker"),
+  ...common,
+  /** User of the commands; default: the container's own. */
+  user: z.string().min(1).optional(),
+  /** Default: DOCKER_HOST, DOCKER_CONTEXT, the current context, /var/run/docker.sock. */
+  engine: engineSchema.optional(),
+  /** Host paths as they are called in the container; longest prefix wins. Never applied to command text. */
+  pathMap: z.array(z.strictObject({ host: absolutePath, container: absolutePath })).optional(),
+};
+
+/** A running container of the user's own: never stopped, restarted or removed. */
+export const dockerContainerConfigSchema = z.strictObject({
+  ...dockerCommon,
+  containerId: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, { message: "is not a container's id or name" }),
+});
+
+export const mountSchema = z.strictObject({
+  /** Absolute host path (bind mount) or name of a volume. */
+  source: z.string().min(1),
+  target: absolutePath,
+  readOnly: z.boolean().optional(),
+});
+
+export const portSchema = z.strictObject({
+  container: z.int().min(1).max(65535),
+  /** Default: any free one. */
+  host: z.int().min(0).max(65535).optional(),
+  /** Default 127.0.0.1. */
+  address: z.string().optional(),
+  protocol: z.enum(["tcp", "udp"]).optional(),
+});
+
+/** A container that Berth creates from an image, and removes. */
+export const dockerImageConfigSchema = z.strictObject({
+  ...dockerCommon,
+  image: z
+    .string()
+    .regex(/^[a-z0-9][A-Za-z0-9._:/@-]*$/, { message: "is not an image reference, such as debian:12" }),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/)
+    .optional(),
+  mounts: z.array(mountSchema).optional(),
+  ports: z.array(portSchema).optional(),
+  pull: z.enum(["missing", "always", "never"]).optional(),
+  /** "user": the credentials of docker login go to the engine for this pull; "none": anonymous. Default "user". */
+  registryCredentials: z.enum(["user", "none"]).optional(),
+  /** CPUs, fractions allowed. */
+  cpus: z.number().positive().optional(),
+  memoryBytes: z
+    .int()
+    .min(6 * 1024 * 1024)
+    .optional(),
+  /** Default 4096. */
+  pidsLimit: z.int().min(16).optional(),
+  readOnly: z.boolean().optional(),
+  network: z.string().min(1).optional(),
+  /** "image": the image's own entrypoint and command run beside the daemon. Default "none". */
+  entrypoint: z.enum(["none", "image"]).optional(),
+  /** How the daemon gets in. "auto": "mount" where the engine can mount from this machine, else "image". */
+  delivery: z.enum(["auto", "mount", "image"]).optional(),
+  /** Milliseconds without its owner after which `berth gc` removes it. Default 24 h. */
+  leaseMs: z.int().positive().optional(),
+  /** Keep the container when the runtime is closed. Default false. */
+  keep: z.boolean().optional(),
+});
+
+export const runtimeConfigSchema = z.union([
+  localConfigSchema,
+  dockerContainerConfigSchema,
+  dockerImageConfigSchema,
+]);
+
+export type LocalConfig = z.infer<typeof localConfigSchema>;
+export type DockerContainerConfig = z.infer<typeof dockerContainerConfigSchema>;
+export type DockerImageConfig = z.infer<typeof dockerImageConfigSchema>;
+export type DockerConfig = DockerContainerConfig | DockerImageConfig;
+export type EngineConfig = z.infer<typeof engineSchema>;
+export type RuntimeConfig = LocalConfig | DockerConfig;
+
+/** Types that the design names and later versions bring. */
+const FUTURE_TYPES = ["worktree", "ssh", "remote", "sandbox", "kubernetes", "vm"];
+
+/**
+ * Validates a runtime configuration of unknown origin.
+ * @throws config.invalid with the field, the reason and a hint; runtime.type_unsupported for types to come
+ */
+export function parseRuntimeConfig(value: unknown, source = "configuration"): RuntimeConfig {
+  const type = typeof value === "object" && value !== null ? (value as { type?: unknown }).type : undefined;
+  if (typeof type === "string" && FUTURE_TYPES.includes(type)) {
+    throw berthError("runtime.type_unsupported", { context: { type } });
+  }
+  const schema = schemaFor(value, type);
+  if (typeof schema === "string") {
+    throw berthError("config.invalid", { message: `${source}: ${schema}`, context: { source } });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => describeIssue(issue));
+  throw berthError("config.invalid", {
+    message: `${source}: ${problems.join("; ")}`,
+    context: { source, fields: result.error.issues.map((issue) => issue.path.join(".")) },
+  });
+}
+
+function schemaFor(value: unknown, type: unknown): z.ZodType<RuntimeConfig> | string {
+  if (typeof value !== "object" || value === null) return "has to be an object with a type";
+  if (type === "local") return localConfigSchema;
+  if (type !== "docker")
+    return `type: ${JSON.stringify(type)} is not a runtime type; it is "local" or "docker"`;
+  const hasContainer = "containerId" in value;
+  const hasImage = "image" in value;
+  if (hasContainer && hasImage) return "containerId, image: give one of them, not both";
+  if (!hasContainer && !hasImage) return 'containerId or image is missing, for example image: "debian:12"';
+  return hasContainer ? dockerContainerConfigSchema : dockerImageConfigSchema;
+}
+
+/** "field: reason" of one problem; values are not shown, they may be secret. */
+export function describeIssue(issue: {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}): string {
+  const path = issue.path.map(String).join(".");
+  return path === "" ? issue.message : `${path}: ${issue.message}`;
+}

@@ -1,0 +1,104 @@
+import type { Capabilities, Isolation } from "./capabilities.ts";
+import type { RuntimeConfig } from "./config.ts";
+import type { BerthEventInput } from "./events.ts";
+import type { FileSystem } from "./files.ts";
+import type { Command, ExecHandle, ExecOptions, Process, ProcessInfo, SpawnOptions } from "./process.ts";
+
+export interface ForwardOptions {
+  /** Default 0: any free port. */
+  readonly localPort?: number;
+  /** Address to listen on here. Default 127.0.0.1. */
+  readonly localHost?: string;
+  /** Host to connect to from the place. Default: its 127.0.0.1, then ::1. */
+  readonly remoteHost?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Connections to `localPort` here reach `remotePort` in the place. */
+export interface Forward extends AsyncDisposable {
+  readonly localHost: string;
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+
+export interface ReverseForwardOptions {
+  /** Port to listen on in the place, on its 127.0.0.1. Default 0: any free one. */
+  readonly remotePort?: number;
+  /** Host to connect to from here. Default 127.0.0.1, then ::1. */
+  readonly localHost?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface CheckStep {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly durationMs: number;
+  /** What was found, in words. */
+  readonly detail: string;
+  /** Of a step that failed. */
+  readonly code?: string | undefined;
+  /** What to do; also given as advice for steps that are ok. */
+  readonly hint?: string | undefined;
+}
+
+export interface CheckReport {
+  readonly ok: boolean;
+  readonly runtime: string;
+  readonly steps: readonly CheckStep[];
+}
+
+/** What happens while a place is made ready, for progress displays. */
+export interface ProvisionProgress {
+  readonly phase:
+    | "connect"
+    | "probe"
+    | "pull"
+    | "build"
+    | "create"
+    | "upload"
+    | "start"
+    | "handshake"
+    | "ready";
+  /** A sentence for people. */
+  readonly message: string;
+  readonly bytesDone?: number | undefined;
+  readonly bytesTotal?: number | undefined;
+}
+
+export interface OpenOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ProvisionProgress) => void;
+  readonly onEvent?: (event: BerthEventInput) => void;
+  /** Directory where berth.yaml is looked for (upwards). Default: the current one. */
+  readonly projectDirectory?: string;
+  /** Berth's own state. Default: BERTH_HOME, else the XDG state directory. */
+  readonly stateDirectory?: string;
+}
+
+/** A place where commands run. The same behaviour in every kind; what one lacks is in `capabilities`. */
+export interface Runtime extends AsyncDisposable {
+  readonly kind: RuntimeConfig["type"];
+  /** For people: "docker container web-1". */
+  readonly description: string;
+  readonly isolation: Isolation;
+  readonly capabilities: Capabilities;
+  /** Absolute path in the place. */
+  readonly workdir: string;
+  readonly fs: FileSystem;
+  exec(command: Command, options?: ExecOptions): ExecHandle;
+  spawn(command: Command, options?: SpawnOptions): Promise<Process>;
+  /** The user's own shell ($SHELL, else sh) in a terminal. */
+  shell(options?: Omit<SpawnOptions, "stdin">): Promise<Process>;
+  /** By id or name. @throws process.unknown, process.reaped */
+  process(idOrName: string, options?: { readonly signal?: AbortSignal }): Promise<Process>;
+  processes(options?: { readonly signal?: AbortSignal }): Promise<ProcessInfo[]>;
+  forward(remotePort: number, options?: ForwardOptions): Promise<Forward>;
+  /** The other direction: connections to a port in the place reach `localPort` here. */
+  reverseForward(localPort: number, options?: ReverseForwardOptions): Promise<Forward>;
+  /** "Test connection": every step with its time, and what to do where one fails. Never throws for a failed step. */
+  check(options?: {
+    readonly signal?: AbortSignal;
+    readonly onStep?: (step: CheckStep) => void;
+  }): Promise<CheckReport>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,62 @@
+import type { RuntimeConfig } from "./config.ts";
+import { parseRuntimeConfig } from "./config.ts";
+import { berthError } from "./errors.ts";
+
+/**
+ * The grammar of runtime URIs (docs/cli.md), on purpose not that of `new URL`:
+ *
+ *     local:                            this machine, the current directory
+ *     local:/srv/app                    this machine, that directory
+ *     docker://CONTAINER                a running container of the user's
+ *     docker://CONTAINER/workdir
+ *     docker-image:NAME[:TAG|@DIGEST]   a container made from an image
+ *
+ * A percent sign, blanks and every other character of a path mean themselves. A word without one of these
+ * prefixes is a name of berth.yaml, never a URI.
+ */
+const PREFIXES = ["local:", "docker://", "docker-image:"] as const;
+
+export function isRuntimeUri(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:/.test(text);
+}
+
+/** @throws runtime.uri_invalid, runtime.type_unsupported, config.invalid */
+export function parseRuntimeUri(uri: string): RuntimeConfig {
+  const invalid = (reason: string) =>
+    berthError("runtime.uri_invalid", {
+      message: `${JSON.stringify(uri)} is not a runtime: ${reason}`,
+      context: { uri },
+    });
+  if (uri.includes("\0")) throw invalid("it has a NUL character");
+  if (uri.startsWith("local:")) {
+    const path = uri.slice("local:".length);
+    if (path === "") return { type: "local" };
+    if (path.startsWith("//") || !path.startsWith("/"))
+      throw invalid("the path has to be absolute: local:/srv/app");
+    return { type: "local", workdir: path };
+  }
+  if (uri.startsWith("docker://")) {
+    const rest = uri.slice("docker://".length);
+    const slash = rest.indexOf("/");
+    const containerId = slash === -1 ? rest : rest.slice(0, slash);
+    const workdir = slash === -1 ? "" : rest.slice(slash);
+    if (containerId === "") throw invalid("the container is missing: docker://CONTAINER[/workdir]");
+    return parseRuntimeConfig(
+      { type: "docker", containerId, ...(workdir.length > 1 ? { workdir } : {}) },
+      uri,
+    );
+  }
+  if (uri.startsWith("docker-image:")) {
+    const image = uri.slice("docker-image:".length);
+    if (image === "") throw invalid("the image is missing: docker-image:debian:12");
+    if (image.startsWith("//"))
+      throw invalid("there are no slashes behind the colon: docker-image:debian:12");
+    return parseRuntimeConfig({ type: "docker", image }, uri);
+  }
+  const scheme = uri.slice(0, uri.indexOf(":"));
+  if (scheme === "ssh" || scheme === "runner") {
+    throw berthError("runtime.type_unsupported", { context: { type: scheme === "ssh" ? "ssh" : "remote" } });
+  }
+  if (scheme === "docker") throw invalid("two slashes are missing: docker://CONTAINER");
+  throw invalid(`it starts with none of ${PREFIXES.join(" ")}`);
+}

@@ -1,0 +1,40 @@
+import type { Duplex, Readable, Writable } from "node:stream";
+
+/** A bootstrap command in a place: probe, start the daemon, or every command of a place without a daemon. */
+export interface RawProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Settles after stdout and stderr have ended. Rejects only when the way to the place failed. */
+  readonly exit: Promise<{ readonly exitCode: number | null; readonly signal: string | null }>;
+  /** Stops caring for it; ends it where the transport can. */
+  close(): void;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly user?: string;
+  readonly tty?: { readonly columns: number; readonly rows: number };
+  readonly signal?: AbortSignal;
+}
+
+/** How Berth reaches a place. The only thing that a new runtime has to implement. */
+export interface Transport extends AsyncDisposable {
+  /** "docker container web-1", for errors and logs. */
+  readonly description: string;
+  run(argv: readonly string[], options?: RunOptions): Promise<RawProcess>;
+  /** Unpacks a tar stream in an existing directory of the place. */
+  put(archive: Readable, directory: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** A byte stream to the unix socket of a daemon in the place. */
+  dial(socketPath: string, options?: { readonly signal?: AbortSignal }): Promise<Duplex>;
+  close(): Promise<void>;
+}
+
+/** Collects a bootstrap command's output; at most `limitBytes` (default 1 MiB) of each stream is kept. */
+export interface RunResult {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}

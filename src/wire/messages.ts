@@ -1,0 +1,188 @@
+import { z } from "zod";
+
+/**
+ * Requests of the client to the daemon: `{ method, params }` in a REQUEST frame that opens a stream. The answer
+ * is RESPONSE (JSON `{ result }`) or RESET (JSON error). What flows besides is said at each method. Unknown
+ * fields are dropped, unknown methods are `wire.method_unknown`.
+ */
+const path = z
+  .string()
+  .min(1)
+  .max(4096 * 4);
+const containment = z.object({ root: path, extraRoots: z.array(path).max(64).optional() });
+/** File operations: as whom, inside of what, and how long a file system may take (ms). */
+const fileBase = {
+  user: z.string().min(1).max(256).optional(),
+  contained: containment.optional(),
+  timeoutMs: z.int().positive().optional(),
+};
+
+const size = z.object({ columns: z.int().min(1).max(65535), rows: z.int().min(1).max(65535) });
+const signalName = z.string().min(1).max(32);
+
+export const helloSchema = z.object({
+  /** Range of protocols that the sender speaks. */
+  protocol: z.tuple([z.int(), z.int()]),
+  version: z.string(),
+  /** Daemon only: identity of this daemon process; another one means that it was restarted. */
+  bootId: z.string().optional(),
+  capabilities: z.record(z.string(), z.unknown()).optional(),
+  platform: z.string().optional(),
+  /** Client only: proves that it may use the daemon; sent after the daemon's HELLO. */
+  token: z.string().optional(),
+  /** Client only: stays the same over reconnects, so that leases and resumption know the owner. */
+  clientId: z.string().max(128).optional(),
+  /** Daemon only. */
+  user: z
+    .object({ name: z.string(), uid: z.int(), gid: z.int(), home: z.string(), shell: z.string() })
+    .optional(),
+  pid: z.int().optional(),
+});
+export type Hello = z.infer<typeof helloSchema>;
+
+/** How a process's output is sent on a stream: `process.start` with `attach`, `process.output`. */
+const attach = z.object({
+  /** First cursor to send; negative counts from the end. */
+  from: z.int().default(0),
+  follow: z.boolean().default(true),
+  /** This reader is the lossless one of a process with overflow "pause": it holds the log back. */
+  lossless: z.boolean().default(false),
+  /**
+   * Per stream only the first and last so many bytes are sent (the middle is a gap); the process never waits
+   * for this reader. Used by exec's bounded capture.
+   */
+  capture: z.object({ headBytes: z.int().min(0), tailBytes: z.int().min(0) }).optional(),
+});
+
+export const methods = {
+  /**
+   * Starts a process. Flow: RESPONSE { process }, then with `attach` the output as for process.output.
+   * With `stdin: "pipe"` DATA frames of the client on this stream are its input and END its end; the daemon
+   * grants window as the process reads. Repeated with the same requestId it returns the same process:
+   * `attach.from` says where to go on, RESPONSE carries `stdinAccepted`, the number of input bytes taken over.
+   */
+  "process.start": z.object({
+    requestId: z.string().min(1).max(128),
+    command: z.array(z.string()).min(1),
+    cwd: z.string().min(1),
+    /** Caller's environment; null removes. */
+    env: z.array(z.tuple([z.string(), z.string().nullable()])).default([]),
+    user: z.string().min(1).max(256).optional(),
+    name: z.string().max(64).optional(),
+    stdin: z.enum(["ignore", "pipe"]).default("ignore"),
+    stderr: z.enum(["separate", "merge"]).default("separate"),
+    tty: size.optional(),
+    /** First word of `command` is to be found as a shell: "bash" of PATH, or the user's own with "$SHELL". */
+    shellLookup: z.boolean().default(false),
+    timeoutMs: z.int().positive().optional(),
+    killGraceMs: z.int().min(0).default(2000),
+    drainMs: z.int().min(0).default(0),
+    overflow: z.enum(["pause", "drop"]).default("drop"),
+    logLimitBytes: z.int().positive().optional(),
+    detached: z.boolean().default(false),
+    leaseMs: z.int().positive().optional(),
+    /** exec: ended when the client aborts; spawn: a handle. Only for listing. */
+    kind: z.enum(["exec", "spawn"]).default("spawn"),
+    attach: attach.optional(),
+  }),
+  /** RESPONSE { processes: ProcessInfo[] }, lost ones of earlier daemons included. */
+  "process.list": z.object({}),
+  /** RESPONSE { process }. `id` may be a name. */
+  "process.get": z.object({ id: z.string() }),
+  /**
+   * Flow: RESPONSE { process, from }, then DATA frames: `u16 LE n`, then n runs of `u8 channel (1 stdout,
+   * 2 stderr, 3 tty), u32 LE length`, then the bytes of the runs in order; EVENT `{ gap: { from, to } }`;
+   * at the end EVENT `{ exit: ExitStatus, cursor }` and END. Without `follow`: END at the end of the log.
+   */
+  "process.output": z.object({ id: z.string(), ...attach.shape }),
+  /** Like the input half of process.start: RESPONSE { accepted }, then DATA and END of the client, then RESPONSE-less END. */
+  "process.stdin": z.object({ id: z.string() }),
+  "process.signal": z.object({ id: z.string(), signal: signalName }),
+  /** RESPONSE { left } when the tree is ended. Finished: success. `signal` default SIGTERM (tty: SIGHUP). */
+  "process.kill": z.object({
+    id: z.string(),
+    signal: signalName.optional(),
+    graceMs: z.int().min(0).optional(),
+  }),
+  "process.resize": z.object({ id: z.string(), ...size.shape }),
+  "process.detach": z.object({ id: z.string() }),
+  "process.remove": z.object({ id: z.string() }),
+  /** RESPONSE {} when the port accepts a connection; process.ended_before_ready when `id` ends before. */
+  "process.waitPort": z.object({
+    id: z.string().optional(),
+    port: z.int().min(1).max(65535),
+    timeoutMs: z.int().positive(),
+  }),
+
+  /** RESPONSE { stats: ({ ok: FileStat } | { error })[] } in the order of the paths. */
+  "fs.stat": z.object({
+    ...fileBase,
+    paths: z.array(path).min(1).max(10_000),
+    follow: z.boolean().default(true),
+  }),
+  /** RESPONSE { stat }, then DATA, END. `start`, `end` inclusive. `maxBytes`: more is fs.too_large before any DATA. */
+  "fs.read": z.object({
+    ...fileBase,
+    path,
+    start: z.int().min(0).optional(),
+    end: z.int().min(0).optional(),
+    special: z.boolean().default(false),
+    maxBytes: z.int().min(0).optional(),
+  }),
+  /** DATA of the client, END, then RESPONSE { atomic, bytes }. A RESET of the client leaves the old content. */
+  "fs.write": z.object({
+    ...fileBase,
+    path,
+    mode: z.int().min(0).max(0o7777).optional(),
+    durable: z.boolean().default(false),
+  }),
+  "fs.realpath": z.object({ ...fileBase, path }),
+  /** RESPONSE { entries: [name, type][] ... }; long lists come as EVENT { entries } frames before it. */
+  "fs.readdir": z.object({ ...fileBase, path }),
+  "fs.mkdir": z.object({
+    ...fileBase,
+    path,
+    recursive: z.boolean().default(false),
+    mode: z.int().optional(),
+  }),
+  "fs.rename": z.object({ ...fileBase, from: path, to: path }),
+  "fs.rm": z.object({
+    ...fileBase,
+    path,
+    recursive: z.boolean().default(false),
+    force: z.boolean().default(false),
+  }),
+  "fs.symlink": z.object({ ...fileBase, target: z.string().min(1), path }),
+  "fs.chmod": z.object({ ...fileBase, path, mode: z.int().min(0).max(0o7777) }),
+  /** RESPONSE {} once the watch is in place, then EVENT { events: WatchEvent[] } until the client resets. */
+  "fs.watch": z.object({
+    ...fileBase,
+    path,
+    recursive: z.boolean().default(true),
+    ignore: z.array(z.string()).default([]),
+  }),
+  /** DATA of the client: a tar of entries relative to `path`; END; RESPONSE { files, bytes }. */
+  "fs.upload": z.object({ ...fileBase, path }),
+  /** RESPONSE { type, totalBytes? }, then DATA: a tar of the tree (entry "." or the file's own name), END. */
+  "fs.download": z.object({ ...fileBase, path }),
+
+  /** RESPONSE {} when connected, then DATA both ways; END is half-close. */
+  "port.connect": z.object({ port: z.int().min(1).max(65535), host: z.string().optional() }),
+  /** RESPONSE { port }, then EVENT { connection: id }; each is taken by port.accept. Ends with the stream. */
+  "port.listen": z.object({ port: z.int().min(0).max(65535), host: z.string().optional() }),
+  "port.accept": z.object({ connection: z.string() }),
+
+  /** RESPONSE { bootId, version, pid, uptimeMs, processes, clients, memory, limits, … }. */
+  "daemon.info": z.object({}),
+  /** Ends the daemon; refused with process.running while processes live, unless `force`. */
+  "daemon.shutdown": z.object({ force: z.boolean().default(false) }),
+} as const;
+
+export type Method = keyof typeof methods;
+export type Params<M extends Method> = z.infer<(typeof methods)[M]>;
+export type ParamsInput<M extends Method> = z.input<(typeof methods)[M]>;
+
+export const requestSchema = z.object({ method: z.string().max(64), params: z.unknown() });
+
+/** Channels of output runs. */
+export const CHANNEL = { stdout: 1, stderr: 2, tty: 3 } as const;
