@@ -1,0 +1,307 @@
+import { promises as fs } from "node:fs";
+import { join } from "node:path";
+import type { LogStorage } from "./log-storage.ts";
+import type { RunHint, RunTable } from "./run-table.ts";
+import { Segment } from "./segment.ts";
+
+/** Bytes of a log kept in memory behind what the file has, so that readers at the end need no disk. */
+const RESIDENT_BYTES = 1024 * 1024;
+/** Bytes kept in memory when there is no disk to write to. */
+const MEMORY_ONLY_BYTES = 4 * 1024 * 1024;
+/** Unwritten bytes at which the writer is asked to wait for the disk. */
+const CONGESTED_BYTES = 8 * 1024 * 1024;
+/** Unwritten bytes at which a write begins without waiting for the sweep. */
+const WRITE_BATCH_BYTES = 1024 * 1024;
+
+export interface LogRun {
+  readonly channel: number;
+  readonly length: number;
+}
+
+/** What a reader finds at its cursor. `pending`: it is on the disk; `end`: nothing more for now. */
+export type LogRead =
+  | { readonly type: "data"; readonly runs: LogRun[]; readonly parts: Uint8Array[]; readonly next: number }
+  | { readonly type: "gap"; readonly from: number; readonly to: number }
+  | { readonly type: "end" };
+
+/** Place of a reader in the log. */
+export interface LogPosition {
+  cursor: number;
+  /** Private to the log. */
+  segment?: Segment;
+  hint?: RunHint;
+  diskRuns?: { readonly segment: Segment; readonly runs: RunTable };
+}
+
+export interface OutputLogOptions {
+  /** Where segments go; undefined: memory only. Created at the first write. */
+  readonly directory: string | undefined;
+  readonly limitBytes: number;
+  readonly storage: LogStorage;
+}
+
+/**
+ * A process's output: raw bytes with byte cursors over all streams. It is the only reader of the process; every
+ * client is a cursor into it. Bytes go to memory at once and to segment files soon after; the oldest go when
+ * `limitBytes` is reached. A disk that is full or fails means memory only and gaps, never a stopped process.
+ */
+export class OutputLog {
+  readonly directory: string | undefined;
+  readonly limitBytes: number;
+  readonly #storage: LogStorage;
+  #segments: Segment[] = [];
+  #end = 0;
+  #unwritten = 0;
+  #resident = 0;
+  #writing: Promise<void> | undefined;
+  #diskFailed = false;
+  #wanted = false;
+  #closed = false;
+  /** First cursor that may be dropped no further, because a lossless reader waits there. */
+  floor: () => number = () => Number.POSITIVE_INFINITY;
+  /** Called after every append and whenever the writer may go on. */
+  onChange: () => void = () => {};
+
+  constructor(options: OutputLogOptions) {
+    this.directory = options.directory;
+    this.limitBytes = options.limitBytes;
+    this.#storage = options.storage;
+  }
+
+  /** Cursor behind the last byte. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** First cursor that is still held (there may be gaps behind it). */
+  get start(): number {
+    const first = this.#segments[0];
+    return first === undefined ? this.#end : first.from + first.lostBefore;
+  }
+
+  /** True while the disk is behind; the writer should wait for onChange. */
+  get congested(): boolean {
+    return !this.#diskFailed && this.directory !== undefined && this.#unwritten >= CONGESTED_BYTES;
+  }
+
+  get residentBytes(): number {
+    return this.#resident;
+  }
+
+  get unwrittenBytes(): number {
+    return this.#unwritten;
+  }
+
+  append(channel: number, bytes: Uint8Array): void {
+    let rest = bytes;
+    while (rest.length > 0) {
+      let segment = this.#segments[this.#segments.length - 1];
+      if (segment === undefined || segment.full || segment.runs === undefined) {
+        segment = new Segment(this.#end);
+        this.#segments.push(segment);
+      }
+      const taken = segment.append(channel, rest);
+      this.#end += taken;
+      this.#unwritten += taken;
+      this.#count(taken);
+      rest = taken === rest.length ? EMPTY : rest.subarray(taken);
+    }
+    if (this.#unwritten >= WRITE_BATCH_BYTES) this.flush();
+    else this.#storage.writeSoon(this);
+    this.#trim();
+    this.onChange();
+  }
+
+  /** What is at the position, at most `limit` bytes of one stretch; moves nothing. */
+  read(position: LogPosition, limit: number): LogRead | Promise<LogRead> {
+    const { cursor } = position;
+    if (cursor >= this.#end) return { type: "end" };
+    const segment = this.#segmentAt(position);
+    if (segment === undefined) return { type: "end" };
+    const offset = cursor - segment.from;
+    const available = Math.max(offset, segment.lostBefore);
+    if (offset < 0 || available > offset) {
+      return { type: "gap", from: cursor, to: segment.from + Math.max(0, available) };
+    }
+    if (offset >= segment.residentFrom && segment.runs !== undefined) {
+      const to = Math.min(segment.length, offset + limit);
+      position.hint ??= { index: 0, start: 0 };
+      const runs = [...segment.runs.pieces(offset, to, position.hint)];
+      return { type: "data", runs, parts: segment.slices(offset, to), next: segment.from + to };
+    }
+    return this.#readFromDisk(position, segment, offset, limit);
+  }
+
+  #segmentAt(position: LogPosition): Segment | undefined {
+    const { cursor } = position;
+    const held = position.segment;
+    if (held !== undefined && cursor >= held.from && cursor < held.end && held.lostBefore < held.length)
+      return held;
+    let low = 0;
+    let high = this.#segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const candidate = this.#segments[middle]!;
+      if (candidate.end > cursor && candidate.lostBefore < candidate.length) high = middle;
+      else low = middle + 1;
+    }
+    const segment = this.#segments[low];
+    if (segment === undefined) delete position.segment;
+    else position.segment = segment;
+    delete position.hint;
+    return segment;
+  }
+
+  async #readFromDisk(
+    position: LogPosition,
+    segment: Segment,
+    offset: number,
+    limit: number,
+  ): Promise<LogRead> {
+    const to = Math.min(segment.written, offset + limit);
+    const lost = (): LogRead => ({
+      type: "gap",
+      from: position.cursor,
+      to: segment.from + Math.max(to, offset + 1),
+    });
+    if (this.directory === undefined) return lost();
+    try {
+      if (position.diskRuns?.segment !== segment) {
+        position.diskRuns = { segment, runs: await segment.readRuns(this.directory) };
+        position.hint = { index: 0, start: 0 };
+      }
+      const bytes = await segment.readFile(this.directory, offset, to);
+      if (bytes.length === 0) return lost();
+      position.hint ??= { index: 0, start: 0 };
+      const runs = [...position.diskRuns.runs.pieces(offset, offset + bytes.length, position.hint)];
+      return { type: "data", runs, parts: [bytes], next: position.cursor + bytes.length };
+    } catch {
+      // Removed by the limit while it was read, or the disk fails: either way these bytes can't be had.
+      delete position.segment;
+      return lost();
+    }
+  }
+
+  /** Begins to write what the files lack; writes of one log never overlap. */
+  flush(): void {
+    if (this.directory === undefined || this.#diskFailed || this.#closed) return;
+    this.#wanted = true;
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+      this.onChange();
+    });
+  }
+
+  /** Settles when everything appended before is in the files, or the disk has failed. */
+  async flushed(): Promise<void> {
+    this.flush();
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    const directory = this.directory;
+    if (directory === undefined) return;
+    try {
+      while (this.#wanted) {
+        this.#wanted = false;
+        await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+        for (const segment of this.#segments.filter((candidate) => candidate.written < candidate.length)) {
+          if (!(await this.#storage.reserve(segment.length - segment.written, this)))
+            throw new Error("quota");
+          const bytes = await segment.write(directory);
+          this.#unwritten -= bytes;
+        }
+        this.#trim();
+        if (this.#unwritten >= WRITE_BATCH_BYTES) this.#wanted = true;
+      }
+    } catch {
+      // Full, read-only, quota or gone: the process goes on, the log lives in memory and shows gaps.
+      this.#diskFailed = true;
+      this.#trim();
+    }
+  }
+
+  /** Keeps memory and disk within their limits. */
+  #trim(): void {
+    const keep = this.#diskFailed || this.directory === undefined ? MEMORY_ONLY_BYTES : RESIDENT_BYTES;
+    if (this.#resident > keep) this.releaseMemory(keep);
+    while (this.#segments.length > 1) {
+      const first = this.#segments[0]!;
+      if (this.#end - first.end < this.limitBytes || first.end > this.floor()) break;
+      if (first.written < first.length && !this.#diskFailed && this.directory !== undefined) break;
+      this.#drop(first);
+    }
+  }
+
+  /** Lets go of memory but the last `keep` bytes; without a disk that loses them (a gap). Returns what was freed. */
+  releaseMemory(keep: number): number {
+    const lose = this.#diskFailed || this.directory === undefined;
+    const until = this.#end - keep;
+    let freed = 0;
+    for (const segment of this.#segments) {
+      if (segment.from >= until) break;
+      if (segment.residentBytes > 0)
+        freed += segment.release(Math.min(until - segment.from, segment.length), lose);
+    }
+    this.#count(-freed);
+    if (lose) this.#segments = this.#segments.filter((segment) => segment.lostBefore < segment.length);
+    return freed;
+  }
+
+  #count(deltaBytes: number): void {
+    this.#resident += deltaBytes;
+    this.#storage.count(this, deltaBytes);
+  }
+
+  /** Drops the oldest segment to make room on the disk. Returns the bytes freed there; 0 when none may go. */
+  dropOldest(): number {
+    const first = this.#segments[0];
+    if (first === undefined || this.#segments.length === 1 || first.end > this.floor()) return 0;
+    if (first.written < first.length) return 0;
+    this.#drop(first);
+    return first.written;
+  }
+
+  #drop(segment: Segment): void {
+    this.#segments.shift();
+    this.#count(-segment.residentBytes);
+    segment.lostBefore = segment.length;
+    if (this.directory !== undefined && segment.written > 0) {
+      this.#storage.freed(segment.written);
+      void segment.removeFiles(this.directory).catch(() => {
+        // Files that can't be removed are removed with their directory, or by the next daemon's sweep.
+      });
+    }
+  }
+
+  /** Gives memory and, with `remove`, the files back. Readers get a gap. */
+  async close(options: { readonly remove: boolean }): Promise<void> {
+    if (!options.remove) await this.flushed();
+    this.#closed = true;
+    await this.#writing;
+    this.#storage.forget(this);
+    this.#count(-this.#resident);
+    if (options.remove && this.directory !== undefined) {
+      this.#storage.freed(this.#segments.reduce((sum, segment) => sum + segment.written, 0));
+      this.#segments = [];
+      await fs.rm(this.directory, { recursive: true, force: true });
+    }
+  }
+
+  /** The log that an earlier daemon left in `options.directory`. */
+  static async recover(options: OutputLogOptions & { readonly directory: string }): Promise<OutputLog> {
+    const log = new OutputLog(options);
+    const names = await fs.readdir(options.directory);
+    for (const name of names.filter((candidate) => /^\d{16}\.log$/.test(candidate)).sort()) {
+      const { size } = await fs.stat(join(options.directory, name));
+      if (size === 0) continue;
+      const segment = Segment.onDisk(Number(name.slice(0, 16)), size);
+      log.#segments.push(segment);
+      log.#end = segment.end;
+      options.storage.found(size);
+    }
+    return log;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
