@@ -19,6 +19,15 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface DialOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * A program of the place, to which the socket's path is added, that connects its stdio to the socket. For
+   * transports that reach the place only by running commands there.
+   */
+  readonly bridge?: readonly string[];
+}
+
 /** How Berth reaches a place. The only thing that a new runtime has to implement. */
 export interface Transport extends AsyncDisposable {
   /** "docker container web-1", for errors and logs. */
@@ -27,7 +36,7 @@ export interface Transport extends AsyncDisposable {
   /** Unpacks a tar stream in an existing directory of the place. */
   put(archive: Readable, directory: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** A byte stream to the unix socket of a daemon in the place. */
-  dial(socketPath: string, options?: { readonly signal?: AbortSignal }): Promise<Duplex>;
+  dial(socketPath: string, options?: DialOptions): Promise<Duplex>;
   close(): Promise<void>;
 }
 
