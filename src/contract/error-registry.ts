@@ -149,6 +149,11 @@ export const ERROR_REGISTRY = {
     "the request does not fit its schema",
     "This is a defect of the client, or of a caller without types.",
   ),
+  "wire.message_too_large": entry(
+    413,
+    "a message of {bytes} bytes does not fit a frame",
+    "Ask for less at once: fewer paths, a smaller environment.",
+  ),
   "wire.limit": entry(429, "too many open requests on one connection", "Wait for some of them to finish."),
 
   "process.unknown": entry(404, "there is no process {id}", "`berth ps` lists the processes of a runtime."),
@@ -244,6 +249,11 @@ export const ERROR_REGISTRY = {
     409,
     "the input of {id} is closed",
     'It was not asked for (stdin: "pipe"), or its end was sent already.',
+  ),
+  "process.output_taken": entry(
+    409,
+    "the output of this command is being read already",
+    "An exec handle is awaited or iterated, once; runtime.process(id).output() reads it again.",
   ),
   "process.ready_timeout": entry(
     504,

@@ -40,3 +40,11 @@ export const MAX_WINDOW_BYTES = 8 * 1024 * 1024;
 export const MAX_SOCKET_QUEUE_BYTES = 64 * 1024;
 export const PING_IDLE_MS = 5_000;
 export const DEAD_AFTER_MS = 12_000;
+/** Largest payload of HELLO and RESET. */
+export const MAX_JSON_CONTROL_BYTES = 64 * 1024;
+/** Largest payload of PING and PONG. */
+export const MAX_PING_BYTES = 64;
+/** Streams that one client may have open at once. */
+export const MAX_OPEN_STREAMS = 10_000;
+/** HELLO to welcome. */
+export const HANDSHAKE_TIMEOUT_MS = 12_000;

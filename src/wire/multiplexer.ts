@@ -1,0 +1,281 @@
+import type { Duplex } from "node:stream";
+import { type BerthError, berthError, type ErrorHop, isBerthError } from "../contract/errors.ts";
+import { decodeError, encodeError } from "./error-codec.ts";
+import type { Flow } from "./flow.ts";
+import { FRAME, type FrameType, MAX_FRAME_BYTES, MAX_JSON_CONTROL_BYTES } from "./frame.ts";
+import { FrameParser, protocolError, readU32 } from "./frame-codec.ts";
+import { Heartbeat, type HeartbeatOptions } from "./heartbeat.ts";
+import { decodeJson } from "./json.ts";
+import type { WindowBudget } from "./receive-window.ts";
+import { SendQueue } from "./send-queue.ts";
+import { Stream, type StreamHost } from "./stream.ts";
+import { MAX_BACKLOG_BYTES } from "./stream-outbox.ts";
+import type { StreamHandler } from "./types.ts";
+
+/** A peer that asks and never reads its answers is cut off here. */
+const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+/** After the last frames were written, the peer has so long to take them. */
+const CLOSE_GRACE_MS = 1_000;
+const MAX_STREAM_ID = 0xffff_ffff;
+
+export interface MultiplexerRole {
+  readonly hop: ErrorHop;
+  /** The connection's own JSON frames: HELLO, and EVENT on stream 0. */
+  control(type: FrameType, value: unknown): void;
+  /** A REQUEST with a new id. Absent on the client: only clients ask. */
+  readonly request?: (id: number, payload: Buffer) => void;
+  /** The connection has ended; streams have been told. */
+  ended(reason: BerthError): void;
+}
+
+/**
+ * Frames and streams over one Duplex, the same for both roles; handshake and requests are the role's. Every end
+ * of it, on whatever path, goes through `fail`: streams get onReset, the role `ended`, the Duplex is destroyed.
+ */
+export class Multiplexer implements StreamHost {
+  readonly queue: SendQueue;
+  readonly budget: WindowBudget = { growthBytes: 0 };
+  readonly hop: ErrorHop;
+  readonly #duplex: Duplex;
+  readonly #role: MultiplexerRole;
+  readonly #parser: FrameParser;
+  readonly #heartbeat: Heartbeat;
+  readonly #streams = new Map<number, Stream>();
+  #lastId = -1;
+  #open = false;
+  #ended = false;
+  #paused = false;
+
+  constructor(duplex: Duplex, role: MultiplexerRole, heartbeat?: HeartbeatOptions) {
+    this.#duplex = duplex;
+    this.#role = role;
+    this.hop = role.hop;
+    this.queue = new SendQueue(duplex, () => this.#progress());
+    // Until the peer has shown who it is, it gets to send no more than a HELLO.
+    this.#parser = new FrameParser(
+      (type, stream, payload) => this.#frame(type, stream, payload),
+      MAX_HELLO_BYTES,
+    );
+    this.#heartbeat = new Heartbeat(
+      {
+        ping: (payload) => this.queue.echo(FRAME.PING, payload),
+        dead: (silentMs) => this.fail(disconnected(`no answer for ${Math.round(silentMs / 1000)} s`)),
+        measured: (ms, idleMs, now) => {
+          for (const stream of this.#streams.values()) stream.measured({ ms, idleMs, now });
+        },
+      },
+      heartbeat,
+    );
+    if ("setNoDelay" in duplex && typeof duplex.setNoDelay === "function") duplex.setNoDelay(true);
+    duplex.on("data", (chunk: Uint8Array) => this.#receive(chunk));
+    duplex.on("end", () => this.fail(disconnected("the peer closed it")));
+    duplex.on("close", () => this.fail(disconnected("it was closed")));
+    duplex.on("error", (cause: Error) => this.fail(disconnected(cause.message, cause)));
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get openStreams(): number {
+    return this.#streams.size;
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#heartbeat.roundTripMs;
+  }
+
+  /** The handshake is done: streams may be opened. */
+  opened(): void {
+    this.#open = true;
+    this.#parser.limitBytes = MAX_FRAME_BYTES;
+    this.#heartbeat.start();
+  }
+
+  probe(): boolean {
+    this.#heartbeat.loaded();
+    return this.#heartbeat.probe();
+  }
+
+  /** Sends a JSON frame of the connection itself. */
+  control(type: FrameType, value: unknown): void {
+    this.queue.text(type, 0, JSON.stringify(value), MAX_JSON_CONTROL_BYTES);
+  }
+
+  /** The id for the client's next stream, or undefined when none is left. */
+  nextId(): number | undefined {
+    const id = this.#lastId + 2;
+    return id > MAX_STREAM_ID ? undefined : id;
+  }
+
+  /** A stream that was never opened: its handler gets `error` soon, what is sent on it goes nowhere. */
+  stillborn(error: BerthError, handler: StreamHandler): Stream {
+    const queue = new SendQueue(this.#duplex);
+    queue.stop();
+    const host: StreamHost = {
+      queue,
+      budget: { growthBytes: 0 },
+      hop: this.hop,
+      probe: () => false,
+      forget: () => undefined,
+    };
+    const stream = new Stream(0, host, { input: true, lastIsResponse: false }, true, handler);
+    queueMicrotask(() => stream.receiveReset(error));
+    return stream;
+  }
+
+  /** Takes up a stream under a new id. */
+  add(id: number, flow: Flow, opener: boolean, handler?: StreamHandler): Stream {
+    const stream = new Stream(id, this, flow, opener, handler);
+    this.#lastId = id;
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  /** Marks the id of a request that is refused as used. */
+  refuse(id: number, error: BerthError): void {
+    this.#lastId = Math.max(this.#lastId, id);
+    this.queue.text(FRAME.RESET, id, encodeError(error), MAX_JSON_CONTROL_BYTES);
+  }
+
+  forget(stream: Stream): void {
+    this.#streams.delete(stream.id);
+  }
+
+  /** Ends the connection. What is not DATA still leaves, with the reason if the peer shall know it. */
+  fail(reason: BerthError, tellPeer = false): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#parser.stop();
+    this.#heartbeat.stop();
+    const streams = [...this.#streams.values()];
+    if (tellPeer) this.queue.text(FRAME.RESET, 0, encodeError(reason), MAX_JSON_CONTROL_BYTES);
+    this.#close();
+    for (const stream of streams) stream.receiveReset(reason);
+    this.#streams.clear();
+    this.#role.ended(reason);
+  }
+
+  #close(): void {
+    const duplex = this.#duplex;
+    this.queue.flushControl();
+    this.queue.stop();
+    // What still comes is read and dropped, so that the last frames are not lost to a TCP reset.
+    if (this.#paused) duplex.resume();
+    if (duplex.destroyed) return;
+    const timer = setTimeout(() => duplex.destroy(), CLOSE_GRACE_MS);
+    timer.unref();
+    duplex.once("close", () => clearTimeout(timer));
+    duplex.end(() => duplex.destroy());
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    this.#heartbeat.heard();
+    try {
+      this.#parser.push(chunk);
+    } catch (cause) {
+      this.fail(isBerthError(cause) ? cause : protocolError("a frame could not be handled", cause), true);
+    }
+    if (this.queue.backlogBytes > MAX_BACKLOG_BYTES) this.#overloaded();
+  }
+
+  /** Answers wait unread: the daemon takes no further requests; a client only watches that it stays bounded. */
+  #overloaded(): void {
+    if (this.queue.backlogBytes > MAX_UNREAD_BYTES) {
+      this.fail(berthError("wire.limit", { hop: this.hop, message: "the peer does not read its answers" }));
+      return;
+    }
+    if (this.#role.request === undefined || this.#paused) return;
+    this.#paused = true;
+    this.#duplex.pause();
+  }
+
+  /** Bytes went to the socket. */
+  #progress(): void {
+    if (this.queue.backlogBytes > MAX_BACKLOG_BYTES / 2) return;
+    if (this.queue.backlogged) {
+      this.queue.backlogged = false;
+      for (const stream of [...this.#streams.values()]) stream.wake();
+    }
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#duplex.resume();
+  }
+
+  #frame(type: FrameType, id: number, payload: Buffer): void {
+    if (id === 0) {
+      this.#connectionFrame(type, payload);
+      return;
+    }
+    if (!this.#open) throw protocolError("a frame before the handshake was done");
+    if (type === FRAME.REQUEST && this.#role.request !== undefined) {
+      if (id % 2 === 0 || id <= this.#lastId) throw protocolError(`REQUEST opens stream ${id} out of order`);
+      this.#role.request(id, payload);
+      return;
+    }
+    const stream = this.#streams.get(id);
+    if (stream === undefined) {
+      // Frames may cross with the end of their stream; one that never was is a fault.
+      if (id > this.#lastId || id % 2 === 0)
+        throw protocolError(`a frame on stream ${id}, which is not open`);
+      return;
+    }
+    this.#streamFrame(type, stream, payload);
+  }
+
+  #streamFrame(type: FrameType, stream: Stream, payload: Buffer): void {
+    switch (type) {
+      case FRAME.DATA:
+        stream.receiveData(payload);
+        return;
+      case FRAME.WINDOW:
+        stream.receiveWindow(readU32(payload, 0));
+        return;
+      case FRAME.RESPONSE:
+        if (this.#role.request !== undefined) break;
+        stream.receiveResponse((decodeJson(payload) as { result?: unknown } | null)?.result);
+        return;
+      case FRAME.EVENT:
+        stream.receiveEvent(decodeJson(payload));
+        return;
+      case FRAME.END:
+        stream.receiveEnd();
+        return;
+      case FRAME.RESET:
+        stream.receiveReset(decodeError(decodeJson(payload)));
+        return;
+    }
+    throw protocolError(`a frame of type ${type} on stream ${stream.id}`);
+  }
+
+  #connectionFrame(type: FrameType, payload: Buffer): void {
+    switch (type) {
+      case FRAME.PING:
+        // A peer that asks without reading gets no queue of answers.
+        if (this.queue.backlogBytes < MAX_BACKLOG_BYTES) this.queue.echo(FRAME.PONG, payload);
+        return;
+      case FRAME.PONG:
+        this.#heartbeat.pong(payload);
+        return;
+      case FRAME.HELLO:
+      case FRAME.EVENT:
+        this.#role.control(type, decodeJson(payload));
+        return;
+      case FRAME.RESET:
+        this.fail(decodeError(decodeJson(payload)));
+        return;
+    }
+    throw protocolError(`a frame of type ${type} on stream 0`);
+  }
+}
+
+const MAX_HELLO_BYTES = MAX_JSON_CONTROL_BYTES + 5;
+
+function disconnected(why: string, cause?: unknown): BerthError {
+  return berthError("transport.disconnected", {
+    hop: "transport",
+    message: `the connection to the place was lost: ${why}`,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

@@ -1,0 +1,136 @@
+import { INITIAL_WINDOW_BYTES, MAX_WINDOW_BYTES } from "./frame.ts";
+
+/** Round trips below this are all the same to window growth: they measure the event loop, not the way. */
+const MIN_IDLE_MS = 1;
+/** Beyond their first 256 KiB the windows of one connection grow by so much together. */
+export const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
+/** A window that had to shrink stays so for a while. */
+const SHRUNK_FOR_MS = 30_000;
+
+/** What the windows of one connection share. */
+export interface WindowBudget {
+  growthBytes: number;
+}
+
+/** One measurement: round trip now, the shortest without load, and the time of it, all in ms. */
+export interface RoundTrip {
+  readonly ms: number;
+  readonly idleMs: number;
+  readonly now: number;
+}
+
+/**
+ * The receiving half's credit. It is given back as the receiver uses bytes. It doubles when it is the
+ * bottleneck (a full window came within one round trip) and the round trip shows no queue on the way (under
+ * twice the idle one); it halves again when a queue builds up.
+ */
+export class ReceiveWindow {
+  #sizeBytes = INITIAL_WINDOW_BYTES;
+  /** What the peer may still send. */
+  #creditBytes = INITIAL_WINDOW_BYTES;
+  #heldBytes = 0;
+  /** Used by the receiver, not yet given back. */
+  #freedBytes = 0;
+  /** Credit to withhold while shrinking. */
+  #debtBytes = 0;
+  #sinceProbeBytes = 0;
+  #probed = false;
+  #congested = 0;
+  #ceilingBytes = MAX_WINDOW_BYTES;
+  #ceilingUntil = 0;
+  readonly #budget: WindowBudget;
+
+  constructor(budget: WindowBudget) {
+    this.#budget = budget;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Received and not yet used. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Counts received bytes. False when the peer overran its credit. */
+  receive(bytes: number): boolean {
+    if (bytes > this.#creditBytes) return false;
+    this.#creditBytes -= bytes;
+    this.#heldBytes += bytes;
+    this.#sinceProbeBytes += bytes;
+    return true;
+  }
+
+  /** The receiver is done with so many bytes. Returns the credit to announce now, 0 for none. */
+  consumed(bytes: number): number {
+    const used = Math.min(bytes, this.#heldBytes);
+    this.#heldBytes -= used;
+    this.#freedBytes += used;
+    return this.#freedBytes * 4 >= this.#sizeBytes ? this.#grant() : 0;
+  }
+
+  /** True when so much came that a measurement of the round trip is worth a PING. */
+  get wantsProbe(): boolean {
+    return !this.#probed && this.#sinceProbeBytes * 2 >= this.#sizeBytes;
+  }
+
+  probeStarted(): void {
+    this.#probed = true;
+    this.#sinceProbeBytes = 0;
+  }
+
+  /** The answer of a probe is there. Returns credit to announce now. */
+  measured({ ms, idleMs, now }: RoundTrip): number {
+    if (!this.#probed) return 0;
+    this.#probed = false;
+    const received = this.#sinceProbeBytes;
+    this.#sinceProbeBytes = 0;
+    if (ms >= 2 * Math.max(idleMs, MIN_IDLE_MS)) {
+      this.#congested += 1;
+      if (this.#congested >= 2) this.#shrink(now);
+      return 0;
+    }
+    this.#congested = 0;
+    // A window that was used up within a round trip is the bottleneck; grants come in quarters of it.
+    return received * 4 >= this.#sizeBytes * 3 ? this.#grow(now) : 0;
+  }
+
+  /** Gives back what it took of the shared budget. */
+  release(): void {
+    this.#budget.growthBytes -= this.#sizeBytes - INITIAL_WINDOW_BYTES;
+    this.#sizeBytes = INITIAL_WINDOW_BYTES;
+  }
+
+  #grow(now: number): number {
+    if (now >= this.#ceilingUntil) this.#ceilingBytes = MAX_WINDOW_BYTES;
+    const size = Math.min(this.#sizeBytes * 2, this.#ceilingBytes);
+    const growth = size - this.#sizeBytes;
+    if (growth <= 0 || this.#budget.growthBytes + growth > MAX_GROWTH_BYTES) return 0;
+    this.#budget.growthBytes += growth;
+    this.#sizeBytes = size;
+    this.#freedBytes += growth;
+    return this.#grant();
+  }
+
+  #shrink(now: number): void {
+    this.#congested = 0;
+    const size = Math.max(INITIAL_WINDOW_BYTES, this.#sizeBytes / 2);
+    const less = this.#sizeBytes - size;
+    if (less === 0) return;
+    this.#sizeBytes = size;
+    this.#budget.growthBytes -= less;
+    this.#debtBytes += less;
+    this.#ceilingBytes = size;
+    this.#ceilingUntil = now + SHRUNK_FOR_MS;
+  }
+
+  #grant(): number {
+    const withheld = Math.min(this.#debtBytes, this.#freedBytes);
+    this.#debtBytes -= withheld;
+    const credit = this.#freedBytes - withheld;
+    this.#freedBytes = 0;
+    this.#creditBytes += credit;
+    return credit;
+  }
+}
