@@ -57,8 +57,8 @@ export class OutputLog {
   #diskFailed = false;
   #wanted = false;
   #closed = false;
-  /** First cursor that may be dropped no further, because a lossless reader waits there. */
-  floor: () => number = () => Number.POSITIVE_INFINITY;
+  /** Lossless readers: what they have not got yet is not dropped. */
+  readonly holders = new Set<{ readonly cursor: number }>();
   /** Called after every append and whenever the writer may go on. */
   onChange: () => void = () => {};
 
@@ -77,6 +77,13 @@ export class OutputLog {
   get start(): number {
     const first = this.#segments[0];
     return first === undefined ? this.#end : first.from + first.lostBefore;
+  }
+
+  /** Cursor from which on a lossless reader still needs the log. */
+  get floor(): number {
+    let floor = Number.POSITIVE_INFINITY;
+    for (const holder of this.holders) floor = Math.min(floor, holder.cursor);
+    return floor;
   }
 
   /** True while the disk is behind; the writer should wait for onChange. */
@@ -227,7 +234,7 @@ export class OutputLog {
     if (this.#resident > keep) this.releaseMemory(keep);
     while (this.#segments.length > 1) {
       const first = this.#segments[0]!;
-      if (this.#end - first.end < this.limitBytes || first.end > this.floor()) break;
+      if (this.#end - first.end < this.limitBytes || first.end > this.floor) break;
       if (first.written < first.length && !this.#diskFailed && this.directory !== undefined) break;
       this.#drop(first);
     }
@@ -256,7 +263,7 @@ export class OutputLog {
   /** Drops the oldest segment to make room on the disk. Returns the bytes freed there; 0 when none may go. */
   dropOldest(): number {
     const first = this.#segments[0];
-    if (first === undefined || this.#segments.length === 1 || first.end > this.floor()) return 0;
+    if (first === undefined || this.#segments.length === 1 || first.end > this.floor) return 0;
     if (first.written < first.length) return 0;
     this.#drop(first);
     return first.written;

@@ -1,0 +1,456 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { type BerthError, berthError, toBerthError } from "../../contract/errors.ts";
+import type { ProcessInfo } from "../../contract/process.ts";
+import type { Params } from "../../wire/messages.ts";
+import { commandEnvironment, resolveCwd } from "./environment.ts";
+import { Lease } from "./lease.ts";
+import { LogStorage } from "./log-storage.ts";
+import { OutputLog } from "./output-log.ts";
+import { ManagedProcess } from "./process.ts";
+import { type RecoveredProcess, recoveredInfo, recoverProcesses, writeRecord } from "./records.ts";
+import { SpawnQueue } from "./spawn-queue.ts";
+import type { Spawner } from "./spawner.ts";
+import { findUser, type PlaceUser } from "./users.ts";
+
+const DEFAULT_LOG_LIMIT_BYTES = 256 * 1024 * 1024;
+const DEFAULT_RETENTION_MS = 10 * 60_000;
+/** Time after which a process that still runs gets a record on the disk. */
+const RECORD_DELAY_MS = 200;
+const MAX_PROCESSES = 10_000;
+/** Finished ones beyond this go before their time, the oldest whose output was delivered first. */
+const MAX_FINISHED = 2_000;
+/** Ids of removed processes that are still told from unknown ones, and failed starts that are still known. */
+const MAX_REMEMBERED = 10_000;
+
+export interface ProcessHostOptions {
+  /** For records and logs; undefined keeps everything in memory (an embedded host without a state directory). */
+  readonly directory: string | undefined;
+  readonly bootId: string;
+  readonly spawner: Spawner;
+  /** Environment of the place's user; a start waits for it. */
+  readonly baseEnvironment: Promise<Readonly<Record<string, string>>>;
+  readonly daemonUser: PlaceUser;
+  readonly retentionMs?: number;
+  readonly log: (message: string, data: Record<string, unknown>) => void;
+}
+
+export interface HostedProcess {
+  readonly process: ManagedProcess;
+  readonly lease: Lease;
+  readonly owner: string;
+  readonly requestId: string;
+  /** Open output streams. */
+  readers: number;
+  /** All of its output and the exit were sent to a reader. */
+  delivered: boolean;
+  persisted: boolean;
+}
+
+/** All processes of a daemon: starts them once, finds them by id or name, and lets them go in time. */
+export class ProcessHost {
+  readonly #options: ProcessHostOptions;
+  readonly #storage: LogStorage;
+  readonly #queue = new SpawnQueue();
+  readonly #processes = new Map<string, HostedProcess>();
+  readonly #names = new Map<string, HostedProcess>();
+  readonly #requests = new Map<string, Promise<HostedProcess>>();
+  readonly #recovered = new Map<string, RecoveredProcess>();
+  readonly #removed = new Set<string>();
+  /** Finished ones in the order of their end. */
+  readonly #finished = new Set<HostedProcess>();
+  readonly #clients = new Map<string, number>();
+  readonly #unrecorded = new Set<HostedProcess>();
+  readonly #ready: Promise<void>;
+  #recordTimer: NodeJS.Timeout | undefined;
+  #retentionTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: ProcessHostOptions) {
+    this.#options = options;
+    this.#storage = new LogStorage(options.directory ?? "/");
+    this.#storage.evictFinished = () => this.#evictFinished();
+    this.#ready = options.directory === undefined ? Promise.resolve() : this.#recover(options.directory);
+  }
+
+  get spawner(): Spawner {
+    return this.#options.spawner;
+  }
+
+  get storage(): LogStorage {
+    return this.#storage;
+  }
+
+  async #recover(directory: string): Promise<void> {
+    const retentionMs = this.#options.retentionMs ?? DEFAULT_RETENTION_MS;
+    for (const entry of await recoverProcesses(directory, this.#storage, Math.max(retentionMs, 3_600_000))) {
+      this.#recovered.set(entry.record.id, entry);
+    }
+  }
+
+  // --- start ---
+
+  /** Starts a process, or returns the one that this request started before, or the live one of this name. */
+  async start(params: Params<"process.start">, clientId: string): Promise<HostedProcess> {
+    const known = this.#requests.get(params.requestId);
+    if (known !== undefined) return known;
+    const start = this.#start(params, clientId);
+    this.#requests.set(params.requestId, start);
+    try {
+      return await start;
+    } catch (cause) {
+      // The failure stays known for a retry of the same request, within bounds.
+      if (this.#requests.size > MAX_PROCESSES + MAX_REMEMBERED) this.#requests.delete(params.requestId);
+      throw cause;
+    }
+  }
+
+  async #start(params: Params<"process.start">, clientId: string): Promise<HostedProcess> {
+    const { name } = params;
+    if (name !== undefined) {
+      if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw fail("process.name_invalid", { name });
+      const live = this.#names.get(name);
+      if (live !== undefined) return this.#sameCommand(live, params);
+    }
+    if (params.command.some((word) => word.includes("\0"))) throw fail("process.argument_invalid", {});
+    if (this.#processes.size >= MAX_PROCESSES && !this.#forgetOne()) throw fail("process.limit", {});
+    const id = this.#newId();
+    const user = params.user === undefined ? undefined : await findUser(params.user);
+    this.#checkUser(user, params.user);
+    const self = user ?? this.#options.daemonUser;
+    const base = await this.#options.baseEnvironment;
+    const command =
+      params.shellLookup && params.command[0] === "$SHELL"
+        ? [self.shell, ...params.command.slice(1)]
+        : params.command;
+    const log = new OutputLog({
+      directory: this.#options.directory === undefined ? undefined : join(this.#options.directory, id),
+      limitBytes: params.logLimitBytes ?? DEFAULT_LOG_LIMIT_BYTES,
+      storage: this.#storage,
+    });
+    const process = new ManagedProcess({
+      id,
+      name,
+      userName: params.user,
+      kind: params.kind,
+      overflow: params.overflow,
+      timeoutMs: params.timeoutMs,
+      killGraceMs: params.killGraceMs,
+      drainMs: params.drainMs,
+      log,
+      spec: {
+        argv: command,
+        cwd: resolveCwd(params.cwd, base.HOME ?? self.home),
+        env: commandEnvironment({ base, user, tty: params.tty !== undefined, caller: params.env }),
+        stdin: params.stdin,
+        stderr: params.stderr,
+        tty: params.tty,
+        user: user === undefined || user.uid === this.#options.daemonUser.uid ? undefined : user,
+      },
+    });
+    process.detached = params.detached;
+    const hosted: HostedProcess = {
+      process,
+      owner: clientId,
+      requestId: params.requestId,
+      lease: new Lease(process, params.leaseMs, (step) => this.#options.log("lease", { id, step })),
+      readers: 0,
+      delivered: false,
+      persisted: false,
+    };
+    if (name !== undefined) this.#names.set(name, hosted);
+    this.#processes.set(id, hosted);
+    process.onChange(() => this.#changed(hosted));
+    this.#queue.run(() => this.#options.spawner.spawn(process.spec, process));
+    const started = await process.whenStarted;
+    if (!started.ok) {
+      this.#processes.delete(id);
+      this.#releaseName(hosted);
+      process.dispose();
+      await log.close({ remove: true });
+      throw started.error;
+    }
+    if (!process.finished) this.#recordSoon(hosted);
+    if (!this.#clients.has(clientId)) hosted.lease.release();
+    return hosted;
+  }
+
+  /** `spawn` of a live name returns it if it is the same command. */
+  async #sameCommand(live: HostedProcess, params: Params<"process.start">): Promise<HostedProcess> {
+    const argv = live.process.spec.argv;
+    const same =
+      argv.length === params.command.length && argv.every((word, index) => word === params.command[index]);
+    if (!same) throw fail("process.name_conflict", { name: params.name ?? "" });
+    const started = await live.process.whenStarted;
+    if (!started.ok) throw started.error;
+    return live;
+  }
+
+  #checkUser(user: PlaceUser | undefined, text: string | undefined): void {
+    const { daemonUser } = this.#options;
+    if (user === undefined || daemonUser.uid === 0 || user.uid === daemonUser.uid) return;
+    throw fail("process.user_not_permitted", { user: text ?? "" });
+  }
+
+  #newId(): string {
+    for (;;) {
+      const bytes = randomBytes(12);
+      let id = "";
+      for (const byte of bytes) id += ID_ALPHABET[byte & 31];
+      if (!this.#processes.has(id) && !this.#recovered.has(id) && !this.#removed.has(id)) return id;
+    }
+  }
+
+  // --- find ---
+
+  /** A process of this daemon by id or name; a finished one keeps its name until another takes it. */
+  async find(idOrName: string): Promise<HostedProcess | RecoveredProcess> {
+    await this.#ready;
+    const live = this.#processes.get(idOrName) ?? this.#names.get(idOrName);
+    if (live !== undefined) return live;
+    const recovered = this.#recovered.get(idOrName);
+    if (recovered !== undefined) return recovered;
+    const named = [...this.#finished].reverse().find((hosted) => hosted.process.name === idOrName);
+    if (named !== undefined) return named;
+    const old = [...this.#recovered.values()].reverse().find((entry) => entry.record.name === idOrName);
+    if (old !== undefined) return old;
+    throw fail(this.#removed.has(idOrName) ? "process.reaped" : "process.unknown", { id: idOrName });
+  }
+
+  /** One that can be signalled, resized, written to. @throws process.lost, process.finished, process.reaping */
+  async findLive(idOrName: string): Promise<HostedProcess> {
+    const found = await this.find(idOrName);
+    if (!("process" in found)) {
+      throw fail(found.record.lost === true ? "process.lost" : "process.finished", { id: found.record.id });
+    }
+    if (found.process.finished) throw fail("process.finished", { id: found.process.id });
+    if (found.lease.reaping) throw fail("process.reaping", { id: found.process.id });
+    return found;
+  }
+
+  async list(): Promise<ProcessInfo[]> {
+    await this.#ready;
+    return [
+      ...[...this.#recovered.values()].map(recoveredInfo),
+      ...[...this.#processes.values()].map((hosted) => hosted.process.info()),
+    ];
+  }
+
+  get running(): number {
+    let count = 0;
+    for (const hosted of this.#processes.values()) if (!hosted.process.finished) count++;
+    return count;
+  }
+
+  /** Trees that still have something in them: a daemon must not exit before they are empty. */
+  get busy(): boolean {
+    for (const hosted of this.#processes.values()) if (!hosted.process.treeEmpty) return true;
+    return false;
+  }
+
+  get size(): number {
+    return this.#processes.size;
+  }
+
+  // --- interest ---
+
+  clientConnected(clientId: string): void {
+    this.#clients.set(clientId, (this.#clients.get(clientId) ?? 0) + 1);
+    for (const hosted of this.#processes.values()) if (hosted.owner === clientId) hosted.lease.hold();
+  }
+
+  clientGone(clientId: string): void {
+    const count = (this.#clients.get(clientId) ?? 1) - 1;
+    if (count > 0) this.#clients.set(clientId, count);
+    else {
+      this.#clients.delete(clientId);
+      for (const hosted of this.#processes.values()) {
+        if (hosted.owner === clientId && hosted.readers === 0) hosted.lease.release();
+      }
+    }
+  }
+
+  readerOpened(hosted: HostedProcess): void {
+    hosted.readers++;
+    hosted.lease.hold();
+  }
+
+  readerClosed(hosted: HostedProcess): void {
+    hosted.readers--;
+    if (hosted.readers === 0 && !this.#clients.has(hosted.owner)) hosted.lease.release();
+    if (hosted.delivered && !hosted.persisted) this.#storage.unschedule(hosted.process.log);
+  }
+
+  // --- end of life ---
+
+  #changed(hosted: HostedProcess): void {
+    const { process } = hosted;
+    if (!process.finished || this.#finished.has(hosted)) return;
+    this.#finished.add(hosted);
+    hosted.lease.hold();
+    this.#releaseName(hosted);
+    this.#unrecorded.delete(hosted);
+    if (hosted.persisted) void this.#writeRecord(hosted);
+    if (this.#finished.size > MAX_FINISHED) this.#forgetOne();
+    this.#scheduleRetention();
+  }
+
+  #releaseName({ process }: HostedProcess): void {
+    if (process.name !== undefined && this.#names.get(process.name)?.process === process)
+      this.#names.delete(process.name);
+  }
+
+  /** Makes room: a finished process whose output was delivered, else the oldest finished. */
+  #forgetOne(): boolean {
+    let oldest: HostedProcess | undefined;
+    for (const hosted of this.#finished) {
+      oldest ??= hosted;
+      if (!hosted.delivered || hosted.readers > 0) continue;
+      void this.#forget(hosted);
+      return true;
+    }
+    if (oldest === undefined) return false;
+    void this.#forget(oldest);
+    return true;
+  }
+
+  #evictFinished(): number {
+    for (const hosted of this.#finished) {
+      if (hosted.readers > 0) continue;
+      const before = this.#storage.diskBytes;
+      void this.#forget(hosted);
+      if (this.#storage.diskBytes < before) return before - this.#storage.diskBytes;
+    }
+    return 0;
+  }
+
+  async #forget(hosted: HostedProcess): Promise<void> {
+    const { process } = hosted;
+    this.#finished.delete(hosted);
+    this.#processes.delete(process.id);
+    this.#requests.delete(hosted.requestId);
+    this.#remember(process.id);
+    if (process.treeEmpty) process.dispose();
+    await process.log.close({ remove: true });
+  }
+
+  #remember(id: string): void {
+    this.#removed.add(id);
+    if (this.#removed.size <= MAX_REMEMBERED) return;
+    for (const first of this.#removed) {
+      this.#removed.delete(first);
+      break;
+    }
+  }
+
+  #scheduleRetention(): void {
+    if (this.#retentionTimer !== undefined || this.#finished.size === 0) return;
+    const retentionMs = this.#options.retentionMs ?? DEFAULT_RETENTION_MS;
+    const [first] = this.#finished;
+    const dueMs = (first?.process.endedAt?.getTime() ?? 0) + retentionMs - Date.now();
+    this.#retentionTimer = setTimeout(
+      () => {
+        this.#retentionTimer = undefined;
+        const until = Date.now() - retentionMs;
+        for (const hosted of [...this.#finished]) {
+          if ((hosted.process.endedAt?.getTime() ?? 0) <= until && hosted.readers === 0)
+            void this.#forget(hosted);
+        }
+        this.#scheduleRetention();
+      },
+      Math.max(1000, dueMs),
+    );
+    this.#retentionTimer.unref();
+  }
+
+  /** @throws process.running, process.unknown */
+  async remove(idOrName: string): Promise<void> {
+    const found = await this.find(idOrName);
+    if ("process" in found) {
+      if (!found.process.finished) throw fail("process.running", { id: found.process.id });
+      await found.process.end({ signal: "SIGKILL" });
+      await this.#forget(found);
+    } else {
+      this.#recovered.delete(found.record.id);
+      this.#remember(found.record.id);
+      await found.log.close({ remove: true });
+    }
+  }
+
+  // --- records on the disk ---
+
+  #recordSoon(hosted: HostedProcess): void {
+    if (this.#options.directory === undefined) return;
+    this.#unrecorded.add(hosted);
+    this.#recordTimer ??= setTimeout(() => {
+      this.#recordTimer = undefined;
+      for (const waiting of this.#unrecorded) void this.#writeRecord(waiting);
+      this.#unrecorded.clear();
+    }, RECORD_DELAY_MS);
+  }
+
+  async #writeRecord(hosted: HostedProcess): Promise<void> {
+    const { process, persisted } = hosted;
+    const { directory } = process.log;
+    if (directory === undefined) return;
+    hosted.persisted = true;
+    const info = process.info();
+    try {
+      if (process.finished) await process.log.flushed();
+      if (!this.#processes.has(process.id)) return;
+      await writeRecord(directory, {
+        id: info.id,
+        name: info.name,
+        command: [...info.command],
+        cwd: info.cwd,
+        user: info.user,
+        pid: info.pid,
+        startTime: process.startTime,
+        detached: info.detached,
+        startedAt: info.startedAt,
+        endedAt: info.endedAt,
+        exit: info.exit,
+        exitCursor: Number.isFinite(process.exitCursor) ? process.exitCursor : undefined,
+        bootId: this.#options.bootId,
+      });
+    } catch (cause) {
+      // A full disk must not end a process; only a killed daemon would miss the record.
+      hosted.persisted = persisted;
+      this.#options.log("record not written", {
+        id: process.id,
+        error: toBerthError(cause, "berthd").message,
+      });
+    }
+  }
+
+  /** `detach` has to be on record before it is answered. */
+  async detach(idOrName: string): Promise<void> {
+    const hosted = await this.findLive(idOrName);
+    hosted.process.detached = true;
+    hosted.lease.hold();
+    await this.#writeRecord(hosted);
+  }
+
+  /** Ends every tree; logs and records stay. */
+  async close(): Promise<void> {
+    clearTimeout(this.#recordTimer);
+    clearTimeout(this.#retentionTimer);
+    await Promise.all(
+      [...this.#processes.values()].map((hosted) => hosted.process.end({ signal: "SIGKILL" })),
+    );
+    await this.#options.spawner.close();
+    await Promise.all(
+      [...this.#processes.values()].map((hosted) =>
+        hosted.process.log.close({ remove: hosted.delivered && !hosted.persisted }),
+      ),
+    );
+    for (const hosted of this.#processes.values()) hosted.process.dispose();
+    this.#storage.close();
+  }
+}
+
+/** Crockford's alphabet in lower case: no letters that are read as digits. */
+const ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+
+function fail(code: Parameters<typeof berthError>[0], context: Record<string, string>): BerthError {
+  return berthError(code, { hop: "berthd", context });
+}

@@ -1,0 +1,53 @@
+import type { SignalName } from "../../contract/signals.ts";
+import type { ManagedProcess } from "./process.ts";
+
+/** Time between HUP, TERM and KILL of a process whose owner stayed away (SEMANTICS, Commands 13). */
+const STEP_MS = 30_000;
+const EXEC_LEASE_MS = 30 * 60_000;
+const TTY_LEASE_MS = 3 * 3_600_000;
+
+/**
+ * Ends a process that is bound to a client when that client is away for longer than the lease. Timers run on the
+ * monotonic clock, which stands still during suspend. A client that comes back stops it, also between the signals.
+ */
+export class Lease {
+  readonly #process: ManagedProcess;
+  readonly #leaseMs: number;
+  readonly #onStep: (step: SignalName) => void;
+  #timer: NodeJS.Timeout | undefined;
+  /** The signals have begun. */
+  reaping = false;
+
+  constructor(process: ManagedProcess, leaseMs: number | undefined, onStep: (step: SignalName) => void) {
+    this.#process = process;
+    this.#leaseMs = leaseMs ?? (process.tty === undefined ? EXEC_LEASE_MS : TTY_LEASE_MS);
+    this.#onStep = onStep;
+  }
+
+  /** Somebody cares again. */
+  hold(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.reaping = false;
+  }
+
+  /** Nobody is connected any more: the lease counts. */
+  release(): void {
+    if (this.#timer !== undefined || this.#process.finished || this.#process.detached) return;
+    this.#timer = setTimeout(() => this.#reap("SIGHUP"), this.#leaseMs);
+  }
+
+  #reap(step: SignalName): void {
+    if (this.#process.finished) return;
+    this.reaping = true;
+    this.#onStep(step);
+    if (step === "SIGKILL") {
+      void this.#process.end({ signal: "SIGKILL" });
+      return;
+    }
+    this.#process.signal(step).catch(() => {
+      // It ended between the look and the signal.
+    });
+    this.#timer = setTimeout(() => this.#reap(step === "SIGHUP" ? "SIGTERM" : "SIGKILL"), STEP_MS);
+  }
+}

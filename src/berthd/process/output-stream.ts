@@ -1,0 +1,256 @@
+import type { BerthError } from "../../contract/errors.ts";
+import { toBerthError } from "../../contract/errors.ts";
+import type { ExitStatus } from "../../contract/process.ts";
+import { MAX_DATA_BYTES } from "../../wire/frame.ts";
+import { encodeOutputTable, MAX_OUTPUT_RUNS } from "../../wire/output-frame.ts";
+import type { WireStream } from "../../wire/types.ts";
+import type { LogPosition, LogRead, OutputLog } from "./output-log.ts";
+
+/** What is read: a live process's log, or one that an earlier daemon left. */
+export interface OutputSource {
+  readonly log: OutputLog;
+  readonly exit: ExitStatus | undefined;
+  readonly exitCursor: number;
+  /** Why there will be no exit, for a lost process. */
+  readonly lost: BerthError | undefined;
+  onChange(listener: () => void): () => void;
+}
+
+export interface OutputStreamOptions {
+  readonly from: number;
+  readonly follow: boolean;
+  readonly capture?: { readonly headBytes: number; readonly tailBytes: number } | undefined;
+}
+
+/**
+ * Sends a log from a cursor on a stream: data, gaps, and strictly last the exit. It has no queue of its own: the
+ * next bytes are taken when the stream has credit, from memory or from the disk.
+ */
+export class OutputStream {
+  readonly #source: OutputSource;
+  readonly #stream: WireStream;
+  readonly #options: OutputStreamOptions;
+  readonly #position: LogPosition;
+  readonly #capture: Capture | undefined;
+  readonly #unlisten: () => void;
+  /** A read from the disk is under way. */
+  #reading = false;
+  #done = false;
+  /** Called once, when nothing more will be sent. */
+  onDone: () => void = () => {};
+
+  constructor(source: OutputSource, stream: WireStream, options: OutputStreamOptions) {
+    this.#source = source;
+    this.#stream = stream;
+    this.#options = options;
+    this.#position = { cursor: startCursor(source, options.from) };
+    this.#capture = options.capture === undefined ? undefined : new Capture(options.capture);
+    this.#unlisten = source.onChange(() => this.pump());
+  }
+
+  get cursor(): number {
+    return this.#position.cursor;
+  }
+
+  /** Everything up to the exit was sent. */
+  get complete(): boolean {
+    return this.#done && this.#source.exit !== undefined;
+  }
+
+  pump(): void {
+    while (!this.#done && !this.#reading) {
+      if (this.#stream.closed) {
+        this.stop();
+        return;
+      }
+      const room = this.#stream.writable();
+      if (room <= 0) return;
+      const end = this.#stopCursor();
+      const limit = Math.min(room, MAX_DATA_BYTES, end - this.#position.cursor);
+      if (limit <= 0) {
+        if (this.#atEnd()) this.#finish();
+        return;
+      }
+      const read = this.#source.log.read(this.#position, limit);
+      if (read instanceof Promise) {
+        this.#reading = true;
+        void read.then((result) => {
+          this.#reading = false;
+          this.#take(result);
+          this.pump();
+        });
+        return;
+      }
+      if (read.type === "end") {
+        if (this.#atEnd()) this.#finish();
+        return;
+      }
+      this.#take(read);
+    }
+  }
+
+  /** A reader that began before the exit stops there; what is behind is for those who ask for it. */
+  #stopCursor(): number {
+    const { exitCursor } = this.#source;
+    return this.#position.cursor <= exitCursor ? exitCursor : Number.POSITIVE_INFINITY;
+  }
+
+  #atEnd(): boolean {
+    const { source, options } = { source: this.#source, options: this.#options };
+    if (source.exit !== undefined || source.lost !== undefined) return true;
+    return !options.follow;
+  }
+
+  #take(read: LogRead): void {
+    if (read.type === "end" || this.#done) return;
+    if (read.type === "gap") {
+      this.#position.cursor = read.to;
+      if (this.#capture === undefined) this.#stream.event({ gap: { from: read.from, to: read.to } });
+      else this.#capture.skipped(read.from, read.to);
+      return;
+    }
+    const from = this.#position.cursor;
+    this.#position.cursor = read.next;
+    if (this.#capture === undefined) this.#send(read.runs, read.parts);
+    else this.#capture.take(read.runs, read.parts, from, (channel, bytes) => this.#sendRun(channel, bytes));
+  }
+
+  #send(runs: readonly { channel: number; length: number }[], parts: readonly Uint8Array[]): void {
+    if (runs.length <= MAX_OUTPUT_RUNS) {
+      this.#stream.frame(encodeOutputTable(runs), ...parts);
+      return;
+    }
+    const bytes = Buffer.concat(parts);
+    let at = 0;
+    for (let index = 0; index < runs.length; index += MAX_OUTPUT_RUNS) {
+      const some = runs.slice(index, index + MAX_OUTPUT_RUNS);
+      const length = some.reduce((sum, run) => sum + run.length, 0);
+      this.#stream.frame(encodeOutputTable(some), bytes.subarray(at, at + length));
+      at += length;
+    }
+  }
+
+  #sendRun(channel: number, bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += MAX_DATA_BYTES) {
+      const part = bytes.subarray(at, at + MAX_DATA_BYTES);
+      this.#stream.frame(encodeOutputTable([{ channel, length: part.length }]), part);
+    }
+  }
+
+  #finish(): void {
+    const { exit, lost, log } = this.#source;
+    const behindExit = this.#position.cursor > this.#source.exitCursor;
+    this.#capture?.finish(
+      (from, to) => this.#stream.event({ gap: { from, to } }),
+      (channel, bytes) => this.#sendRun(channel, bytes),
+    );
+    if (exit !== undefined && !behindExit) {
+      this.#stream.event({ exit, cursor: Math.min(this.#source.exitCursor, log.end) });
+    }
+    this.#close();
+    if (exit === undefined && lost !== undefined && this.#options.follow) this.#stream.reset(lost);
+    else this.#stream.end();
+  }
+
+  stop(error?: unknown): void {
+    if (this.#done) return;
+    this.#close();
+    if (error !== undefined) this.#stream.reset(toBerthError(error, "berthd"));
+  }
+
+  #close(): void {
+    this.#done = true;
+    this.#unlisten();
+    this.onDone();
+  }
+}
+
+function startCursor(source: OutputSource, from: number): number {
+  if (from >= 0) return Math.min(from, source.log.end);
+  const end = Math.min(source.exitCursor, source.log.end);
+  return Math.max(0, end + from);
+}
+
+/** Bounded capture: each channel's first bytes are sent at once, its last ones at the end. */
+class Capture {
+  readonly #headBytes: number;
+  readonly #tailBytes: number;
+  readonly #channels = new Map<
+    number,
+    { head: number; tail: { bytes: Uint8Array; from: number }[]; tailBytes: number }
+  >();
+  #gap: { from: number; to: number } | undefined;
+
+  constructor(options: { readonly headBytes: number; readonly tailBytes: number }) {
+    this.#headBytes = options.headBytes;
+    this.#tailBytes = options.tailBytes;
+  }
+
+  skipped(from: number, to: number): void {
+    this.#gap = { from: Math.min(this.#gap?.from ?? from, from), to: Math.max(this.#gap?.to ?? to, to) };
+  }
+
+  take(
+    runs: readonly { channel: number; length: number }[],
+    parts: readonly Uint8Array[],
+    from: number,
+    send: (channel: number, bytes: Uint8Array) => void,
+  ): void {
+    let part = 0;
+    let offset = 0;
+    let cursor = from;
+    for (const run of runs) {
+      let left = run.length;
+      while (left > 0) {
+        const bytes = parts[part]!;
+        const piece = bytes.subarray(offset, offset + left);
+        this.#piece(run.channel, piece, cursor, send);
+        left -= piece.length;
+        offset += piece.length;
+        cursor += piece.length;
+        if (offset === bytes.length) {
+          part++;
+          offset = 0;
+        }
+      }
+    }
+  }
+
+  #piece(
+    channel: number,
+    bytes: Uint8Array,
+    cursor: number,
+    send: (channel: number, bytes: Uint8Array) => void,
+  ): void {
+    let state = this.#channels.get(channel);
+    if (state === undefined) {
+      state = { head: 0, tail: [], tailBytes: 0 };
+      this.#channels.set(channel, state);
+    }
+    const head = Math.min(bytes.length, this.#headBytes - state.head);
+    if (head > 0) {
+      state.head += head;
+      send(channel, head === bytes.length ? bytes : bytes.subarray(0, head));
+    }
+    if (head === bytes.length) return;
+    const rest = bytes.subarray(Math.max(0, head));
+    state.tail.push({ bytes: rest, from: cursor + Math.max(0, head) });
+    state.tailBytes += rest.length;
+    while (state.tailBytes > this.#tailBytes) {
+      const first = state.tail[0]!;
+      const drop = Math.min(first.bytes.length, state.tailBytes - this.#tailBytes);
+      this.skipped(first.from, first.from + drop);
+      state.tailBytes -= drop;
+      if (drop === first.bytes.length) state.tail.shift();
+      else state.tail[0] = { bytes: first.bytes.subarray(drop), from: first.from + drop };
+    }
+  }
+
+  finish(gap: (from: number, to: number) => void, send: (channel: number, bytes: Uint8Array) => void): void {
+    if (this.#gap !== undefined) gap(this.#gap.from, this.#gap.to);
+    for (const [channel, state] of this.#channels) {
+      // One copy: the pieces may be slices of a few bytes each.
+      if (state.tailBytes > 0) send(channel, Buffer.concat(state.tail.map((piece) => piece.bytes)));
+    }
+  }
+}

@@ -1,0 +1,294 @@
+import { type BerthError, berthError } from "../../contract/errors.ts";
+import type { ExitStatus, ProcessInfo, TtySize } from "../../contract/process.ts";
+import { SIGNAL_NUMBERS, type SignalName } from "../../contract/signals.ts";
+import { CHANNEL } from "../../wire/messages.ts";
+import type { OutputLog } from "./output-log.ts";
+import { PipeReader } from "./pipe-reader.ts";
+import type { SpawnEvents, SpawnedProcess, SpawnSpec } from "./spawner.ts";
+import { StdinPipe } from "./stdin-pipe.ts";
+
+/** How long KILL is repeated until a look finds nothing of the tree, in milliseconds. */
+const KILL_TREE_LIMIT_MS = 2000;
+/** Turns of the loop without a byte after which the pipes of an ended command are empty (SEMANTICS, Commands 1). */
+const QUIET_TURNS = 2;
+
+export interface ProcessOptions {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly spec: SpawnSpec;
+  readonly userName: string | undefined;
+  readonly kind: "exec" | "spawn";
+  readonly overflow: "pause" | "drop";
+  readonly timeoutMs: number | undefined;
+  readonly killGraceMs: number;
+  readonly drainMs: number;
+  readonly log: OutputLog;
+}
+
+type Started = { readonly ok: true } | { readonly ok: false; readonly error: BerthError };
+
+/**
+ * A process of the daemon, from its start until its record is removed. It owns the pipes, the log and the
+ * deadline; who may still be interested (leases, retention) is the host's business.
+ */
+export class ManagedProcess implements SpawnEvents {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly spec: SpawnSpec;
+  readonly log: OutputLog;
+  readonly options: ProcessOptions;
+  readonly startedAt = new Date();
+  endedAt: Date | undefined;
+  detached = false;
+  exit: ExitStatus | undefined;
+  /** Cursor of the log at the exit; what comes behind it is of children that live on. */
+  exitCursor = Number.POSITIVE_INFINITY;
+  /** Nothing of its tree is left. */
+  treeEmpty = false;
+  stdin: StdinPipe | undefined;
+  tty: TtySize | undefined;
+  readonly whenStarted: Promise<Started>;
+  readonly #listeners = new Set<() => void>();
+  readonly #readers: PipeReader[] = [];
+  #resolveStarted: (started: Started) => void = () => {};
+  #child: SpawnedProcess | undefined;
+  #startedMs = 0;
+  #exited: { exitCode: number | null; signal: string | null; atMs: number } | undefined;
+  #timedOut = false;
+  #deadline: NodeJS.Timeout | undefined;
+  #ending: Promise<number> | undefined;
+  #paused = false;
+
+  constructor(options: ProcessOptions) {
+    this.options = options;
+    this.id = options.id;
+    this.name = options.name;
+    this.spec = options.spec;
+    this.log = options.log;
+    this.tty = options.spec.tty;
+    this.whenStarted = new Promise((resolve) => {
+      this.#resolveStarted = resolve;
+    });
+    this.log.onChange = () => this.#changed();
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  get startTime(): number {
+    return this.#child?.startTime ?? 0;
+  }
+
+  get finished(): boolean {
+    return this.exit !== undefined;
+  }
+
+  /** Called on output, on exit and when the tree is empty. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #changed(): void {
+    this.#applyBackpressure();
+    for (const listener of this.#listeners) listener();
+  }
+
+  // --- what the spawner reports ---
+
+  started(child: SpawnedProcess): void {
+    this.#child = child;
+    this.#startedMs = performance.now();
+    const channel = this.tty === undefined ? CHANNEL.stdout : CHANNEL.tty;
+    this.#read(child.stdout, channel);
+    if (child.stderr !== undefined) this.#read(child.stderr, CHANNEL.stderr);
+    if (child.stdin !== undefined) this.stdin = new StdinPipe(child.stdin, this.tty !== undefined);
+    if (this.options.timeoutMs !== undefined) {
+      this.#deadline = setTimeout(() => {
+        if (this.#exited !== undefined) return;
+        this.#timedOut = true;
+        void this.end();
+      }, this.options.timeoutMs);
+    }
+    this.#resolveStarted({ ok: true });
+  }
+
+  failed(error: BerthError): void {
+    this.treeEmpty = true;
+    this.#resolveStarted({ ok: false, error });
+  }
+
+  exited(status: { readonly exitCode: number | null; readonly signal: string | null }): void {
+    if (this.#exited !== undefined) return;
+    this.#exited = { ...status, atMs: performance.now() };
+    clearTimeout(this.#deadline);
+    this.stdin?.destroy();
+    this.#awaitQuiet();
+  }
+
+  empty(): void {
+    this.treeEmpty = true;
+    this.#changed();
+  }
+
+  #read(descriptor: number, channel: number): void {
+    const reader = new PipeReader(
+      descriptor,
+      (bytes) => {
+        this.log.append(channel, bytes);
+        // A blocked pipe would also keep an ended command from completing.
+        return !this.#paused;
+      },
+      () => {
+        if (this.#exited !== undefined && this.#readers.every((candidate) => candidate.ended))
+          this.#complete();
+      },
+    );
+    this.#readers.push(reader);
+  }
+
+  /** Waits until the pipes of the ended command are empty, not until all who hold them are gone. */
+  #awaitQuiet(): void {
+    const exitedAtMs = this.#exited?.atMs ?? 0;
+    let turns = 0;
+    let reads = -1;
+    const turn = (): void => {
+      if (this.finished) return;
+      if (this.#readers.every((reader) => reader.ended)) {
+        this.#complete();
+        return;
+      }
+      const count = this.#readers.reduce((sum, reader) => sum + reader.reads, 0);
+      const blocked = this.#readers.some((reader) => reader.paused);
+      turns = count === reads && !blocked ? turns + 1 : 0;
+      reads = count;
+      const remainingMs = exitedAtMs + this.options.drainMs - performance.now();
+      if (turns >= QUIET_TURNS && remainingMs <= 0) this.#complete();
+      else if (blocked) setTimeout(turn, 5);
+      else if (turns >= QUIET_TURNS) setTimeout(turn, Math.min(remainingMs, 50));
+      else setImmediate(turn);
+    };
+    turn();
+  }
+
+  #complete(): void {
+    const exited = this.#exited;
+    if (exited === undefined || this.finished) return;
+    this.exitCursor = this.log.end;
+    this.endedAt = new Date();
+    this.exit = {
+      exitCode: exited.exitCode,
+      signal: exited.signal,
+      timedOut: this.#timedOut,
+      durationMs: Math.round((exited.atMs - this.#startedMs) * 1000) / 1000,
+    };
+    this.#changed();
+  }
+
+  // --- backpressure ---
+
+  /**
+   * With overflow "pause" the process waits when its lossless reader lags by the log's limit; with either it
+   * waits for a disk that is behind but works. With "drop" the oldest bytes go.
+   */
+  #applyBackpressure(): void {
+    const lag = this.options.overflow === "pause" ? this.log.end - Math.min(this.log.floor, this.log.end) : 0;
+    this.#paused = this.log.congested || lag >= this.log.limitBytes;
+    if (!this.#paused) for (const reader of this.#readers) reader.resume();
+  }
+
+  // --- control ---
+
+  #assertLive(): SpawnedProcess {
+    if (this.#child === undefined || this.#exited !== undefined) {
+      throw berthError("process.finished", { hop: "berthd", context: { id: this.id } });
+    }
+    return this.#child;
+  }
+
+  async signal(name: SignalName): Promise<void> {
+    const child = this.#assertLive();
+    if (!(await child.signal(SIGNAL_NUMBERS[name]))) {
+      throw berthError("process.finished", { hop: "berthd", context: { id: this.id } });
+    }
+  }
+
+  resize(size: TtySize): void {
+    const child = this.#assertLive();
+    if (this.tty === undefined)
+      throw berthError("process.not_a_tty", { hop: "berthd", context: { id: this.id } });
+    this.tty = size;
+    child.resize(size);
+  }
+
+  /**
+   * Ends the process and its tree: the signal and CONT to the group, the grace, then KILL to all until none is
+   * found. Returns how many are left. A second caller shares the first one's end; a finished process without
+   * children is a success at once.
+   */
+  end(options: { readonly signal?: SignalName; readonly graceMs?: number } = {}): Promise<number> {
+    const child = this.#child;
+    if (child === undefined || this.treeEmpty) return Promise.resolve(0);
+    if (options.signal === "SIGKILL" || options.graceMs === 0) return child.killTree(KILL_TREE_LIMIT_MS);
+    this.#ending ??= this.#end(child, options).finally(() => {
+      this.#ending = undefined;
+    });
+    return this.#ending;
+  }
+
+  async #end(
+    child: SpawnedProcess,
+    options: { readonly signal?: SignalName; readonly graceMs?: number },
+  ): Promise<number> {
+    const signal = options.signal ?? (this.tty === undefined ? "SIGTERM" : "SIGHUP");
+    await child.signal(SIGNAL_NUMBERS[signal]);
+    await child.signal(SIGNAL_NUMBERS.SIGCONT);
+    if (await this.#emptyWithin(options.graceMs ?? this.options.killGraceMs)) return 0;
+    return child.killTree(KILL_TREE_LIMIT_MS);
+  }
+
+  #emptyWithin(ms: number): Promise<boolean> {
+    if (this.treeEmpty) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const finish = (empty: boolean): void => {
+        clearTimeout(timer);
+        unlisten();
+        resolve(empty);
+      };
+      const timer = setTimeout(() => finish(false), ms);
+      const unlisten = this.onChange(() => {
+        if (this.treeEmpty) finish(true);
+      });
+    });
+  }
+
+  info(): ProcessInfo {
+    const { spec, options } = this;
+    return {
+      id: this.id,
+      name: this.name,
+      command: spec.argv,
+      cwd: spec.cwd,
+      user: options.userName,
+      pid: this.pid,
+      state: this.finished ? "exited" : "running",
+      tty: this.tty ?? null,
+      detached: this.detached,
+      startedAt: this.startedAt.toISOString(),
+      endedAt: this.endedAt?.toISOString(),
+      exit: this.exit,
+      outputEnd: this.log.end,
+      outputStart: this.log.start,
+      hasOrphans: this.finished && !this.treeEmpty ? true : undefined,
+    };
+  }
+
+  /** Lets go of the pipes; the tree has been ended or is left to itself. */
+  dispose(): void {
+    clearTimeout(this.#deadline);
+    for (const reader of this.#readers) reader.destroy();
+    this.stdin?.destroy();
+    this.#listeners.clear();
+  }
+}

@@ -1,0 +1,250 @@
+import { berthError, toBerthError } from "../../contract/errors.ts";
+import { parseSignal } from "../../contract/signals.ts";
+import type { Params } from "../../wire/messages.ts";
+import type { StreamHandler, WireStream } from "../../wire/types.ts";
+import type { ClientSession, Service } from "../service.ts";
+import type { HostedProcess, ProcessHost } from "./host.ts";
+import { OutputStream, type OutputStreamOptions } from "./output-stream.ts";
+import { recoveredInfo } from "./records.ts";
+
+/** Output below this that its reader got whole isn't written to the disk unless memory gets short. */
+const SMALL_OUTPUT_BYTES = 64 * 1024;
+
+export interface ProcessServiceOptions {
+  readonly host: ProcessHost;
+  /** Settles when something accepts connections on the port of this place. */
+  readonly waitForPort: (port: number, options: { timeoutMs: number; signal: AbortSignal }) => Promise<void>;
+}
+
+/** The methods process.* of the wire. */
+export function createProcessService({ host, waitForPort }: ProcessServiceOptions): Service {
+  return {
+    methods: {
+      "process.start": (params, stream, session) => start(host, params, stream, session),
+      "process.list": async (_params, stream) => reply(stream, { processes: await host.list() }),
+      "process.get": async ({ id }, stream) => {
+        const found = await host.find(id);
+        reply(stream, { process: "process" in found ? found.process.info() : recoveredInfo(found) });
+      },
+      "process.output": (params, stream) => output(host, params, stream),
+      "process.stdin": async ({ id }, stream) => {
+        const hosted = await host.findLive(id);
+        acceptStdin(hosted, stream);
+        stream.respond({ accepted: hosted.process.stdin?.accepted ?? 0 });
+      },
+      "process.signal": async ({ id, signal }, stream) => {
+        const name = parseSignal(signal);
+        const hosted = await host.findLive(id);
+        await hosted.process.signal(name);
+        reply(stream, {});
+      },
+      "process.kill": async ({ id, signal, graceMs }, stream) => {
+        const name = signal === undefined ? undefined : parseSignal(signal);
+        const found = await host.find(id);
+        const left =
+          "process" in found
+            ? await found.process.end({
+                ...(name && { signal: name }),
+                ...(graceMs !== undefined && { graceMs }),
+              })
+            : 0;
+        reply(stream, { left });
+      },
+      "process.resize": async ({ id, columns, rows }, stream) => {
+        const hosted = await host.findLive(id);
+        hosted.process.resize({ columns, rows });
+        reply(stream, {});
+      },
+      "process.detach": async ({ id }, stream) => {
+        await host.detach(id);
+        reply(stream, {});
+      },
+      "process.remove": async ({ id }, stream) => {
+        await host.remove(id);
+        reply(stream, {});
+      },
+      "process.waitPort": async ({ id, port, timeoutMs }, stream, session) => {
+        await waitPort({ host, waitForPort }, id, port, timeoutMs, session);
+        reply(stream, {});
+      },
+    },
+    busy: () => host.busy,
+    close: () => host.close(),
+  };
+}
+
+function reply(stream: WireStream, result: unknown): void {
+  stream.respond(result);
+  stream.end();
+}
+
+async function start(
+  host: ProcessHost,
+  params: Params<"process.start">,
+  stream: WireStream,
+  session: ClientSession,
+): Promise<void> {
+  // Input may arrive before the process runs; it waits on this side of the credit.
+  const early: Uint8Array[] = [];
+  let ended = false;
+  stream.handler = {
+    onData: (chunk) => early.push(chunk),
+    onEnd: () => {
+      ended = true;
+    },
+  };
+  const hosted = await host.start(params, session.clientId);
+  const { process } = hosted;
+  if (params.stdin === "pipe") {
+    const open = process.stdin?.closed === false;
+    // A retry after the end of the input has nothing to add.
+    const handler = open ? acceptStdin(hosted, stream) : discardStdin(stream);
+    stream.respond({ process: process.info(), stdinAccepted: process.stdin?.accepted ?? 0 });
+    for (const chunk of early) handler.onData?.(chunk);
+    if (ended) handler.onEnd?.();
+  } else {
+    stream.handler = {};
+    stream.respond({ process: process.info() });
+  }
+  if (params.attach === undefined) {
+    stream.end();
+    return;
+  }
+  sendOutput(host, hosted, stream, params.attach);
+}
+
+/** Bytes of the stream become input; credit goes back as the process takes them. */
+function acceptStdin(hosted: HostedProcess, stream: WireStream): StreamHandler {
+  const { process } = hosted;
+  const { stdin } = process;
+  if (stdin === undefined || stdin.closed) {
+    throw berthError(process.finished ? "process.finished" : "process.stdin_closed", {
+      hop: "berthd",
+      context: { id: process.id },
+    });
+  }
+  const handler: StreamHandler = {
+    onData: (chunk) => stdin.write(chunk, () => stream.consumed(chunk.length)),
+    onEnd: () => stdin.end(),
+  };
+  // Keeps what the output side has put there (onWritable).
+  stream.handler = { ...stream.handler, ...handler };
+  return handler;
+}
+
+async function output(
+  host: ProcessHost,
+  params: Params<"process.output">,
+  stream: WireStream,
+): Promise<void> {
+  const found = await host.find(params.id);
+  if ("process" in found) {
+    stream.respond({ process: found.process.info(), from: Math.max(0, params.from) });
+    sendOutput(host, found, stream, params);
+    return;
+  }
+  const info = recoveredInfo(found);
+  stream.respond({ process: info, from: Math.max(0, params.from) });
+  const { record, log } = found;
+  const sender = new OutputStream(
+    {
+      log,
+      exit: record.exit,
+      exitCursor: record.exitCursor ?? Number.POSITIVE_INFINITY,
+      lost:
+        record.lost === true
+          ? berthError("process.lost", { hop: "berthd", context: { id: record.id } })
+          : undefined,
+      onChange: () => () => {},
+    },
+    stream,
+    params,
+  );
+  connect(sender, stream);
+}
+
+function sendOutput(
+  host: ProcessHost,
+  hosted: HostedProcess,
+  stream: WireStream,
+  options: OutputStreamOptions & { readonly lossless: boolean },
+): void {
+  const { process } = hosted;
+  const { log } = process;
+  const sender = new OutputStream(
+    {
+      log,
+      get exit() {
+        return process.exit;
+      },
+      get exitCursor() {
+        return process.exitCursor;
+      },
+      lost: undefined,
+      onChange: (listener) => process.onChange(listener),
+    },
+    stream,
+    options,
+  );
+  host.readerOpened(hosted);
+  const release = options.lossless ? holdFloor(hosted, sender) : () => {};
+  sender.onDone = () => {
+    if (sender.complete && options.from === 0 && log.end < SMALL_OUTPUT_BYTES) hosted.delivered = true;
+    release();
+    host.readerClosed(hosted);
+  };
+  connect(sender, stream);
+}
+
+function connect(sender: OutputStream, stream: WireStream): void {
+  stream.handler = {
+    ...stream.handler,
+    onWritable: () => sender.pump(),
+    onReset: () => sender.stop(),
+  };
+  try {
+    sender.pump();
+  } catch (cause) {
+    sender.stop(toBerthError(cause, "berthd"));
+  }
+}
+
+/** While it reads, the log keeps what it has not got, and with overflow "pause" the process waits for it. */
+function holdFloor(hosted: HostedProcess, sender: OutputStream): () => void {
+  const { log } = hosted.process;
+  log.holders.add(sender);
+  return () => {
+    log.holders.delete(sender);
+    log.onChange();
+  };
+}
+
+async function waitPort(
+  { host, waitForPort }: ProcessServiceOptions,
+  id: string | undefined,
+  port: number,
+  timeoutMs: number,
+  session: ClientSession,
+): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, session.signal]);
+  let unlisten = (): void => {};
+  try {
+    if (id === undefined) {
+      await waitForPort(port, { timeoutMs, signal });
+      return;
+    }
+    const { process } = await host.findLive(id);
+    const ended = new Promise<never>((_resolve, reject) => {
+      unlisten = process.onChange(() => {
+        if (process.finished) {
+          reject(berthError("process.ended_before_ready", { hop: "berthd", context: { id: process.id } }));
+        }
+      });
+    });
+    await Promise.race([waitForPort(port, { timeoutMs, signal }), ended]);
+  } finally {
+    unlisten();
+    stop.abort();
+  }
+}

@@ -1,0 +1,47 @@
+import { Socket } from "node:net";
+
+/** EOF character of a terminal in canonical mode (^D). */
+const END_OF_TRANSMISSION = Uint8Array.of(4);
+
+/**
+ * A process's input. Bytes are taken over in order and counted, so that a client that lost its connection knows
+ * where to go on. When the process no longer reads, what comes is discarded, as a closed pipe would.
+ */
+export class StdinPipe {
+  readonly #tty: boolean;
+  #socket: Socket | undefined;
+  /** Bytes taken over since the start. */
+  accepted = 0;
+  /** EOF was sent, or the process stopped reading. */
+  closed = false;
+
+  constructor(descriptor: number, tty: boolean) {
+    this.#tty = tty;
+    this.#socket = new Socket({ fd: descriptor, readable: false, writable: true });
+    this.#socket.on("error", () => this.destroy());
+    this.#socket.on("close", () => this.destroy());
+  }
+
+  /** `done` is called when the kernel has the bytes, or they are discarded. */
+  write(chunk: Uint8Array, done: () => void): void {
+    this.accepted += chunk.length;
+    if (this.#socket === undefined || this.closed) done();
+    else this.#socket.write(chunk, () => done());
+  }
+
+  /** EOF: closes the pipe; on a terminal it is the EOF character, and more may follow. */
+  end(): void {
+    if (this.#tty) {
+      this.#socket?.write(END_OF_TRANSMISSION);
+      return;
+    }
+    this.closed = true;
+    this.#socket?.end();
+  }
+
+  destroy(): void {
+    this.closed = true;
+    this.#socket?.destroy();
+    this.#socket = undefined;
+  }
+}
