@@ -107,7 +107,7 @@ function clientOf(multiplexer: Multiplexer, hello: Hello, ended: Promise<BerthEr
     }
     const id = multiplexer.nextId();
     if (id === undefined) {
-      multiplexer.fail(closedError("its stream numbers are used up"));
+      multiplexer.fail(closedError("its stream numbers are used up"), "close");
       return multiplexer.stillborn(closedError(), handler);
     }
     const text = JSON.stringify({ method, params });
@@ -166,7 +166,7 @@ function clientOf(multiplexer: Multiplexer, hello: Hello, ended: Promise<BerthEr
     get roundTripMs() {
       return multiplexer.roundTripMs;
     },
-    close: () => multiplexer.fail(closedError()),
+    close: () => multiplexer.fail(closedError(), "close"),
   };
 }
 
@@ -243,7 +243,7 @@ export function acceptWire(duplex: Duplex, options: AcceptOptions): WireServer {
     options.heartbeat,
   );
   const timer = setTimeout(
-    () => multiplexer.fail(protocolError("no HELLO in time"), true),
+    () => multiplexer.fail(protocolError("no HELLO in time"), "tell"),
     options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
   );
   timer.unref();
@@ -259,7 +259,7 @@ export function acceptWire(duplex: Duplex, options: AcceptOptions): WireServer {
     get openStreams() {
       return multiplexer.openStreams;
     },
-    close: (reason) => multiplexer.fail(reason ?? closedError(), reason !== undefined),
+    close: (reason) => multiplexer.fail(reason ?? closedError(), reason === undefined ? "close" : "tell"),
   };
 }
 
@@ -268,12 +268,12 @@ function admit(multiplexer: Multiplexer, type: FrameType, value: unknown, token:
   const hello = type === FRAME.HELLO ? helloSchema.safeParse(value) : undefined;
   if (hello?.success !== true) throw protocolError("the client's HELLO is malformed");
   if (!speaksTogether(hello.data)) {
-    multiplexer.fail(versionMismatch(hello.data), true);
+    multiplexer.fail(versionMismatch(hello.data), "tell");
     return undefined;
   }
   const { clientId } = hello.data;
   if (!sameToken(hello.data.token ?? "", token)) {
-    multiplexer.fail(berthError("wire.unauthorized", { hop: "berthd" }), true);
+    multiplexer.fail(berthError("wire.unauthorized", { hop: "berthd" }), "tell");
     return undefined;
   }
   if (clientId === undefined || clientId === "") throw protocolError("the client's HELLO has no clientId");

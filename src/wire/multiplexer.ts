@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { type BerthError, berthError, type ErrorHop, isBerthError } from "../contract/errors.ts";
+import { BerthError, berthError, type ErrorHop, isBerthError } from "../contract/errors.ts";
 import { decodeError, encodeError } from "./error-codec.ts";
 import type { Flow } from "./flow.ts";
 import { FRAME, type FrameType, MAX_FRAME_BYTES, MAX_JSON_CONTROL_BYTES } from "./frame.ts";
@@ -16,6 +16,7 @@ import type { StreamHandler } from "./types.ts";
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 /** After the last frames were written, the peer has so long to take them. */
 const CLOSE_GRACE_MS = 1_000;
+const MAX_SHOWN_BYTES = 200;
 const MAX_STREAM_ID = 0xffff_ffff;
 
 export interface MultiplexerRole {
@@ -71,6 +72,10 @@ export class Multiplexer implements StreamHost {
     duplex.on("end", () => this.fail(disconnected("the peer closed it")));
     duplex.on("close", () => this.fail(disconnected("it was closed")));
     duplex.on("error", (cause: Error) => this.fail(disconnected(cause.message, cause)));
+    // One that ended before it came here tells nobody any more.
+    if (duplex.destroyed || duplex.readableEnded) {
+      process.nextTick(() => this.fail(disconnected("the peer closed it")));
+    }
   }
 
   get ended(): boolean {
@@ -142,31 +147,36 @@ export class Multiplexer implements StreamHost {
     this.#streams.delete(stream.id);
   }
 
-  /** Ends the connection. What is not DATA still leaves, with the reason if the peer shall know it. */
-  fail(reason: BerthError, tellPeer = false): void {
+  /**
+   * Ends the connection. What is not DATA still leaves when the peer may be listening ("close"), with the reason
+   * if it shall know it ("tell").
+   */
+  fail(reason: BerthError, manner: "drop" | "close" | "tell" = "drop"): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#parser.stop();
     this.#heartbeat.stop();
     const streams = [...this.#streams.values()];
-    if (tellPeer) this.queue.text(FRAME.RESET, 0, encodeError(reason), MAX_JSON_CONTROL_BYTES);
-    this.#close();
+    if (manner === "tell") this.queue.text(FRAME.RESET, 0, encodeError(reason), MAX_JSON_CONTROL_BYTES);
+    if (manner === "drop") this.#duplex.destroy();
+    else this.#close();
+    this.queue.stop();
     for (const stream of streams) stream.receiveReset(reason);
     this.#streams.clear();
     this.#role.ended(reason);
   }
 
+  /** Says goodbye: the last frames leave, and the peer has a moment to take them and to close its side. */
   #close(): void {
     const duplex = this.#duplex;
     this.queue.flushControl();
-    this.queue.stop();
-    // What still comes is read and dropped, so that the last frames are not lost to a TCP reset.
-    if (this.#paused) duplex.resume();
-    if (duplex.destroyed) return;
     const timer = setTimeout(() => duplex.destroy(), CLOSE_GRACE_MS);
     timer.unref();
     duplex.once("close", () => clearTimeout(timer));
-    duplex.end(() => duplex.destroy());
+    // Unread input at the close of a socket can cost the peer our last frames; it is read and dropped.
+    duplex.once("end", () => duplex.destroy());
+    duplex.resume();
+    duplex.end();
   }
 
   #receive(chunk: Uint8Array): void {
@@ -175,9 +185,24 @@ export class Multiplexer implements StreamHost {
     try {
       this.#parser.push(chunk);
     } catch (cause) {
-      this.fail(isBerthError(cause) ? cause : protocolError("a frame could not be handled", cause), true);
+      const error = isBerthError(cause) ? cause : protocolError("a frame could not be handled", cause);
+      this.fail(this.#foundHere(error, chunk), "tell");
     }
     if (this.queue.backlogBytes > MAX_BACKLOG_BYTES) this.#overloaded();
+  }
+
+  /** Names this end as the finder, and shows what answered in place of a daemon, such as a shell's complaint. */
+  #foundHere(error: BerthError, chunk: Uint8Array): BerthError {
+    const text = Buffer.from(chunk.subarray(0, MAX_SHOWN_BYTES)).toString("latin1");
+    const readable = !this.#open && /^[\t\r\n -~]{8,}$/.test(text);
+    return new BerthError(
+      {
+        ...error.toJSON(),
+        hop: this.hop,
+        ...(readable ? { context: { ...error.context, received: text.trim() } } : {}),
+      },
+      { cause: error.cause },
+    );
   }
 
   /** Answers wait unread: the daemon takes no further requests; a client only watches that it stays bounded. */
