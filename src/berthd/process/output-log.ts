@@ -76,7 +76,7 @@ export class OutputLog {
   /** First cursor that is still held (there may be gaps behind it). */
   get start(): number {
     const first = this.#segments[0];
-    return first === undefined ? this.#end : first.from + first.lostBefore;
+    return first === undefined ? this.#end : first.from + first.heldFrom;
   }
 
   /** Cursor from which on a lossless reader still needs the log. */
@@ -126,9 +126,9 @@ export class OutputLog {
     const segment = this.#segmentAt(position);
     if (segment === undefined) return { type: "end" };
     const offset = cursor - segment.from;
-    const available = Math.max(offset, segment.lostBefore);
-    if (offset < 0 || available > offset) {
-      return { type: "gap", from: cursor, to: segment.from + Math.max(0, available) };
+    if (offset < segment.heldFrom) return { type: "gap", from: cursor, to: segment.from + segment.heldFrom };
+    if (offset >= segment.written && offset < segment.residentFrom) {
+      return { type: "gap", from: cursor, to: segment.from + segment.residentFrom };
     }
     if (offset >= segment.residentFrom && segment.runs !== undefined) {
       const to = Math.min(segment.length, offset + limit);
@@ -149,7 +149,7 @@ export class OutputLog {
     while (low < high) {
       const middle = (low + high) >> 1;
       const candidate = this.#segments[middle]!;
-      if (candidate.end > cursor && candidate.lostBefore < candidate.length) high = middle;
+      if (candidate.end > cursor) high = middle;
       else low = middle + 1;
     }
     const segment = this.#segments[low];
@@ -251,7 +251,7 @@ export class OutputLog {
         freed += segment.release(Math.min(until - segment.from, segment.length), lose);
     }
     this.#count(-freed);
-    if (lose) this.#segments = this.#segments.filter((segment) => segment.lostBefore < segment.length);
+    if (lose) this.#segments = this.#segments.filter((segment) => segment.heldFrom < segment.length);
     return freed;
   }
 
@@ -272,7 +272,7 @@ export class OutputLog {
   #drop(segment: Segment): void {
     this.#segments.shift();
     this.#count(-segment.residentBytes);
-    segment.lostBefore = segment.length;
+    segment.dropped = true;
     if (this.directory !== undefined && segment.written > 0) {
       this.#storage.freed(segment.written);
       void segment.removeFiles(this.directory).catch(() => {

@@ -23,10 +23,10 @@ export class Segment {
   length = 0;
   /** Bytes that are in the file. */
   written = 0;
-  /** In memory: the bytes from `residentFrom` (offset) to `length`. */
+  /** In memory: the bytes from `residentFrom` (offset) to `length`. Those between `written` and it are gone. */
   residentFrom = 0;
-  /** Bytes before this offset are gone: neither in the file nor in memory. */
-  lostBefore = 0;
+  /** Taken out of its log; a reader that still holds it looks for another. */
+  dropped = false;
   runs: RunTable | undefined = new RunTable();
   readonly #blocks: Block[] = [];
 
@@ -40,6 +40,11 @@ export class Segment {
 
   get full(): boolean {
     return this.length >= SEGMENT_BYTES || (this.runs?.size ?? 0) >= MAX_SEGMENT_RUNS;
+  }
+
+  /** First offset that can still be read. */
+  get heldFrom(): number {
+    return this.written > 0 ? 0 : this.residentFrom;
   }
 
   get residentBytes(): number {
@@ -110,7 +115,6 @@ export class Segment {
       if (block.used < block.bytes.length && offset < this.length) break;
       this.#blocks.shift();
       this.residentFrom = end;
-      if (end > this.written) this.lostBefore = end;
     }
     if (this.#blocks.length === 0 && this.written === this.length) this.runs = undefined;
     return this.residentFrom - before;
