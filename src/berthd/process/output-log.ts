@@ -142,8 +142,7 @@ export class OutputLog {
   #segmentAt(position: LogPosition): Segment | undefined {
     const { cursor } = position;
     const held = position.segment;
-    if (held !== undefined && cursor >= held.from && cursor < held.end && held.lostBefore < held.length)
-      return held;
+    if (held !== undefined && cursor >= held.from && cursor < held.end && !held.dropped) return held;
     let low = 0;
     let high = this.#segments.length;
     while (low < high) {

@@ -132,6 +132,12 @@ function acceptStdin(hosted: HostedProcess, stream: WireStream): StreamHandler {
   return handler;
 }
 
+function discardStdin(stream: WireStream): StreamHandler {
+  const handler: StreamHandler = { onData: (chunk) => stream.consumed(chunk.length) };
+  stream.handler = { ...stream.handler, ...handler };
+  return handler;
+}
+
 async function output(
   host: ProcessHost,
   params: Params<"process.output">,
