@@ -28,7 +28,7 @@ async function run(argv: readonly string[], options: RunOptions = {}): Promise<R
   const [command = "", ...args] = argv;
   const child = spawn(command, args, {
     cwd: options.cwd,
-    env: { ...process.env, ...options.env },
+    env: options.cleanEnvironment ? { ...options.env } : { ...process.env, ...options.env },
     stdio: "pipe",
     signal: options.signal,
   });

@@ -13,6 +13,8 @@ export interface RawProcess {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** `env` is all: nothing is inherited. For the local transport; in other places there is nothing to inherit. */
+  readonly cleanEnvironment?: boolean;
   readonly cwd?: string;
   readonly user?: string;
   readonly tty?: { readonly columns: number; readonly rows: number };

@@ -1,14 +1,20 @@
 import { join } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import { bridgeStream } from "../bridge.ts";
+import { collect } from "../collect.ts";
 import type { DialOptions, RunOptions, Transport } from "../transport.ts";
 import { dialUnixSocket } from "../unix-socket.ts";
-import { bridgeStream } from "./bridge.ts";
 import type { DockerEngine } from "./engine.ts";
 import { refineContainerError } from "./errors.ts";
 import { execInContainer } from "./exec.ts";
 
 const PUT_DEADLINE_MS = 10 * 60_000;
+const LOOK_DEADLINE_MS = 30_000;
+
+interface PutOptions {
+  readonly signal?: AbortSignal;
+}
 
 export interface DockerTransportOptions {
   readonly engine: DockerEngine;
@@ -37,22 +43,43 @@ export function createDockerTransport(options: DockerTransportOptions): Transpor
     return join(shared.host, socketPath.slice(shared.container.length));
   }
 
+  async function putByTar(archive: Readable, directory: string, putOptions: PutOptions): Promise<void> {
+    const tar = await run(["tar", "-xf", "-", "-C", directory], putOptions);
+    const { exitCode, stderr } = await collect(tar, { input: archive, deadlineMs: PUT_DEADLINE_MS });
+    if (exitCode === 0) return;
+    const lastLine = stderr.trim().split("\n").at(-1) ?? "";
+    throw berthError(/no space left|quota/i.test(lastLine) ? "provision.no_space" : "transport.unavailable", {
+      hop: "transport",
+      message: `the archive could not be unpacked in ${directory} of ${description}: ${lastLine}`,
+      context: { directory },
+    });
+  }
+
+  async function putByEngine(archive: Readable, directory: string, putOptions: PutOptions): Promise<void> {
+    await engine
+      .json({
+        method: "PUT",
+        path: `/containers/${encodeURIComponent(container)}/archive`,
+        query: { path: directory },
+        body: archive,
+        signal: putOptions.signal,
+        deadlineMs: PUT_DEADLINE_MS,
+      })
+      .catch((error: unknown) => {
+        throw refineContainerError(error, container);
+      });
+  }
+
   return {
     description,
     run,
     async put(archive: Readable, directory: string, putOptions: { readonly signal?: AbortSignal } = {}) {
-      await engine
-        .json({
-          method: "PUT",
-          path: `/containers/${encodeURIComponent(container)}/archive`,
-          query: { path: directory },
-          body: archive,
-          signal: putOptions.signal,
-          deadlineMs: PUT_DEADLINE_MS,
-        })
-        .catch((error: unknown) => {
-          throw refineContainerError(error, container);
-        });
+      // The container's own tar reaches what is mounted there (tmpfs too, with a read-only root), as its user. The
+      // engine's way needs no tool, and reaches the root file system and volumes only.
+      const look = ["/bin/sh", "-c", "command -v tar >/dev/null 2>&1"];
+      const { exitCode } = await collect(await run(look, putOptions), { deadlineMs: LOOK_DEADLINE_MS });
+      if (exitCode === 0) await putByTar(archive, directory, putOptions);
+      else await putByEngine(archive, directory, putOptions);
     },
     async dial(socketPath: string, dialOptions: DialOptions = {}): Promise<Duplex> {
       const path = hostPath(socketPath);

@@ -1,6 +1,6 @@
 import { Duplex, finished } from "node:stream";
-import { berthError } from "../../contract/errors.ts";
-import type { RawProcess } from "../transport.ts";
+import { berthError } from "../contract/errors.ts";
+import type { RawProcess } from "./transport.ts";
 
 const STDERR_LIMIT = 4_096;
 

@@ -1,0 +1,18 @@
+import { randomUUID } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { connectWire } from "../../wire/connection.ts";
+import type { WireClient } from "../../wire/types.ts";
+
+/** Proves with the token that this client may use the daemon behind a stream. */
+export type Handshake = (
+  stream: Duplex,
+  token: string,
+  signal: AbortSignal | undefined,
+) => Promise<WireClient>;
+
+/** Handshakes of one client: its id stays the same over reconnects, so that the daemon knows the owner of leases. */
+export function createHandshake(version: string): Handshake {
+  const clientId = randomUUID();
+  return (stream, token, signal) =>
+    connectWire(stream, { token, clientId, version, ...(signal === undefined ? {} : { signal }) });
+}

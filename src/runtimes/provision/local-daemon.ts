@@ -1,0 +1,220 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { access, constants, link, open, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
+import { collect } from "../../transports/collect.ts";
+import type { Transport } from "../../transports/transport.ts";
+import { guardEnvironment, NODE_ARGV_VARIABLE } from "../../wire/launch-environment.ts";
+import type { WireClient } from "../../wire/types.ts";
+import { findPayload } from "../payload.ts";
+import { PAYLOAD_PLATFORMS } from "../payload-manifest.ts";
+import { localRunDirectory } from "../state-directory.ts";
+import type { Handshake } from "./handshake.ts";
+import type { ProgressSink } from "./progress.ts";
+
+const START_DEADLINE_MS = 20_000;
+const DIAL_INTERVAL_MS = 5;
+const HELPER_DEADLINE_MS = 10_000;
+const LOG_TAIL_BYTES = 2_000;
+
+/** What runs a daemon on this machine: from this installation, never copied. */
+export interface LocalInstallation {
+  /** argv of the Node that runs it; a script follows. */
+  readonly nodeArgv: readonly string[];
+  /** The daemon's script. */
+  readonly entry: string;
+  /** undefined where there is none for this platform. */
+  readonly helper: string | undefined;
+}
+
+/**
+ * The built bundle where Berth itself runs built, else the sources by Node's type stripping; so that the daemon is
+ * never older than the client that starts it.
+ */
+export async function localInstallation(): Promise<LocalInstallation> {
+  const nodeArgv = [process.execPath, "--expose-gc"];
+  const here = fileURLToPath(import.meta.url);
+  const room = dirname(dirname(dirname(here)));
+  const platform = PAYLOAD_PLATFORMS.find((name) => name === `${process.platform}-${process.arch}`);
+  if (!here.endsWith(".ts") && platform !== undefined) {
+    const payload = await findPayload(platform);
+    const bundle = payload.partDirectory("bundle");
+    const { entry, helper } = payload.manifest;
+    return { nodeArgv, entry: join(bundle, entry), helper: helper && join(bundle, helper) };
+  }
+  const candidates = [
+    "dist/payload/PLATFORM/bundle",
+    "native/build/PLATFORM",
+    "native/prebuilt/PLATFORM",
+  ].map((path) => join(dirname(room), path.replace("PLATFORM", platform ?? "none"), "berth-helper"));
+  const entry = join(room, "berthd", here.endsWith(".ts") ? "main.ts" : "main.js");
+  return { nodeArgv, entry, helper: await firstExecutable(candidates) };
+}
+
+async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const usable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (usable) return path;
+  }
+  return undefined;
+}
+
+export interface LocalDaemonOptions {
+  readonly transport: Transport;
+  readonly progress: ProgressSink;
+  readonly handshake: Handshake;
+  /** Berth's state directory, or the one that the configuration names. */
+  readonly stateDirectory: string;
+}
+
+/** A way to this machine's daemon, which is started when none runs. */
+export interface LocalConnector {
+  /** @throws provision.no_directory, provision.start_failed, payload.not_built, wire.*, operation.aborted */
+  connect(options: { readonly signal?: AbortSignal | undefined }): Promise<WireClient>;
+  /** Directory of the daemon. */
+  directory(): Promise<string>;
+}
+
+export function createLocalConnector(options: LocalDaemonOptions): LocalConnector {
+  const { transport, progress, handshake, stateDirectory } = options;
+  let directory: Promise<string> | undefined;
+  let starting: Promise<unknown> = Promise.resolve();
+
+  function runDirectory(): Promise<string> {
+    directory ??= localRunDirectory(stateDirectory);
+    directory.catch(() => {
+      directory = undefined;
+    });
+    return directory;
+  }
+
+  /** undefined when no daemon answers. */
+  async function dial(run: string, signal: AbortSignal | undefined): Promise<WireClient | undefined> {
+    try {
+      const token = (await readFile(join(run, "token"), "utf8").catch(() => "")).trim();
+      if (token === "") return undefined;
+      const stream = await transport.dial(join(run, "sock"), signal === undefined ? {} : { signal });
+      return await handshake(stream, token, signal);
+    } catch (error) {
+      if (isBerthError(error, "transport.unavailable") || isBerthError(error, "transport.disconnected")) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  async function connect({ signal }: { readonly signal?: AbortSignal | undefined }): Promise<WireClient> {
+    const run = await runDirectory();
+    const running = await dial(run, signal);
+    if (running !== undefined) return running;
+    const turn = starting.then(async () => (await dial(run, signal)) ?? start(run, signal));
+    starting = turn.catch(() => {});
+    return turn;
+  }
+
+  async function start(run: string, signal: AbortSignal | undefined): Promise<WireClient> {
+    progress.phase("start", "starting the daemon on this machine");
+    const installation = await localInstallation();
+    await makeToken(join(run, "token"));
+    const pid = await launch(installation, run, transport);
+    const deadline = performance.now() + START_DEADLINE_MS;
+    for (;;) {
+      signal?.throwIfAborted();
+      const client = await dial(run, signal);
+      if (client !== undefined) {
+        progress.phase("handshake", "the daemon is up");
+        return client;
+      }
+      if (pid !== undefined && !isAlive(pid)) throw await startFailed(run, "it has ended");
+      if (performance.now() > deadline) throw await startFailed(run, "it does not answer");
+      await delay(DIAL_INTERVAL_MS);
+    }
+  }
+
+  return { connect, directory: runDirectory };
+}
+
+/** Starts it; undefined when another client's is running or starting, which holds the lock. */
+async function launch(
+  installation: LocalInstallation,
+  run: string,
+  transport: Transport,
+): Promise<number | undefined> {
+  const { nodeArgv, entry, helper } = installation;
+  const log = join(run, "daemon.log");
+  const args = ["serve", "--dir", run, "--login-env", ...(helper === undefined ? [] : ["--helper", helper])];
+  const argv = [...nodeArgv, entry, ...args];
+  const inherited = Object.entries(process.env).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, value]],
+  );
+  const env = {
+    ...guardEnvironment(Object.fromEntries(inherited)),
+    [NODE_ARGV_VARIABLE]: JSON.stringify(nodeArgv),
+  };
+  if (helper === undefined) return launchAlone(argv, env, log);
+  const daemonize = [helper, "daemonize", "--lock", join(run, "lock"), "--log", log, "--", ...argv];
+  const child = await transport.run(daemonize, { env, cleanEnvironment: true, cwd: "/" });
+  const { exitCode, stdout, stderr } = await collect(child, { deadlineMs: HELPER_DEADLINE_MS });
+  if (exitCode === 75) return undefined;
+  if (exitCode !== 0) throw await startFailed(run, stderr.trim());
+  return Number.parseInt(stdout, 10);
+}
+
+/** Where there is no helper the daemon itself makes sure that it is the only one. */
+async function launchAlone(
+  argv: readonly string[],
+  env: Record<string, string>,
+  log: string,
+): Promise<number | undefined> {
+  const output = await open(log, "a", 0o600);
+  try {
+    const [command = "", ...args] = argv;
+    const stdio: ["ignore", number, number] = ["ignore", output.fd, output.fd];
+    const child = spawn(command, args, { env, cwd: "/", detached: true, stdio });
+    child.on("error", () => {});
+    child.unref();
+    return child.pid;
+  } finally {
+    await output.close();
+  }
+}
+
+/** 32 random bytes in hex, unless it is there; complete from the moment it can be seen. */
+async function makeToken(path: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
+  await writeFile(temporary, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600, flag: "wx" });
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+async function startFailed(run: string, reason: string): Promise<BerthError> {
+  const log = await readFile(join(run, "daemon.log"), "utf8").catch(() => "");
+  const output = log
+    .slice(-LOG_TAIL_BYTES)
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  return berthError("provision.start_failed", {
+    message: `the daemon did not start on this machine: ${output.at(-1) ?? reason}`,
+    context: { reason, output, path: join(run, "daemon.log") },
+  });
+}

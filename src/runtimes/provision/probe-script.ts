@@ -1,0 +1,162 @@
+import { shellQuote } from "../../transports/shell-quote.ts";
+import { MINIMUM_NODE_MAJOR } from "../payload-launch.ts";
+import { SUMS_FILE } from "../payload-manifest.ts";
+
+/** Starts every line that the probe answers with: whatever else the place prints is not an answer. */
+export const PROBE_MARK = "berth-probe";
+/** The line after which the stream is the daemon's. */
+export const DIAL_MARK = "berth-dial";
+
+export interface ProbeRequest {
+  /** Name of this place among those that may share its state directory; default: its host name. */
+  readonly instance?: string | undefined;
+  /** Only this directory is tried; default: those of the design, in order. */
+  readonly stateDir?: string | undefined;
+  readonly protocol: number;
+  /** KiB that an installation takes where a usable Node is, and where it is not. */
+  readonly neededKib: { readonly bundle: number; readonly withNode: number };
+  /** A daemon that runs is dialled at once, on the same stream. */
+  readonly dial: boolean;
+}
+
+/**
+ * Finds out in one round trip what the place is and what is there, with nothing but a POSIX shell (busybox's
+ * too); each tool that is used may be missing. Values are one line each.
+ */
+export function probeScript(request: ProbeRequest): string {
+  return `export LC_ALL=C
+umask 077
+say() { printf '${PROBE_MARK} %s %s\\n' "$1" "$2"; }
+search=$PATH
+PATH=\${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
+${IDENTITY}
+${STATE_DIRECTORIES}
+instance=${shellQuote(request.instance ?? "")}
+[ -n "$instance" ] || { read -r instance </proc/sys/kernel/hostname || instance=$(hostname); } 2>/dev/null
+instance=$(printf '%.12s' "$instance" | tr -c 'A-Za-z0-9.' - 2>/dev/null)
+{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=unknown
+key=\${instance:-place}-\${boot%%-*}/p${request.protocol}
+given=${shellQuote(request.stateDir ?? "")}
+if [ -n "$given" ]; then set -- "$given"
+else
+  set --
+  [ -n "$home" ] && set -- "\${XDG_STATE_HOME:-$home/.local/state}/berth"
+  set -- "$@" /var/lib/berth "/var/tmp/berth-$uid" "/tmp/berth-$uid"
+fi
+for state in "$@"; do
+  run=$state/run/$key
+  short_run
+  if mine "$state" && [ -S "$run/sock" ] && [ -f "$run/token" ]; then
+    token=; bridge=
+    read -r token 2>/dev/null <"$run/token"
+    { read -r bridge <"$run/bridge"; } 2>/dev/null
+    [ -n "$token" ] || continue
+    say state "$state"
+    say bridge "$bridge"
+    say token "$token"
+    say running "$run"
+    ${request.dial ? `if [ -n "$bridge" ]; then echo ${DIAL_MARK}; PATH=$search; eval "exec $bridge \\"\\$run/sock\\""; fi` : ""}
+    break
+  fi
+done
+${LIBC_AND_NODE}
+for tool in tar sha256sum nohup setsid; do command -v "$tool" >/dev/null 2>&1 && say tool "$tool"; done
+needed=${request.neededKib.withNode}
+[ -n "$node" ] && needed=${request.neededKib.bundle}
+for state in "$@"; do
+  try_state "$state"
+  [ "$verdict" = ok ] && break
+done
+say end ok
+`;
+}
+
+/** What the place and its user are. */
+const IDENTITY = `os=$(uname -s 2>/dev/null) || { read -r os </proc/sys/kernel/ostype; } 2>/dev/null || os=unknown
+arch=$(uname -m 2>/dev/null) || { read -r arch </proc/sys/kernel/arch; } 2>/dev/null || arch=unknown
+uid= gid=
+if [ -r /proc/self/status ]; then
+  while read -r field first rest; do
+    case $field in Uid:) uid=\${rest%%[!0-9]*} ;; Gid:) gid=\${rest%%[!0-9]*} ;; esac
+  done </proc/self/status
+fi
+[ -n "$uid" ] || { uid=$(id -u) gid=$(id -g); } 2>/dev/null
+account= home=$HOME shell=
+if [ -r /etc/passwd ]; then
+  while IFS=: read -r a_name _ a_uid _ _ a_home a_shell; do
+    [ "$a_uid" = "$uid" ] || continue
+    account=$a_name shell=$a_shell
+    [ -n "$home" ] || home=$a_home
+    break
+  done </etc/passwd
+fi
+say os "$os"
+say arch "$arch"
+say uid "$uid"
+say gid "$gid"
+say account "$account"
+say home "$home"
+say shell "$shell"`;
+
+/**
+ * `mine`: a directory of this user, and no link where anybody may have made one. `try_state`: makes it, and tells whether the daemon can live there.
+ * `short_run`: a unix socket's path is limited, so that a long one is reached through a link in a short directory.
+ */
+const STATE_DIRECTORIES = `mine() {
+  case $1 in /tmp/*|/var/tmp/*) [ ! -h "$1" ] || return 1 ;; esac
+  [ -d "$1" ] && [ -O "$1" ]
+}
+short_run() {
+  [ \${#run} -gt 90 ] || return 0
+  link=/tmp/berth-$uid-s
+  mkdir -m 700 "$link" 2>/dev/null
+  if mine "$link"; then
+    sum=$(printf '%s' "$run" | cksum 2>/dev/null)
+    link=$link/\${sum%% *}
+    [ -h "$link" ] || ln -s "$run" "$link" 2>/dev/null
+    run=$link
+  fi
+}
+try_state() {
+  verdict=unwritable free=
+  made=; [ -d "$1" ] || made=1
+  if mkdir -p "$1" 2>/dev/null && mine "$1" && chmod 700 "$1" 2>/dev/null; then
+    test=$1/.exec-$$
+    if printf '#!/bin/sh\\nexit 0\\n' 2>/dev/null >"$test"; then
+      verdict=noexec
+      if chmod 700 "$test" 2>/dev/null && "$test" 2>/dev/null; then verdict=ok; fi
+      rm -f "$test"
+      free=$(df -Pk "$1" 2>/dev/null | { while read -r _ _ _ f _; do last=$f; done; printf %s "$last"; })
+      case $free in *[!0-9]*) free= ;; esac
+      if [ "$verdict" = ok ] && [ -n "$free" ] && [ "$free" -lt "$needed" ]; then verdict=full; fi
+    fi
+    for sums in "$1"/payload/*/${SUMS_FILE}; do
+      [ -f "$sums" ] || continue
+      part=\${sums%/*}; say installed "\${part##*/}"
+      verdict=ok
+    done
+  fi
+  [ "$verdict" = ok ] || [ -z "$made" ] || rmdir "$1" 2>/dev/null
+  say directory "$verdict \${free:--} $1"
+  if [ "$verdict" = ok ]; then
+    run=$1/run/$key
+    mkdir -p "$run" 2>/dev/null
+    short_run
+    say place "$run"
+  fi
+}`;
+
+/** A Node counts when it starts and is new enough; musl or glibc is for people to read. */
+const LIBC_AND_NODE = `libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || libc=
+if [ -z "$libc" ]; then
+  for loader in /lib/ld-musl-*.so.1; do [ -e "$loader" ] && libc=musl; done
+  [ -n "$libc" ] || for loader in /lib64/ld-linux-*.so.* /lib/ld-linux-*.so.*; do [ -e "$loader" ] && libc=glibc; done
+fi
+say libc "\${libc:-none}"
+node=$(command -v node 2>/dev/null) || node=
+if [ -n "$node" ]; then
+  version=$(unset NODE_OPTIONS LD_PRELOAD; "$node" -p process.versions.node </dev/null 2>/dev/null) || version=
+  case $version in *.*.*) major=\${version%%.*} ;; *) major=0 ;; esac
+  say node-version "\${version:-unusable}"
+  if [ "$major" -ge ${MINIMUM_NODE_MAJOR} ] 2>/dev/null; then say node "$node"; else node=; fi
+fi`;

@@ -1,0 +1,272 @@
+import type { Duplex } from "node:stream";
+import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
+import { collect } from "../../transports/collect.ts";
+import type { Transport } from "../../transports/transport.ts";
+import { PROTOCOL_MAX } from "../../wire/frame.ts";
+import type { WireClient } from "../../wire/types.ts";
+import { findPayload, type Payload } from "../payload.ts";
+import { type InstallPlace, installPart } from "../payload-install.ts";
+import type { PayloadPart, PayloadPlatform } from "../payload-manifest.ts";
+import { runScript } from "./marked-stream.ts";
+import { type ProbeAnswer, parseProbe, platformOf, stateOf } from "./probe-answer.ts";
+import { probeScript } from "./probe-script.ts";
+import type { ProgressSink } from "./progress.ts";
+import { logTailScript, START_MARK, startScript } from "./start-script.ts";
+
+const PROBE_DEADLINE_MS = 30_000;
+const START_DEADLINE_MS = 30_000;
+const SCRIPT_DEADLINE_MS = 60_000;
+/** For the choice of a directory, before the platform and so the exact payload are known. */
+const NEEDED_KIB = { bundle: 8 * 1024, withNode: 180 * 1024 };
+
+export interface RemoteDaemonOptions {
+  readonly transport: Transport;
+  readonly progress: ProgressSink;
+  /** Name of the place among those that may share a state directory, such as a container's id. */
+  readonly instance?: string | undefined;
+  readonly stateDir?: string | undefined;
+  /** Does the handshake. The stream is destroyed when it fails. */
+  readonly handshake: (stream: Duplex, token: string, signal: AbortSignal | undefined) => Promise<WireClient>;
+  readonly payload?: (platform: PayloadPlatform) => Promise<Payload>;
+  readonly serveArguments?: readonly string[];
+}
+
+/** A way to the daemon of a place: installs and starts it where that is needed. */
+export interface DaemonConnector {
+  /**
+   * A connection to the place's daemon. A daemon that is known is dialled first; the place is looked at only when
+   * that fails.
+   * @throws what the transport throws; provision.*, runtime.platform_unsupported, payload.not_built, wire.*
+   */
+  connect(options: { readonly signal?: AbortSignal | undefined }): Promise<WireClient>;
+  /** Looks at the place without changing more than a directory to be. */
+  probe(options: { readonly signal?: AbortSignal | undefined }): Promise<ProbeAnswer>;
+}
+
+interface Known {
+  readonly socketPath: string;
+  readonly token: string;
+  readonly bridge: readonly string[];
+}
+
+export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConnector {
+  const { transport, progress, handshake } = options;
+  let known: Known | undefined;
+  let preparing: Promise<unknown> = Promise.resolve();
+
+  async function connect({ signal }: { readonly signal?: AbortSignal | undefined }): Promise<WireClient> {
+    const before = known;
+    if (before !== undefined) {
+      const client = await dialKnown(before, signal);
+      if (client !== undefined) return client;
+    }
+    // One at a time: a second connection of this client finds what the first has made ready.
+    const turn = preparing.then(async () => {
+      if (known !== undefined && known !== before) {
+        const client = await dialKnown(known, signal);
+        if (client !== undefined) return client;
+      }
+      return prepare(signal);
+    });
+    preparing = turn.catch(() => {});
+    return turn;
+  }
+
+  /** undefined when no daemon answers there any more. */
+  async function dialKnown(daemon: Known, signal: AbortSignal | undefined): Promise<WireClient | undefined> {
+    try {
+      const stream = await transport.dial(daemon.socketPath, {
+        bridge: daemon.bridge,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return await handshake(stream, daemon.token, signal);
+    } catch (error) {
+      if (!daemonMayBeGone(error)) throw error;
+      return undefined;
+    }
+  }
+
+  async function prepare(signal: AbortSignal | undefined): Promise<WireClient> {
+    progress.phase("probe", `looking at ${transport.description}`);
+    const first = await probe(true, signal);
+    if (first.stream !== undefined && first.answer.running !== undefined) {
+      const { directory, token, bridge } = first.answer.running;
+      try {
+        progress.phase("handshake", "a daemon is running there");
+        return await reached(first.stream, directory, token, bridge, signal);
+      } catch (error) {
+        if (!daemonMayBeGone(error)) throw error;
+      }
+    }
+    const answer = first.answer.complete ? first.answer : (await probe(false, signal)).answer;
+    return installAndStart(answer, signal);
+  }
+
+  async function probe(dial: boolean, signal: AbortSignal | undefined) {
+    const script = probeScript({
+      instance: options.instance,
+      stateDir: options.stateDir,
+      protocol: PROTOCOL_MAX,
+      neededKib: NEEDED_KIB,
+      dial,
+    });
+    const result = await runScript(transport, script, {
+      deadlineMs: PROBE_DEADLINE_MS,
+      signal,
+      late: (output) => probeFailed("no answer", output),
+    });
+    const answer = parseProbe(result.lines);
+    if (result.stream === undefined && !answer.complete && answer.running === undefined) {
+      const output = `${result.lines.join("\n")}\n${result.stderr}`.trim();
+      throw probeFailed(`exit code ${result.exitCode}`, output, result.exitCode);
+    }
+    return { answer, stream: result.stream };
+  }
+
+  function probeFailed(reason: string, output: string, exitCode: number | null = null): BerthError {
+    const lines = lastLines(output);
+    // The engine's words when the shell itself is what is missing.
+    const noShell = (exitCode === 126 || exitCode === 127) && /\/bin\/sh/.test(output);
+    return berthError(noShell ? "docker.no_shell" : "provision.probe_failed", {
+      hop: "transport",
+      ...(noShell ? {} : { message: `${transport.description} did not answer the first probe: ${reason}` }),
+      context: { container: transport.description, output: lines },
+    });
+  }
+
+  async function installAndStart(answer: ProbeAnswer, signal: AbortSignal | undefined): Promise<WireClient> {
+    const platform = platformOf(answer);
+    const { state, runDirectory } = stateOf(answer);
+    const payload = await (options.payload ?? findPayload)(platform);
+    const base = `${state}/payload`;
+    await install(payload, "bundle", base, answer, signal);
+    if (answer.node === undefined) await install(payload, "node", base, answer, signal);
+    progress.phase("start", `starting the daemon in ${transport.description}`);
+    const script = startScript({
+      manifest: payload.manifest,
+      bundleDirectory: `${base}/${payload.directoryName("bundle")}`,
+      node:
+        answer.node === undefined
+          ? { directory: `${base}/${payload.directoryName("node")}` }
+          : { executable: answer.node },
+      runDirectory,
+      serveArguments: options.serveArguments ?? [],
+    });
+    const started = await runScript(transport, script, {
+      deadlineMs: START_DEADLINE_MS,
+      signal,
+      late: (output) =>
+        berthError("provision.start_failed", { hop: "transport", context: { output: lastLines(output) } }),
+    });
+    if (started.stream === undefined) {
+      const output = `${started.lines.filter((line) => !line.startsWith(START_MARK)).join("\n")}\n${started.stderr}`;
+      throw await startFailed(runDirectory, `exit code ${started.exitCode}`, output);
+    }
+    progress.phase("handshake", "the daemon is up");
+    try {
+      const value = (key: string) => startValue(started.lines, key);
+      return await reached(started.stream, runDirectory, value("token"), value("bridge"), signal);
+    } catch (error) {
+      if (!daemonMayBeGone(error)) throw error;
+      throw await startFailed(runDirectory, (error as BerthError).message, "", error);
+    }
+  }
+
+  async function reached(
+    stream: Duplex,
+    directory: string,
+    token: string,
+    bridge: string,
+    signal: AbortSignal | undefined,
+  ): Promise<WireClient> {
+    const client = await handshake(stream, token, signal);
+    known = {
+      socketPath: `${directory}/sock`,
+      token,
+      bridge: ["/bin/sh", "-c", `exec ${bridge} "$0"`],
+    };
+    return client;
+  }
+
+  async function install(
+    payload: Payload,
+    part: PayloadPart,
+    base: string,
+    answer: ProbeAnswer,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (answer.installed.includes(payload.directoryName(part))) return;
+    const what = part === "bundle" ? "the daemon" : "a Node for it";
+    const place: InstallPlace = {
+      run: async (script) =>
+        collect(await transport.run(["/bin/sh", "-c", script]), {
+          deadlineMs: SCRIPT_DEADLINE_MS,
+          ...(signal === undefined ? {} : { signal }),
+        }),
+      put: (archive, directory) => transport.put(archive, directory, signal === undefined ? {} : { signal }),
+    };
+    const totalBytes = payload.tarSize(part);
+    let announced = false;
+    await installPart(payload, part, place, {
+      base,
+      owner: { uid: answer.uid, gid: answer.gid },
+      ...(signal === undefined ? {} : { signal }),
+      onProgress: (done, total) => {
+        const message = `putting ${what} into ${transport.description}`;
+        if (!announced) progress.phase("upload", message, { part, bytesTotal: totalBytes });
+        announced = true;
+        progress.bytes("upload", message, done, total);
+      },
+    });
+  }
+
+  async function startFailed(
+    runDirectory: string,
+    reason: string,
+    output: string,
+    cause?: unknown,
+  ): Promise<BerthError> {
+    // Best effort: what failed is reported, with or without the daemon's own words.
+    const log = await transport
+      .run(["/bin/sh", "-c", logTailScript(runDirectory)])
+      .then((process) => collect(process, { deadlineMs: PROBE_DEADLINE_MS }))
+      .catch(() => undefined);
+    const lines = lastLines(`${output}\n${log?.stdout ?? ""}`);
+    return berthError("provision.start_failed", {
+      hop: "transport",
+      message: `the daemon did not start in ${transport.description}: ${lines.at(-1) ?? reason}`,
+      context: { reason, output: lines },
+      cause,
+    });
+  }
+
+  return {
+    connect,
+    probe: async ({ signal }) => (await probe(false, signal)).answer,
+  };
+}
+
+/** Errors after which a look at the place may find another daemon, or start one. */
+function daemonMayBeGone(error: unknown): boolean {
+  return (
+    isBerthError(error, "transport.unavailable") ||
+    isBerthError(error, "transport.disconnected") ||
+    isBerthError(error, "wire.unauthorized") ||
+    isBerthError(error, "wire.version_mismatch") ||
+    isBerthError(error, "wire.protocol_error") ||
+    isBerthError(error, "operation.timeout")
+  );
+}
+
+function startValue(lines: readonly string[], key: string): string {
+  const prefix = `${START_MARK} ${key} `;
+  return lines.findLast((line) => line.startsWith(prefix))?.slice(prefix.length) ?? "";
+}
+
+function lastLines(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== "")
+    .slice(-20);
+}
