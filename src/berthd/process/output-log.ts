@@ -126,9 +126,8 @@ export class OutputLog {
     const segment = this.#segmentAt(position);
     if (segment === undefined) return { type: "end" };
     const offset = cursor - segment.from;
-    if (offset < segment.heldFrom) return { type: "gap", from: cursor, to: segment.from + segment.heldFrom };
-    if (offset >= segment.written && offset < segment.residentFrom) {
-      return { type: "gap", from: cursor, to: segment.from + segment.residentFrom };
+    if (offset < segment.heldFrom || (offset >= segment.written && offset < segment.residentFrom)) {
+      return { type: "gap", from: cursor, to: this.#nextHeld(segment, offset) };
     }
     if (offset >= segment.residentFrom && segment.runs !== undefined) {
       const to = Math.min(segment.length, offset + limit);
@@ -156,6 +155,17 @@ export class OutputLog {
     else position.segment = segment;
     delete position.hint;
     return segment;
+  }
+
+  /** End of the gap that the offset of this segment is in; it may go on in the next ones. */
+  #nextHeld(segment: Segment, offset: number): number {
+    let to = segment.from + (offset < segment.heldFrom ? segment.heldFrom : segment.residentFrom);
+    for (const next of this.#segments) {
+      if (next.end <= to) continue;
+      if (next.from > to || (next.from === to && next.heldFrom > 0)) to = next.from + next.heldFrom;
+      else break;
+    }
+    return to;
   }
 
   async #readFromDisk(
