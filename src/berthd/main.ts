@@ -2,13 +2,10 @@ import { randomBytes } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { Duplex } from "node:stream";
 import { parseArgs } from "node:util";
 import { VERSION } from "../contract/version.ts";
 import { NODE_ARGV_VARIABLE, OPEN_FILES_VARIABLE } from "../wire/launch-environment.ts";
-import { runFileWorker } from "./files/worker.ts";
 import { createDaemon } from "./server.ts";
-import { dropRights } from "./worker.ts";
 
 /** Time without client and process after which the daemon ends by itself. */
 const IDLE_EXIT_MS = 10 * 60_000;

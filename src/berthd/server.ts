@@ -106,7 +106,6 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
     createProcessService({ host, waitForPort }),
     createFileService({
       home: user.home,
-      uid: user.uid,
       startWorker: workerStarter({
         spawner,
         nodeArgv: options.nodeArgv,
