@@ -44,16 +44,6 @@ async function main(): Promise<void> {
       idleExitMs: values["idle-exit-ms"] === undefined ? IDLE_EXIT_MS : Number(values["idle-exit-ms"]),
       helperPath: values.helper,
     });
-  } else if (mode === "file-worker") {
-    dropRights({
-      uid: Number(values.uid),
-      gid: Number(values.gid),
-      groups: (values.groups ?? "").split(",").filter(Boolean).map(Number),
-    });
-    await runFileWorker(
-      Duplex.from({ readable: process.stdin, writable: process.stdout }),
-      values.home ?? "/",
-    );
   } else {
     process.stderr.write(USAGE);
     process.exitCode = 2;
