@@ -45,6 +45,8 @@ export interface HostedProcess {
   /** All of its output and the exit were sent to a reader. */
   delivered: boolean;
   persisted: boolean;
+  /** The last write of its record; writes of one process follow each other. */
+  recording: Promise<void>;
 }
 
 /** All processes of a daemon: starts them once, finds them by id or name, and lets them go in time. */
@@ -156,6 +158,7 @@ export class ProcessHost {
       readers: 0,
       delivered: false,
       persisted: false,
+      recording: Promise.resolve(),
     };
     if (name !== undefined) this.#names.set(name, hosted);
     this.#processes.set(id, hosted);
@@ -330,6 +333,7 @@ export class ProcessHost {
     this.#requests.delete(hosted.requestId);
     this.#remember(process.id);
     if (process.treeEmpty) process.dispose();
+    await hosted.recording;
     await process.log.close({ remove: true });
   }
 
@@ -388,11 +392,16 @@ export class ProcessHost {
     }, RECORD_DELAY_MS);
   }
 
-  async #writeRecord(hosted: HostedProcess): Promise<void> {
-    const { process, persisted } = hosted;
-    const { directory } = process.log;
-    if (directory === undefined) return;
+  #writeRecord(hosted: HostedProcess): Promise<void> {
+    const { directory } = hosted.process.log;
+    if (directory === undefined) return Promise.resolve();
     hosted.persisted = true;
+    hosted.recording = hosted.recording.then(() => this.#writeRecordNow(hosted, directory));
+    return hosted.recording;
+  }
+
+  async #writeRecordNow(hosted: HostedProcess, directory: string): Promise<void> {
+    const { process } = hosted;
     const info = process.info();
     try {
       if (process.finished) await process.log.flushed();
@@ -414,7 +423,6 @@ export class ProcessHost {
       });
     } catch (cause) {
       // A full disk must not end a process; only a killed daemon would miss the record.
-      hosted.persisted = persisted;
       this.#options.log("record not written", {
         id: process.id,
         error: toBerthError(cause, "berthd").message,
@@ -438,6 +446,7 @@ export class ProcessHost {
       [...this.#processes.values()].map((hosted) => hosted.process.end({ signal: "SIGKILL" })),
     );
     await this.#options.spawner.close();
+    await Promise.all([...this.#processes.values()].map((hosted) => hosted.recording));
     await Promise.all(
       [...this.#processes.values()].map((hosted) =>
         hosted.process.log.close({ remove: hosted.delivered && !hosted.persisted }),
