@@ -319,9 +319,9 @@ export class ProcessHost {
   #evictFinished(): number {
     for (const hosted of this.#finished) {
       if (hosted.readers > 0) continue;
-      const before = this.#storage.diskBytes;
+      const freed = hosted.process.log.abandonDisk();
       void this.#forget(hosted);
-      if (this.#storage.diskBytes < before) return before - this.#storage.diskBytes;
+      if (freed > 0) return freed;
     }
     return 0;
   }

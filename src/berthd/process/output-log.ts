@@ -226,6 +226,7 @@ export class OutputLog {
             throw new Error("quota");
           const bytes = await segment.write(directory);
           this.#unwritten -= bytes;
+          if (segment.dropped) this.#storage.freed(bytes);
         }
         this.#trim();
         if (this.#unwritten >= WRITE_BATCH_BYTES) this.#wanted = true;
@@ -298,10 +299,21 @@ export class OutputLog {
     this.#storage.forget(this);
     this.#count(-this.#resident);
     if (options.remove && this.directory !== undefined) {
-      this.#storage.freed(this.#segments.reduce((sum, segment) => sum + segment.written, 0));
-      this.#segments = [];
+      this.abandonDisk();
       await fs.rm(this.directory, { recursive: true, force: true });
     }
+  }
+
+  /** Counts the files as free at once, since they are about to be removed. Returns their bytes. */
+  abandonDisk(): number {
+    let bytes = 0;
+    for (const segment of this.#segments) {
+      bytes += segment.written;
+      segment.dropped = true;
+    }
+    this.#segments = [];
+    this.#storage.freed(bytes);
+    return bytes;
   }
 
   /** The log that an earlier daemon left in `options.directory`. */
