@@ -3,7 +3,7 @@ import { shellQuote } from "../transports/shell-quote.ts";
 import {
   GUARDED_VARIABLES,
   KEPT_PREFIX,
-  NODE_ARGV_VARIABLE,
+  launchEnvironment,
   OPEN_FILES_VARIABLE,
 } from "../wire/launch-environment.ts";
 import type { PayloadManifest } from "./payload-manifest.ts";
@@ -46,7 +46,7 @@ export function launchDaemon(options: LaunchOptions): Launch {
   return {
     argv: [...nodeArgv, `${options.bundleDirectory}/${options.manifest.entry}`, ...(options.args ?? [])],
     nodeArgv,
-    env: { [NODE_ARGV_VARIABLE]: JSON.stringify(nodeArgv) },
+    env: launchEnvironment(nodeArgv),
   };
 }
 

@@ -194,6 +194,7 @@ export class Payload {
             (error) => (error ? reject(error) : resolve()),
           );
           reading.once("error", reject);
+          entry.once("error", reject);
           reading.pipe(entry);
         });
       }

@@ -55,15 +55,26 @@ export function guardEnvironment(environment: Readonly<Record<string, string>>):
   );
 }
 
+/** What the daemon itself is started with, besides the guarded environment of the place's user. */
+export function launchEnvironment(nodeArgv: readonly string[]): Record<string, string> {
+  return {
+    [NODE_ARGV_VARIABLE]: JSON.stringify(nodeArgv),
+    // File operations that hang, on a FIFO or a dead network mount, hold a thread each: the default is 4.
+    UV_THREADPOOL_SIZE: "16",
+  };
+}
+
 /** The environment of the place's user, from the one that the daemon was started with. */
 export function unguardEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
   const restored: Record<string, string> = {};
+  // A launch moves every guarded variable away: what has such a name then is the launch's own.
+  const own = new Set<string>(environment[NODE_ARGV_VARIABLE] === undefined ? [] : GUARDED_VARIABLES);
   for (const [name, value] of Object.entries(environment)) {
     if (value === undefined) continue;
     if (name.startsWith(KEPT_PREFIX)) restored[name.slice(KEPT_PREFIX.length)] = value;
-    else if (!name.startsWith(OWN_PREFIX)) restored[name] = value;
+    else if (!name.startsWith(OWN_PREFIX) && !own.has(name)) restored[name] = value;
   }
   return restored;
 }
