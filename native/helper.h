@@ -26,6 +26,7 @@ int daemonize_main(int argc, char **argv);
 #define FRAME_HEADER_BYTES 9u /* u32 length, u8 type, u32 id */
 #define FRAME_MAX_LENGTH (4u * 1024 * 1024 + 64u * 1024)
 #define EVENT_CHANNEL 3 /* the duplex socket to berthd */
+#define NULL_FD 4       /* /dev/null, in the spawner and its forks */
 
 enum request_type { REQUEST_SPAWN = 1, REQUEST_OPENED, REQUEST_SIGNAL, REQUEST_KILL_TREE, REQUEST_RESIZE };
 enum event_type {
@@ -163,7 +164,12 @@ void relay_step(struct relay *r);
 void relay_close(struct relay *r);
 
 /* ---- supervisor.c ---- */
-_Noreturn void supervise(uint32_t id, const uint8_t *payload, size_t payload_bytes, void *buffer,
-                         size_t buffer_bytes, int requests, int null_fd);
+struct supervisor_setting {
+    int requests; /* a SOCK_SEQPACKET socket to the spawner: frames without their length */
+    uint8_t *buffer; /* the spawner's own, of which the fork has a copy; given up after the start */
+    size_t buffer_bytes;
+};
+/* `frame`: SPAWN from its type on. */
+_Noreturn void supervise(const struct supervisor_setting *setting, const uint8_t *frame, size_t bytes);
 
 #endif

@@ -1,5 +1,6 @@
 /* The spawner: takes berthd's requests from descriptor 3, forks a supervisor for each start (no exec:
- * the fork of a program this small is the cheapest process there is) and forwards the rest to them. */
+ * the fork of a program this small is the cheapest process there is) and forwards the rest to them. A spare supervisor
+ * forked ahead was tried: with two processors it competes with the command and wins nothing. */
 #include "helper.h"
 
 #include <fcntl.h>
@@ -28,7 +29,6 @@ static struct supervisor_slot *slots;
 static size_t slot_count, slot_capacity;
 static uint8_t *buffer;
 static size_t buffered;
-static int null_fd;
 static bool orphans; /* a supervisor died: its tree is the spawner's to end */
 
 static struct supervisor_slot *slot_of(uint32_t id) {
@@ -49,7 +49,7 @@ static bool slot_room(void) {
     return true;
 }
 
-static void start(uint32_t id, const uint8_t *payload, size_t bytes) {
+static void start(uint32_t id, const uint8_t *frame, size_t bytes) {
     int pair[2];
     if (!slot_room() || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         event_failed(id, STAGE_RESOURCES, errno);
@@ -57,11 +57,12 @@ static void start(uint32_t id, const uint8_t *payload, size_t bytes) {
     }
     pid_t pid = fork();
     if (pid == 0) {
-        /* Above the event channel and /dev/null there are only other supervisors' sockets. Kept open
-         * they would hide the spawner's death from those. */
-        close_between((unsigned)null_fd + 1, (unsigned)pair[1] - 1);
+        /* Above /dev/null there are only supervisors' sockets. The spawner's end of any, its own too,
+         * would hide the spawner's death from the supervisor at the other end. */
+        close_between(NULL_FD + 1, (unsigned)pair[1] - 1);
         close_from((unsigned)pair[1] + 1);
-        supervise(id, payload, bytes, buffer, BUFFER_BYTES, pair[1], null_fd);
+        struct supervisor_setting setting = {.requests = pair[1], .buffer = buffer, .buffer_bytes = BUFFER_BYTES};
+        supervise(&setting, frame, bytes);
     }
     int error = errno;
     close(pair[1]);
@@ -103,7 +104,7 @@ static bool take_frame(const uint8_t *frame, size_t bytes) {
             complain("protocol error: the id of a start is in use", 0);
             return false;
         }
-        start(id, payload, bytes);
+        start(id, frame, bytes + 5);
         return true;
     case REQUEST_OPENED:
     case REQUEST_SIGNAL:
@@ -169,19 +170,19 @@ static void reap(void) {
 static void kill_orphans(void) {
     static pid_t supervisors[65536];
     size_t count = 0;
-    for (; count < slot_count && count < sizeof supervisors / sizeof *supervisors; count++) supervisors[count] = slots[count].pid;
+    for (size_t i = 0; i < slot_count && count < sizeof supervisors / sizeof *supervisors; i++) supervisors[count++] = slots[i].pid;
     struct tree_pass pass = {.root = getpid(), .signal = SIGKILL, .skip = supervisors, .skip_count = count};
     tree_walk(&pass);
     reap();
     orphans = pass.living > pass.signalled || pass.signalled > 0;
 }
 
-static bool wait_for_something(int64_t timeout_ms, bool requests) {
+static void wait_for_something(int64_t timeout_ms, bool requests) {
     struct pollfd fd = {.fd = EVENT_CHANNEL, .events = POLLIN};
     struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
     sigset_t none;
     sigemptyset(&none);
-    return ppoll(&fd, requests ? 1 : 0, timeout_ms < 0 ? NULL : &timeout, &none) > 0;
+    ppoll(&fd, requests ? 1 : 0, timeout_ms < 0 ? NULL : &timeout, &none);
 }
 
 /* True: go on. */
@@ -217,16 +218,22 @@ static bool set_up(void) {
     signals_set_mask(0);
     signals_default_all();
     signals_ignore_for_survival();
-    while ((null_fd = open_null()) >= 0 && null_fd <= 2) fcntl(null_fd, F_SETFD, 0);
-    if (null_fd < 0) null_fd = fcntl(0, F_DUPFD_CLOEXEC, 4);
-    int channel_flags = fcntl(EVENT_CHANNEL, F_GETFD);
-    if (channel_flags < 0 || null_fd < 0) {
+    if (fcntl(EVENT_CHANNEL, F_GETFD) < 0) {
         complain("spawn needs a socket as descriptor 3", errno);
         return false;
     }
     fcntl(EVENT_CHANNEL, F_SETFD, FD_CLOEXEC);
-    close_between(EVENT_CHANNEL + 1, (unsigned)null_fd - 1);
-    close_from((unsigned)null_fd + 1);
+    close_from(NULL_FD + 1);
+    int null = open_null();
+    if (null < 0) null = 0; /* no /dev in this place: the spawner's own stdin, which is nothing either */
+    /* 0 to 4 are taken from here on, without a hole: what is opened later lies above. */
+    for (int fd = 0; fd < NULL_FD; fd++)
+        if (fcntl(fd, F_GETFD) < 0) dup2(null, fd);
+    if (null != NULL_FD && dup3(null, NULL_FD, O_CLOEXEC) < 0) {
+        complain("dup3", errno);
+        return false;
+    }
+    if (null > NULL_FD) close(null);
     struct rlimit limit; /* a socket a process; commands get the limit of their request */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;

@@ -277,8 +277,8 @@ static bool open_terminal(struct supervisor *s, const struct spawn_request *r, s
     return true;
 }
 
-static bool open_pipes(struct supervisor *s, const struct spawn_request *r, struct ends *ends, int null_fd) {
-    ends->child[0] = null_fd;
+static bool open_pipes(struct supervisor *s, const struct spawn_request *r, struct ends *ends) {
+    ends->child[0] = NULL_FD;
     if ((r->flags & SPAWN_STDIN) != 0) {
         if (!make_pipe(&ends->child[0], &s->handed[0])) return false;
         ends->close_after[ends->close_count++] = ends->child[0];
@@ -305,36 +305,36 @@ static void tell_started(struct supervisor *s) {
     events_flush(&s->events);
 }
 
-_Noreturn void supervise(uint32_t id, const uint8_t *payload, size_t payload_bytes, void *buffer,
-                         size_t buffer_bytes, int requests, int null_fd) {
-    struct supervisor s = {.id = id, .requests = requests, .handed = {-1, -1, -1}, .relay = {.master = -1, .input = -1, .output = -1}};
+static bool open_stdio(struct supervisor *s, const struct spawn_request *r, struct ends *ends, struct command_failure *why) {
+    if ((r->flags & SPAWN_TTY) != 0) return open_terminal(s, r, ends, why);
+    if (open_pipes(s, r, ends)) return true;
+    *why = (struct command_failure){.stage = STAGE_RESOURCES, .error = errno};
+    return false;
+}
+
+static bool start_command(struct supervisor *s, const struct spawn_request *r, struct command_failure *why) {
     struct ends ends = {.close_count = 0};
+    if (!open_stdio(s, r, &ends, why)) return false;
+    struct command_stdio stdio = {.child = {ends.child[0], ends.child[1], ends.child[2]}, .terminal = (r->flags & SPAWN_TTY) != 0};
+    s->command = command_start(r, &stdio, why);
+    if (s->command < 0) return false;
+    tell_started(s);
+    for (size_t i = 0; i < ends.close_count; i++) close(ends.close_after[i]);
+    return true;
+}
+
+_Noreturn void supervise(const struct supervisor_setting *setting, const uint8_t *frame, size_t bytes) {
+    struct supervisor s = {.requests = setting->requests, .handed = {-1, -1, -1}, .relay = {.master = -1, .input = -1, .output = -1}};
     struct spawn_request request;
     struct command_failure why = {.stage = STAGE_RESOURCES, .error = EINVAL};
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (!spawn_request_parse(&request, id, payload, payload_bytes)) {
-        event_failed(id, why.stage, why.error);
+    s.id = load_u32(frame + 1);
+    if (!spawn_request_parse(&request, s.id, frame + 5, bytes - 5) || !start_command(&s, &request, &why)) {
+        event_failed(s.id, why.stage, why.error);
         _exit(0);
     }
-    bool tty = (request.flags & SPAWN_TTY) != 0;
-    bool ready;
-    if (tty) {
-        ready = open_terminal(&s, &request, &ends, &why);
-    } else if (!(ready = open_pipes(&s, &request, &ends, null_fd))) {
-        why.error = errno;
-    }
-    if (ready) {
-        struct command_stdio stdio = {.child = {ends.child[0], ends.child[1], ends.child[2]}, .terminal = tty};
-        s.command = command_start(&request, &stdio, &why);
-    }
-    if (!ready || s.command < 0) {
-        event_failed(id, why.stage, why.error);
-        _exit(0);
-    }
-    tell_started(&s);
-    for (size_t i = 0; i < ends.close_count; i++) close(ends.close_after[i]);
     spawn_request_release(&request);
-    munmap(buffer, buffer_bytes);
+    munmap(setting->buffer, setting->buffer_bytes);
     command_release_memory();
     supervise_loop(&s);
 }
