@@ -1,0 +1,337 @@
+import { randomBytes } from "node:crypto";
+import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
+import type { BerthEventInput } from "../../contract/events.ts";
+import type { RawProcess, Transport } from "../../transports/transport.ts";
+import type { PathContext } from "../daemon/command.ts";
+import { feed } from "./feed.ts";
+import { RunGuard } from "./guard.ts";
+import { BOOTSTRAP, markerFunction } from "./script.ts";
+import { type ScriptHandler, ScriptRun } from "./script-run.ts";
+import { type PlaceTools, parseProbe, probeScript } from "./tools.ts";
+
+/** Ended commands whose children still hold their output, kept open so that the children can write on. */
+const MAX_LINGERING = 16;
+/** Longest time that a place may take to answer the probe. */
+const PROBE_DEADLINE_MS = 30_000;
+/** What is kept of a script's stderr, for its error. */
+const MAX_STDERR_BYTES = 64 * 1024;
+
+export interface PlaceOptions {
+  readonly transport: Transport;
+  readonly shell: string;
+  readonly paths: PathContext;
+  readonly user: string | undefined;
+  readonly maxRuns: number;
+  readonly onEvent: ((event: BerthEventInput) => void) | undefined;
+  readonly description: string;
+}
+
+export interface StartOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Does not wait for a place among the runs: for what ends others. */
+  readonly urgent?: boolean;
+}
+
+export interface CollectOptions extends StartOptions {
+  /** Milliseconds without anything coming or going until it is given up. */
+  readonly idleTimeoutMs: number;
+  readonly late: () => BerthError;
+  /** What the script reads; the run is closed without an end of it when this fails. */
+  readonly input?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  /** Takes stdout instead of the result; true asks to pause. */
+  readonly onData?: ((bytes: Buffer, run: ScriptRun) => void) | undefined;
+}
+
+export interface ScriptResult {
+  readonly status: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  /** Code of an `error CODE` marker. */
+  readonly error: string | undefined;
+}
+
+/** One place, seen through `transport.run()`: its tools, the limit of runs, and everything that is under way. */
+export class ShellPlace {
+  readonly description: string;
+  readonly transport: Transport;
+  readonly shell: string;
+  readonly paths: PathContext;
+  readonly user: string | undefined;
+  readonly onEvent: ((event: BerthEventInput) => void) | undefined;
+  readonly #guard: RunGuard;
+  readonly #runs = new Set<ScriptRun>();
+  readonly #lingering = new Set<ScriptRun>();
+  readonly #background = new Set<Promise<void>>();
+  #tools: Promise<PlaceTools> | undefined;
+  #refusing = false;
+  #closed = false;
+
+  constructor(options: PlaceOptions) {
+    this.description = options.description;
+    this.transport = options.transport;
+    this.shell = options.shell;
+    this.paths = options.paths;
+    this.user = options.user;
+    this.onEvent = options.onEvent;
+    this.#guard = new RunGuard(options.maxRuns);
+  }
+
+  /** From now on only what ends others is started. */
+  refuse(): void {
+    this.#refusing = true;
+  }
+
+  /**
+   * What the place has; asked once, again after a failure.
+   * @throws provision.probe_failed, and what the transport throws
+   */
+  tools(): Promise<PlaceTools> {
+    if (this.#tools === undefined) {
+      this.#tools = this.#probe();
+      this.#tools.catch(() => {
+        this.#tools = undefined;
+      });
+    }
+    return this.#tools;
+  }
+
+  /**
+   * Starts a script, which prints both end markers itself. `write` makes its text for a nonce.
+   * @throws runtime.closed, operation.aborted, what the transport throws
+   */
+  async start(
+    write: (nonce: string) => string,
+    handler: ScriptHandler,
+    options: StartOptions = {},
+  ): Promise<ScriptRun> {
+    const { signal } = options;
+    if (this.#closed || (this.#refusing && options.urgent !== true)) throw this.closedError();
+    if (signal?.aborted) throw this.aborted(signal);
+    const leave =
+      options.urgent === true
+        ? () => {}
+        : await this.#guard.enter(signal).catch(() => {
+            throw this.aborted(signal);
+          });
+    let run: ScriptRun;
+    try {
+      const nonce = randomBytes(16).toString("hex");
+      const script = write(nonce);
+      const raw = await this.#connect(signal);
+      if (this.#closed) {
+        raw.close();
+        throw this.closedError();
+      }
+      run = new ScriptRun(raw, nonce, script, handler, this.description);
+    } catch (error) {
+      leave();
+      throw this.explain(error);
+    }
+    this.#runs.add(run);
+    void run.ended
+      .then(
+        () => this.#linger(run),
+        () => {},
+      )
+      .finally(() => {
+        this.#runs.delete(run);
+        leave();
+      });
+    return run;
+  }
+
+  /**
+   * Runs a script's body (in a subshell of its own, so that it can exit) to its end.
+   * @throws what `start` throws, transport.disconnected, `late`
+   */
+  async collect(body: string, options: CollectOptions): Promise<ScriptResult> {
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    let stderrBytes = 0;
+    let error: string | undefined;
+    let started: ScriptRun | undefined;
+    const failure = Promise.withResolvers<never>();
+    failure.promise.catch(() => {});
+    const { signal } = options;
+    const onAbort = () => failure.reject(this.aborted(signal));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    let timer: NodeJS.Timeout | undefined;
+    const progress = () => {
+      if (timer === undefined) {
+        timer = setTimeout(() => failure.reject(options.late()), options.idleTimeoutMs);
+      } else timer.refresh();
+    };
+    const handler: ScriptHandler = {
+      data: (stream, bytes) => {
+        progress();
+        if (stream === "stderr") {
+          if (stderrBytes < MAX_STDERR_BYTES) stderr.push(bytes);
+          stderrBytes += bytes.length;
+        } else if (options.onData !== undefined && started !== undefined) options.onData(bytes, started);
+        else stdout.push(bytes);
+      },
+      marker: (payload) => {
+        if (payload.startsWith("error ")) error ??= payload.slice(6).trim();
+      },
+    };
+    try {
+      const run = await this.start((nonce) => bodyScript(nonce, body), handler, options);
+      started = run;
+      progress();
+      const fed = feed(run, options.input, progress);
+      const end = await Promise.race([run.ended, failure.promise, fed.then(() => run.ended)]);
+      return {
+        status: Number(end),
+        stdout: Buffer.concat(stdout),
+        stderr: Buffer.concat(stderr).toString("utf8"),
+        error,
+      };
+    } catch (cause) {
+      started?.close();
+      throw this.explain(cause);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /**
+   * Ends a command by a second run, then lets go of its own. What could not be ended is an event. Never rejects.
+   */
+  async endRun(run: ScriptRun, write: (nonce: string) => string, processId: string): Promise<void> {
+    let said = "";
+    const handler: ScriptHandler = {
+      data: (_stream, bytes) => {
+        said += bytes.toString("latin1");
+      },
+      marker: () => {},
+    };
+    try {
+      const ending = await this.start(write, handler, { urgent: true });
+      ending.stdin.end();
+      await ending.ended;
+      const left = /left 1/.test(said) ? 1 : 0;
+      this.emit({
+        type: "process.ended",
+        message: left === 0 ? "a command was ended" : "a command was ended; some of its processes are left",
+        processId,
+        data: { left },
+      });
+    } catch (error) {
+      const explained = this.explain(error);
+      this.emit({
+        type: "process.end_failed",
+        message: `a command could not be ended: ${explained.message}`,
+        processId,
+        data: { code: explained.code },
+      });
+    } finally {
+      run.close();
+    }
+  }
+
+  /** Work that nobody waits for but `close()`. */
+  background(task: Promise<void>): void {
+    const tracked = task.finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
+  }
+
+  emit(event: BerthEventInput): void {
+    this.onEvent?.({ ...event, runtime: this.description });
+  }
+
+  aborted(signal: AbortSignal | undefined): BerthError {
+    return berthError("operation.aborted", { runtime: this.description, cause: signal?.reason });
+  }
+
+  closedError(): BerthError {
+    return berthError("runtime.closed", { runtime: this.description });
+  }
+
+  /** Any error as one that says where it happened. */
+  explain(error: unknown): BerthError {
+    if (isBerthError(error)) return error;
+    return berthError("transport.disconnected", {
+      hop: "transport",
+      runtime: this.description,
+      message: `the connection to ${this.description} was lost: ${error instanceof Error ? error.message : error}`,
+      cause: error,
+    });
+  }
+
+  /** Ends everything that is under way; `refuse()` came before. Background work gets `limitMs`. */
+  async close(limitMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    if (this.#background.size > 0) {
+      const limit = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, limitMs);
+      });
+      await Promise.race([Promise.all(this.#background), limit]);
+      clearTimeout(timer);
+    }
+    this.#closed = true;
+    for (const run of [...this.#runs, ...this.#lingering]) run.close();
+  }
+
+  async #connect(signal: AbortSignal | undefined): Promise<RawProcess> {
+    const connecting = this.transport.run([this.shell, "-c", BOOTSTRAP], {
+      // Not the place's own default, which may be gone.
+      cwd: "/",
+      ...(this.user === undefined ? {} : { user: this.user }),
+    });
+    if (signal === undefined) return connecting;
+    const cut = Promise.withResolvers<never>();
+    const onAbort = () => cut.reject(this.aborted(signal));
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await Promise.race([connecting, cut.promise]);
+    } catch (error) {
+      // Its script never came, so it does nothing.
+      connecting.then(
+        (late) => late.close(),
+        () => {},
+      );
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #probe(): Promise<PlaceTools> {
+    const late = () =>
+      berthError("provision.probe_failed", {
+        hop: "transport",
+        runtime: this.description,
+        message: `${this.description} did not answer the first probe in ${PROBE_DEADLINE_MS / 1000} s`,
+      });
+    const body = probeScript(this.shell);
+    const result = await this.collect(body, { idleTimeoutMs: PROBE_DEADLINE_MS, late, urgent: true });
+    return parseProbe(result.stdout.toString("utf8"));
+  }
+
+  #linger(run: ScriptRun): void {
+    if (this.#closed) return;
+    run.resume();
+    this.#lingering.add(run);
+    void run.gone.then(() => this.#lingering.delete(run));
+    for (const oldest of this.#lingering) {
+      if (this.#lingering.size <= MAX_LINGERING) break;
+      this.#lingering.delete(oldest);
+      oldest.close();
+    }
+  }
+}
+
+/** `_bE CODE` in the body ends it with a typed error. Tools speak C, so that their messages can be read. */
+function bodyScript(nonce: string, body: string): string {
+  return `${markerFunction(nonce)}
+_bE() { _bm "error $1" >&2; exit 1; }
+LC_ALL=C TZ=UTC0 CDPATH=
+export LC_ALL TZ
+(
+${body}
+)
+_bs=$?
+_bm end
+_bm "end $_bs" >&2`;
+}
