@@ -1,0 +1,136 @@
+import { randomBytes } from "node:crypto";
+import { type BerthError, berthError } from "../../contract/errors.ts";
+import type { Command, CommandOptions } from "../../contract/process.ts";
+import type { ParamsInput } from "../../wire/messages.ts";
+import type { WireClient } from "../../wire/types.ts";
+import {
+  commandArgv,
+  type EnvironmentPairs,
+  environmentPairs,
+  type PathContext,
+  placePath,
+} from "./command.ts";
+import { isDisconnect, type Link } from "./link.ts";
+
+/** Something under way that the runtime's `close()` has to end. */
+export interface Closable {
+  shutdown(reason: BerthError): void | Promise<void>;
+}
+
+export interface RuntimeContextOptions {
+  readonly link: Link;
+  readonly paths: PathContext;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly user?: string | undefined;
+}
+
+/** What all parts of one daemon runtime share. */
+export class RuntimeContext {
+  readonly link: Link;
+  readonly paths: PathContext;
+  readonly user: string | undefined;
+  /** Everything that `close()` ends. */
+  readonly open = new Set<Closable>();
+  readonly #environment: EnvironmentPairs;
+  readonly #background = new Set<Promise<void>>();
+  readonly #requestPrefix = randomBytes(12).toString("base64url");
+  #requests = 0;
+
+  constructor(options: RuntimeContextOptions) {
+    this.link = options.link;
+    this.paths = options.paths;
+    this.user = options.user;
+    this.#environment = environmentPairs(options.env);
+  }
+
+  /**
+   * What `process.start` and its repeats send, without `attach`.
+   * @throws process.argument_invalid, process.env_invalid, config.invalid
+   */
+  startParams(command: Command, options: CommandOptions): ParamsInput<"process.start"> {
+    const { argv, shellLookup } = commandArgv(command, options.shell);
+    return {
+      requestId: `${this.#requestPrefix}.${(this.#requests++).toString(36)}`,
+      command: argv,
+      cwd: options.cwd === undefined ? this.paths.workdir : placePath(options.cwd, this.paths),
+      env: environmentPairs(options.env, this.#environment),
+      user: options.user ?? this.user,
+      stderr: options.stderr,
+      shellLookup: shellLookup || undefined,
+      timeoutMs: milliseconds("timeoutMs", options.timeoutMs, 1),
+      killGraceMs: milliseconds("killGraceMs", options.killGraceMs, 0),
+      drainMs: milliseconds("drainMs", options.drainMs, 0),
+      overflow: options.overflow,
+      logLimitBytes: options.logLimitBytes,
+    };
+  }
+
+  /**
+   * Ends a process that nobody waits for any more: sent at once, and again on every reconnect until the daemon
+   * that has the process has answered. What could not be ended is an event.
+   */
+  endInBackground(id: string, bootId: string | undefined, graceMs: number | undefined): void {
+    this.#track(this.#end(id, bootId, graceMs));
+  }
+
+  /** Settles when nothing is under way in the background, or after `limitMs`. */
+  async settle(limitMs: number): Promise<void> {
+    if (this.#background.size === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, limitMs);
+    });
+    await Promise.race([Promise.all(this.#background), limit]);
+    clearTimeout(timer);
+  }
+
+  #track(task: Promise<void>): void {
+    const tracked = task.finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
+  }
+
+  async #end(id: string, bootId: string | undefined, graceMs: number | undefined): Promise<void> {
+    for (;;) {
+      let client: WireClient | undefined;
+      try {
+        client = this.link.client ?? (await this.link.reconnect(undefined, true));
+        if (bootId !== undefined && client.hello.bootId !== bootId) return;
+        const { left } = await client.call<"process.kill", { left: number }>("process.kill", { id, graceMs });
+        this.link.emit({
+          type: "process.ended",
+          message:
+            left === 0 ? "a command was ended" : `a command was ended; ${left} of its processes are left`,
+          processId: id,
+          data: { left },
+        });
+        return;
+      } catch (error) {
+        if (isDisconnect(error, client)) continue;
+        const explained = this.link.explain(error);
+        // The lease of the process ends it when nobody can reach the daemon.
+        this.link.emit({
+          type: "process.end_failed",
+          message: `a command could not be ended: ${explained.message}`,
+          processId: id,
+          data: { code: explained.code },
+        });
+        return;
+      }
+    }
+  }
+}
+
+/**
+ * A number of milliseconds as the wire takes it.
+ * @throws config.invalid
+ */
+export function milliseconds(name: string, value: number | undefined, least: number): number | undefined {
+  if (value === undefined || value === Number.POSITIVE_INFINITY) return undefined;
+  if (typeof value !== "number" || !(value >= least)) {
+    throw berthError("config.invalid", {
+      message: `${name} has to be a number of milliseconds, at least ${least}`,
+      context: { field: name },
+    });
+  }
+  return Math.ceil(value);
+}

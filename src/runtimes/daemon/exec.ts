@@ -1,0 +1,325 @@
+import { type BerthError, berthError } from "../../contract/errors.ts";
+import type {
+  Command,
+  ExecHandle,
+  ExecOptions,
+  ExecResult,
+  ExitStatus,
+  OutputChunk,
+  OutputStream,
+} from "../../contract/process.ts";
+import type { ParamsInput } from "../../wire/messages.ts";
+import type { StreamHandler, WireClient, WireStream } from "../../wire/types.ts";
+import { Capture } from "./capture.ts";
+import type { Closable, RuntimeContext } from "./context.ts";
+import { InputPump } from "./input-pump.ts";
+import { feedInput } from "./input-source.ts";
+import { outputLines } from "./lines.ts";
+import { abortedError } from "./link.ts";
+import { type FlowSink, type FlowSource, OutputFlow } from "./output-flow.ts";
+import { OutputQueue } from "./output-queue.ts";
+import { processInfo } from "./process-info.ts";
+import { startError } from "./start-error.ts";
+
+const DEFAULT_CAPTURE_BYTES = 1024 * 1024;
+const DEFAULT_GRACE_MS = 2_000;
+/** How much later than the place the client ends a command whose time is over (SEMANTICS, Commands 4). */
+const DEADLINE_SLACK_MS = 1_000;
+const CREDIT_PORTION_BYTES = 32 * 1024;
+
+/**
+ * One command, from `exec()` to its result. It is started in the same turn, in one request that also attaches to
+ * the output; whether that is a bounded capture or everything is known by then, as the caller has awaited or
+ * iterated. A handle that is left alone until later is started as if iterated, and can still be awaited.
+ */
+export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
+  readonly #context: RuntimeContext;
+  readonly #options: ExecOptions;
+  #params: ParamsInput<"process.start"> | undefined;
+  #flow: OutputFlow | undefined;
+  #pump: InputPump | undefined;
+  #capture: Capture | undefined;
+  #queue: OutputQueue | undefined;
+  #iterated = false;
+  #failure: BerthError | undefined;
+  #promise: Promise<ExecResult> | undefined;
+  #resolve: ((result: ExecResult) => void) | undefined;
+  #reject: ((error: BerthError) => void) | undefined;
+  /** The caller has its answer, or will get none. */
+  #settled = false;
+  /** Was ended before the daemon said which process it is. */
+  #endWhenKnown = false;
+  #onAbort: (() => void) | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  #startedAt = 0;
+  #owed = 0;
+  processId: string | undefined;
+
+  constructor(context: RuntimeContext, command: Command, options: ExecOptions) {
+    this.#context = context;
+    this.#options = options;
+    try {
+      const params = context.startParams(command, options);
+      params.kind = "exec";
+      params.overflow ??= "pause";
+      if (options.input !== undefined) params.stdin = "pipe";
+      this.#params = params;
+    } catch (error) {
+      this.#failure = context.link.explain(error);
+      return;
+    }
+    // `await` calls `then` in the second microtask from here; whoever has not asked by then gets everything.
+    queueMicrotask(() => queueMicrotask(() => this.#begin("everything")));
+  }
+
+  // --- the caller's side ---
+
+  // biome-ignore lint/suspicious/noThenProperty: an ExecHandle is awaited, as the contract says
+  then<A = ExecResult, B = never>(
+    onFulfilled?: ((value: ExecResult) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#result().then(onFulfilled, onRejected);
+  }
+
+  catch<T>(onRejected: (reason: unknown) => T | PromiseLike<T>): Promise<ExecResult | T> {
+    return this.#result().catch(onRejected);
+  }
+
+  finally(onFinally: () => void): Promise<ExecResult> {
+    return this.#result().finally(onFinally);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<OutputChunk, undefined> {
+    if (this.#iterated || this.#promise !== undefined) throw berthError("process.output_taken");
+    this.#iterated = true;
+    this.#begin("everything");
+    if (this.#queue === undefined) {
+      const failed = new OutputQueue();
+      failed.ended(undefined, this.#failure);
+      return failed;
+    }
+    return this.#queue;
+  }
+
+  lines(options: { readonly stream?: OutputStream | "both" } = {}): AsyncIterable<string> {
+    const chunks = this[Symbol.asyncIterator]();
+    return outputLines({ [Symbol.asyncIterator]: () => chunks }, options.stream ?? "stdout");
+  }
+
+  /** The runtime is being closed. */
+  shutdown(reason: BerthError): void {
+    this.#end(reason);
+  }
+
+  #result(): Promise<ExecResult> {
+    if (this.#promise !== undefined) return this.#promise;
+    if (this.#iterated) return Promise.reject(berthError("process.output_taken"));
+    this.#promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    if (this.#flow === undefined && this.#failure === undefined) this.#begin("capture");
+    else if (this.#failure === undefined) this.#captureFromNow();
+    if (this.#failure !== undefined) this.#reject?.(this.#failure);
+    return this.#promise;
+  }
+
+  // --- start ---
+
+  #begin(what: "capture" | "everything"): void {
+    if (this.#flow !== undefined || this.#failure !== undefined) return;
+    const { signal } = this.#options;
+    if (signal?.aborted) {
+      this.#failure = abortedError(signal, this.#context.link.description);
+      this.#settled = true;
+      return;
+    }
+    const capture = what === "capture";
+    this.#flow = new OutputFlow(this.#context.link, this, this, { restarts: capture });
+    if (capture) {
+      this.#capture = this.#newCapture();
+    } else {
+      this.#queue = new OutputQueue();
+      this.#queue.flow = this.#flow;
+      this.#queue.onReturn = () => this.#end(undefined);
+    }
+    if (signal !== undefined) {
+      this.#onAbort = () => this.#end(abortedError(signal, this.#context.link.description));
+      signal.addEventListener("abort", this.#onAbort, { once: true });
+    }
+    this.#context.open.add(this);
+    const { input } = this.#options;
+    if (input !== undefined) {
+      this.#pump = new InputPump();
+      feedInput(this.#pump, input, (error) => this.#end(this.#context.link.explain(error)));
+    }
+    this.#flow.start();
+  }
+
+  /** Somebody awaits a handle that was started as if iterated: what has come is captured, and what will. */
+  #captureFromNow(): void {
+    const queue = this.#queue;
+    this.#queue = undefined;
+    this.#capture = this.#newCapture();
+    queue?.drainTo(this);
+  }
+
+  #newCapture(): Capture {
+    return new Capture(Math.max(0, Math.floor(this.#options.maxCaptureBytes ?? DEFAULT_CAPTURE_BYTES)));
+  }
+
+  // --- the request ---
+
+  request(client: WireClient, from: number, handler: StreamHandler): WireStream {
+    const params = this.#params!;
+    params.attach =
+      this.#capture === undefined ? { from, lossless: true } : { from, capture: this.#capture.limits };
+    const repeated = this.#startedAt !== 0;
+    const stream = client.request("process.start", params, handler);
+    // The first time nothing was taken over yet, so that input needs no round trip of its own.
+    if (!repeated) this.#pump?.attach(stream, 0);
+    this.#startedAt ||= performance.now();
+    this.#armDeadline(client);
+    return stream;
+  }
+
+  onOpened(result: unknown, stream: WireStream): void {
+    const { process, stdinAccepted } = result as { process: unknown; stdinAccepted?: unknown };
+    this.processId = processInfo(process).id;
+    if (this.#endWhenKnown) {
+      this.#endProcess();
+      return;
+    }
+    this.#armDeadline(this.#context.link.client);
+    if (this.#pump !== undefined && this.#pump.stream !== stream) {
+      this.#pump.attach(stream, typeof stdinAccepted === "number" ? stdinAccepted : 0);
+    }
+  }
+
+  interrupted(): void {
+    this.#pump?.detach();
+  }
+
+  writable(): void {
+    this.#pump?.pump();
+  }
+
+  // --- the output ---
+
+  data(stream: OutputStream, bytes: Uint8Array, cursor: number, cost: number, origin: WireStream): void {
+    if (this.#queue !== undefined) {
+      this.#queue.data(stream, bytes, cursor, cost, origin);
+      return;
+    }
+    this.#capture?.push(stream, bytes);
+    this.#owed += cost;
+    if (this.#owed < CREDIT_PORTION_BYTES) return;
+    this.#flow?.consumed(origin, this.#owed);
+    this.#owed = 0;
+  }
+
+  gap(from: number, to: number): void {
+    this.#queue?.gap(from, to);
+  }
+
+  restart(): void {
+    if (this.#capture !== undefined) this.#capture = this.#newCapture();
+    this.#owed = 0;
+  }
+
+  ended(exit: ExitStatus | undefined, error: BerthError | undefined): void {
+    if (this.#settled) {
+      this.#release();
+      return;
+    }
+    const failure =
+      error ??
+      (exit === undefined
+        ? berthError("wire.protocol_error", {
+            message: "the output of the command ended without its exit",
+            runtime: this.#context.link.description,
+          })
+        : undefined);
+    this.#settle(exit, failure === undefined ? undefined : startError(failure));
+  }
+
+  #settle(exit: ExitStatus | undefined, error: BerthError | undefined): void {
+    this.#settled = true;
+    this.#release(error === undefined);
+    if (this.#queue !== undefined) {
+      this.#queue.ended(exit, error);
+    } else if (exit !== undefined) {
+      const outputBytes = this.#flow?.cursor ?? 0;
+      const captured = this.#capture!.take(outputBytes);
+      this.#resolve?.({
+        exitCode: exit.exitCode,
+        signal: exit.signal,
+        timedOut: exit.timedOut,
+        durationMs: exit.durationMs,
+        ...captured,
+        outputBytes,
+        processId: this.processId ?? "",
+      });
+    } else if (error !== undefined) {
+      this.#failure = error;
+      this.#reject?.(error);
+    }
+  }
+
+  // --- the end from this side ---
+
+  /** Answers the caller at once, with the error if there is one, and ends the process in the place. */
+  #end(error: BerthError | undefined): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#release();
+    if (error !== undefined) {
+      this.#failure = error;
+      this.#queue?.abort(error);
+      this.#reject?.(error);
+    }
+    this.#endProcess();
+  }
+
+  #endProcess(): void {
+    const flow = this.#flow;
+    if (flow === undefined || flow.done) return;
+    if (this.processId === undefined && flow.bootId !== undefined) {
+      // It may be running: the answer, or that of the repeated request, says which process it is.
+      this.#endWhenKnown = true;
+      return;
+    }
+    flow.stop();
+    if (this.processId === undefined) return;
+    this.#context.endInBackground(this.processId, flow.bootId, this.#params?.killGraceMs);
+  }
+
+  #armDeadline(client: WireClient | undefined): void {
+    const timeoutMs = this.#params?.timeoutMs;
+    if (timeoutMs === undefined || this.#settled) return;
+    clearTimeout(this.#deadline);
+    const graceMs = this.#params?.killGraceMs ?? DEFAULT_GRACE_MS;
+    const delayMs = timeoutMs + graceMs + DEADLINE_SLACK_MS + (client?.roundTripMs ?? 0);
+    if (delayMs > 0x7fff_ffff) return;
+    this.#deadline = setTimeout(() => this.#giveUp(), delayMs);
+  }
+
+  /** The place did not end the command in time and does not answer: the caller gets what there is. */
+  #giveUp(): void {
+    if (this.#settled) return;
+    const durationMs = performance.now() - this.#startedAt;
+    const flow = this.#flow;
+    this.#settle({ exitCode: null, signal: "SIGKILL", timedOut: true, durationMs }, undefined);
+    if (flow !== undefined && !flow.done) this.#endProcess();
+  }
+
+  /** Lets go of timers, listeners and input. `finished`: the process has ended by itself. */
+  #release(finished = false): void {
+    clearTimeout(this.#deadline);
+    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#onAbort = undefined;
+    this.#context.open.delete(this);
+    this.#pump?.close(berthError("process.finished", { context: { id: this.processId } }), finished);
+  }
+}

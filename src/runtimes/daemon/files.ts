@@ -1,0 +1,281 @@
+import { constants, isUtf8 } from "node:buffer";
+import { berthError, isBerthError } from "../../contract/errors.ts";
+import type {
+  DirectoryEntry,
+  FileOptions,
+  FileStat,
+  FileSystem,
+  FileType,
+  FileWriter,
+  ReadOptions,
+  TransferOptions,
+  TransferProgress,
+  Watch,
+  WatchOptions,
+  WriteOptions,
+  WriteResult,
+} from "../../contract/files.ts";
+import { decodeError } from "../../wire/error-codec.ts";
+import { INITIAL_WINDOW_BYTES } from "../../wire/frame.ts";
+import type { Method, ParamsInput } from "../../wire/messages.ts";
+import type { BulkLink } from "./bulk-link.ts";
+import { decode } from "./capture.ts";
+import { placePath } from "./command.ts";
+import { milliseconds, type RuntimeContext } from "./context.ts";
+import { readWhole } from "./file-read.ts";
+import { RemoteFileWriter, writeWhole } from "./file-write.ts";
+import { abortedError, type Link } from "./link.ts";
+import { StreamReader } from "./stream-reader.ts";
+import { download, upload } from "./transfer.ts";
+import { RemoteWatch } from "./watch.ts";
+
+/** More can't be one array on this side; the daemon refuses before it sends. */
+const MAX_READ_BYTES = 2 ** 31 - 1;
+const MAX_TEXT_BYTES = constants.MAX_STRING_LENGTH;
+/** Paths of one stat request: by number as the schema allows, by length as a frame does. */
+const MAX_STAT_PATHS = 10_000;
+const MAX_STAT_CHARACTERS = 128 * 1024;
+
+type StatAnswer = { readonly ok?: FileStat; readonly error?: unknown };
+
+/** Files of a place over its daemon. Every path argument is mapped and made absolute before it leaves. */
+export class RemoteFiles implements FileSystem {
+  readonly #context: RuntimeContext;
+  readonly #link: Link;
+  readonly #bulk: BulkLink;
+
+  constructor(context: RuntimeContext, bulk: BulkLink) {
+    this.#context = context;
+    this.#link = context.link;
+    this.#bulk = bulk;
+  }
+
+  readFile(path: string, encoding: "utf8"): Promise<string>;
+  readFile(path: string, options: ReadOptions & { readonly encoding: "utf8" }): Promise<string>;
+  readFile(path: string, options?: ReadOptions): Promise<Uint8Array>;
+  async readFile(
+    path: string,
+    options: "utf8" | (ReadOptions & { readonly encoding?: "utf8" }) = {},
+  ): Promise<string | Uint8Array> {
+    const given = typeof options === "string" ? { encoding: options } : options;
+    const text = given.encoding === "utf8";
+    const params = this.#readParams(path, given);
+    params.maxBytes = text ? MAX_TEXT_BYTES : MAX_READ_BYTES;
+    const bytes = await readWhole(this.#link, params, given.signal);
+    if (!text) return bytes;
+    if (!isUtf8(bytes)) {
+      throw berthError("fs.encoding_invalid", { runtime: this.#link.description, context: { path } });
+    }
+    return decode(bytes);
+  }
+
+  createReadStream(path: string, options: ReadOptions = {}): AsyncIterable<Uint8Array> {
+    return { [Symbol.asyncIterator]: () => this.#chunks(path, options) };
+  }
+
+  async *#chunks(path: string, options: ReadOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    const params = this.#readParams(path, options);
+    const { signal } = options;
+    using held = this.#bulk.hold();
+    const client = held.link.client ?? (await held.link.connect(signal));
+    const reader = new StreamReader(
+      (handler) => client.request("fs.read", params, handler),
+      berthError("operation.aborted"),
+    );
+    const onAbort = () => reader.abort(abortedError(signal, this.#link.description));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+    try {
+      yield* reader;
+    } catch (error) {
+      throw this.#link.explain(error);
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async writeFile(
+    path: string,
+    data: string | Uint8Array | AsyncIterable<Uint8Array>,
+    options: WriteOptions = {},
+  ): Promise<WriteResult> {
+    const params = this.#writeParams(path, options);
+    const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : data;
+    if (bytes instanceof Uint8Array && bytes.length <= INITIAL_WINDOW_BYTES) {
+      return await writeWhole(this.#link, params, bytes, options.signal);
+    }
+    using held = this.#bulk.hold();
+    return await writeWhole(held.link, params, bytes, options.signal);
+  }
+
+  createWriteStream(path: string, options: WriteOptions = {}): FileWriter {
+    return new RemoteFileWriter(this.#bulk.hold(), this.#writeParams(path, options), options.signal);
+  }
+
+  stat(path: string, options: FileOptions = {}): Promise<FileStat> {
+    return this.#stat(path, options, true);
+  }
+
+  lstat(path: string, options: FileOptions = {}): Promise<FileStat> {
+    return this.#stat(path, options, false);
+  }
+
+  async #stat(path: string, options: FileOptions, follow: boolean): Promise<FileStat> {
+    const params = { ...this.#base(options), paths: [this.#path(path)], follow };
+    const result = await this.#link.call("fs.stat", params, { signal: options.signal, repeatable: true });
+    const answer = (result as { stats?: StatAnswer[] } | null)?.stats?.[0];
+    if (answer?.ok !== undefined) return answer.ok;
+    throw this.#link.explain(decodeError(answer?.error));
+  }
+
+  async statMany(paths: readonly string[], options: FileOptions = {}): Promise<(FileStat | null)[]> {
+    const found: (FileStat | null)[] = [];
+    for (let start = 0; start < paths.length; ) {
+      const portion: string[] = [];
+      for (let characters = 0; start < paths.length && portion.length < MAX_STAT_PATHS; start++) {
+        const path = this.#path(paths[start]!);
+        characters += path.length;
+        if (portion.length > 0 && characters > MAX_STAT_CHARACTERS) break;
+        portion.push(path);
+      }
+      const params = { ...this.#base(options), paths: portion };
+      const stats = await this.#collect<StatAnswer>("fs.stat", params, "stats", options.signal);
+      for (const answer of stats) found.push(this.#statOrNull(answer));
+    }
+    return found;
+  }
+
+  #statOrNull(answer: StatAnswer): FileStat | null {
+    if (answer.ok !== undefined) return answer.ok;
+    const error = decodeError(answer.error);
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+    throw this.#link.explain(error);
+  }
+
+  async exists(path: string, options: FileOptions = {}): Promise<boolean> {
+    try {
+      await this.#stat(path, options, true);
+      return true;
+    } catch (error) {
+      if (isBerthError(error, "ENOENT") || isBerthError(error, "ENOTDIR")) return false;
+      throw error;
+    }
+  }
+
+  async realpath(path: string, options: FileOptions = {}): Promise<string> {
+    const params = { ...this.#base(options), path: this.#path(path) };
+    const result = await this.#link.call("fs.realpath", params, { signal: options.signal, repeatable: true });
+    return String((result as { path?: unknown } | null)?.path);
+  }
+
+  async readdir(path: string, options: FileOptions = {}): Promise<DirectoryEntry[]> {
+    const params = { ...this.#base(options), path: this.#path(path) };
+    const entries = await this.#collect<[string, FileType]>("fs.readdir", params, "entries", options.signal);
+    return entries.map(([name, type]) => ({ name, type }));
+  }
+
+  async mkdir(
+    path: string,
+    options: FileOptions & { readonly recursive?: boolean; readonly mode?: number } = {},
+  ): Promise<void> {
+    const { recursive, mode, signal } = options;
+    await this.#link.call(
+      "fs.mkdir",
+      { ...this.#base(options), path: this.#path(path), recursive, mode },
+      { signal },
+    );
+  }
+
+  async rename(from: string, to: string, options: FileOptions = {}): Promise<void> {
+    const params = { ...this.#base(options), from: this.#path(from), to: this.#path(to) };
+    await this.#link.call("fs.rename", params, { signal: options.signal });
+  }
+
+  async rm(
+    path: string,
+    options: FileOptions & { readonly recursive?: boolean; readonly force?: boolean } = {},
+  ): Promise<void> {
+    const { recursive, force, signal } = options;
+    await this.#link.call(
+      "fs.rm",
+      { ...this.#base(options), path: this.#path(path), recursive, force },
+      { signal },
+    );
+  }
+
+  async symlink(target: string, path: string, options: FileOptions = {}): Promise<void> {
+    const params = { ...this.#base(options), target, path: this.#path(path) };
+    await this.#link.call("fs.symlink", params, { signal: options.signal });
+  }
+
+  async chmod(path: string, mode: number, options: FileOptions = {}): Promise<void> {
+    const params = { ...this.#base(options), path: this.#path(path), mode };
+    await this.#link.call("fs.chmod", params, { signal: options.signal, repeatable: true });
+  }
+
+  async watch(path: string, options: WatchOptions = {}): Promise<Watch> {
+    const watch = new RemoteWatch(
+      this.#link,
+      {
+        ...this.#base(options),
+        path: this.#path(path),
+        recursive: options.recursive,
+        ignore: options.ignore === undefined ? undefined : [...options.ignore],
+      },
+      options.signal,
+    );
+    await watch.placed;
+    return watch;
+  }
+
+  async upload(local: string, remote: string, options: TransferOptions = {}): Promise<TransferProgress> {
+    const params = { ...this.#base(options), path: this.#path(remote) };
+    using held = this.#bulk.hold();
+    return await upload(held.link, local, params, options);
+  }
+
+  async download(remote: string, local: string, options: TransferOptions = {}): Promise<TransferProgress> {
+    const params = { ...this.#base(options), path: this.#path(remote) };
+    using held = this.#bulk.hold();
+    return await download(held.link, params, local, options);
+  }
+
+  #path(path: string): string {
+    return placePath(path, this.#context.paths);
+  }
+
+  #base(options: FileOptions) {
+    const { contained } = options;
+    return {
+      user: options.user ?? this.#context.user,
+      timeoutMs: milliseconds("timeoutMs", options.timeoutMs, 1),
+      contained:
+        contained === undefined
+          ? undefined
+          : {
+              root: this.#path(contained.root),
+              extraRoots: contained.extraRoots?.map((root) => this.#path(root)),
+            },
+    };
+  }
+
+  #readParams(path: string, options: ReadOptions): ParamsInput<"fs.read"> {
+    const { start, end, special } = options;
+    return { ...this.#base(options), path: this.#path(path), start, end, special };
+  }
+
+  #writeParams(path: string, options: WriteOptions): ParamsInput<"fs.write"> {
+    const { mode, durable } = options;
+    return { ...this.#base(options), path: this.#path(path), mode, durable };
+  }
+
+  /** A list that comes as EVENT frames with the last part in the RESPONSE. */
+  async #collect<T>(
+    method: Method & ("fs.stat" | "fs.readdir"),
+    params: ParamsInput<"fs.stat"> | ParamsInput<"fs.readdir">,
+    field: string,
+    signal: AbortSignal | undefined,
+  ): Promise<T[]> {
+    return (await this.#link.collect(method, params, field, signal)) as T[];
+  }
+}

@@ -1,0 +1,176 @@
+import type { Capabilities, Isolation } from "../../contract/capabilities.ts";
+import type { RuntimeConfig } from "../../contract/config.ts";
+import { berthError } from "../../contract/errors.ts";
+import type { FileSystem } from "../../contract/files.ts";
+import type {
+  Command,
+  ExecHandle,
+  ExecOptions,
+  Process,
+  ProcessInfo,
+  SpawnOptions,
+} from "../../contract/process.ts";
+import type {
+  CheckReport,
+  CheckStep,
+  Forward,
+  ForwardOptions,
+  ReverseForwardOptions,
+  Runtime,
+} from "../../contract/runtime.ts";
+import type { Hello } from "../../wire/messages.ts";
+import { BulkLink } from "./bulk-link.ts";
+import { daemonCapabilities } from "./capabilities.ts";
+import { checkRuntime } from "./check.ts";
+import { RuntimeContext } from "./context.ts";
+import { ExecRun } from "./exec.ts";
+import { RemoteFiles } from "./files.ts";
+import { forwardPort, reverseForwardPort } from "./forward.ts";
+import { Link } from "./link.ts";
+import type { DaemonRuntimeOptions } from "./options.ts";
+import { getProcess, ProcessHandle, spawnProcess } from "./process.ts";
+import { processInfo } from "./process-info.ts";
+
+/** How long `close()` waits for the daemon to say that what is being ended has ended. */
+const CLOSE_LIMIT_MS = 5_000;
+
+/**
+ * The runtime over a daemon in the place, the same for every kind of place. Dials unless a connection is given.
+ * @throws whatever `dial` throws, process.env_invalid
+ */
+export async function createDaemonRuntime(options: DaemonRuntimeOptions): Promise<Runtime> {
+  const link = new Link(options, options.client);
+  try {
+    const { hello } = link.client ?? (await link.connect());
+    return new DaemonRuntime(options, link, hello);
+  } catch (error) {
+    const explained = link.explain(error);
+    link.close();
+    throw explained;
+  }
+}
+
+/** One daemon in one place. It holds one link; those of older daemons beside it would stand beside it here. */
+class DaemonRuntime implements Runtime {
+  readonly kind: RuntimeConfig["type"];
+  readonly description: string;
+  readonly isolation: Isolation;
+  readonly capabilities: Capabilities;
+  readonly workdir: string;
+  readonly fs: FileSystem;
+  readonly #options: DaemonRuntimeOptions;
+  readonly #link: Link;
+  readonly #bulk: BulkLink;
+  readonly #context: RuntimeContext;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: DaemonRuntimeOptions, link: Link, hello: Hello) {
+    this.#options = options;
+    this.#link = link;
+    this.kind = options.kind;
+    this.description = options.description;
+    this.isolation = options.isolation;
+    this.capabilities = daemonCapabilities(hello, options.capabilities);
+    this.workdir = typeof options.workdir === "string" ? options.workdir : options.workdir(hello);
+    this.#context = new RuntimeContext({
+      link,
+      paths: { workdir: this.workdir, mapPath: options.mapPath },
+      env: options.env,
+      user: options.user,
+    });
+    this.#bulk = new BulkLink(link, options.bulkConnection === true ? options : undefined);
+    this.fs = new RemoteFiles(this.#context, this.#bulk);
+  }
+
+  exec(command: Command, options: ExecOptions = {}): ExecHandle {
+    return new ExecRun(this.#context, command, options);
+  }
+
+  async spawn(command: Command, options: SpawnOptions = {}): Promise<Process> {
+    return await this.#spawn(command, options, false);
+  }
+
+  async shell(options: Omit<SpawnOptions, "stdin"> = {}): Promise<Process> {
+    return await this.#spawn(["$SHELL"], { tty: true, ...options }, true);
+  }
+
+  async #spawn(command: Command, options: SpawnOptions, userShell: boolean): Promise<Process> {
+    this.#require("spawn");
+    if (options.tty !== undefined && options.tty !== false) this.#require("tty");
+    try {
+      return await spawnProcess(this.#context, command, options, userShell);
+    } catch (error) {
+      throw this.#link.explain(error);
+    }
+  }
+
+  async process(idOrName: string, options: { readonly signal?: AbortSignal } = {}): Promise<Process> {
+    return new ProcessHandle(this.#context, await getProcess(this.#context, idOrName, options.signal));
+  }
+
+  async processes(options: { readonly signal?: AbortSignal } = {}): Promise<ProcessInfo[]> {
+    const result = await this.#link.call("process.list", {}, { signal: options.signal, repeatable: true });
+    const { processes } = (result ?? {}) as { processes?: unknown };
+    if (!Array.isArray(processes)) throw berthError("wire.protocol_error", { runtime: this.description });
+    return processes.map(processInfo);
+  }
+
+  async forward(remotePort: number, options: ForwardOptions = {}): Promise<Forward> {
+    this.#require("forward");
+    return await forwardPort(this.#context, remotePort, options);
+  }
+
+  async reverseForward(localPort: number, options: ReverseForwardOptions = {}): Promise<Forward> {
+    this.#require("reverseForward");
+    return await reverseForwardPort(this.#context, localPort, options);
+  }
+
+  check(
+    options: { readonly signal?: AbortSignal; readonly onStep?: (step: CheckStep) => void } = {},
+  ): Promise<CheckReport> {
+    return checkRuntime(this, this.#link, this.#options.check, options);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Ends what this client started and did not detach, and waits for it, but not for a place that is away. */
+  async #close(): Promise<void> {
+    const reason = berthError("runtime.closed", { runtime: this.description });
+    if (this.#link.client !== undefined) {
+      const open = [...this.#context.open].reverse();
+      await within(CLOSE_LIMIT_MS, Promise.allSettled(open.map(async (held) => held.shutdown(reason))));
+      await this.#context.settle(CLOSE_LIMIT_MS);
+    }
+    this.#bulk.close();
+    this.#link.close();
+    await this.#options.close?.();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #require(capability: "spawn" | "tty" | "forward" | "reverseForward"): void {
+    if (this.capabilities[capability]) return;
+    const reason = this.capabilities.reasons[capability];
+    throw berthError("runtime.capability_unsupported", {
+      runtime: this.description,
+      context: { capability },
+      ...(reason === undefined
+        ? {}
+        : { message: `${capability} is not available in this runtime: ${reason}` }),
+    });
+  }
+}
+
+async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}
