@@ -1,7 +1,8 @@
 /* A command from its request to its execve: parsing, and the child's side of the start.
  *
  * The child shares the supervisor's memory until execve (CLONE_VM | CLONE_VFORK, on a stack of its
- * own), so the start costs no copy and a failure is simply written where the supervisor reads it. */
+ * own), so the start costs no copy. What went wrong comes through a pipe that execve closes: emulators
+ * (qemu-user, valgrind) make such a child a plain fork, and then nothing is shared. */
 #include "helper.h"
 
 #include <fcntl.h>
@@ -74,7 +75,7 @@ struct start {
     const struct spawn_request *request;
     const struct command_stdio *stdio;
     struct command_failure failure; /* the best explanation so far */
-    bool gave_up;
+    int report;
 };
 
 static void failed(struct start *s, uint8_t stage, int error) {
@@ -222,32 +223,36 @@ static int child_main(void *argument) {
         signals_set_mask(0);
         exec_command(s);
     }
-    s->gave_up = true;
+    write_all(s->report, &s->failure, sizeof s->failure);
     _exit(127);
 }
 
 static char stack[CHILD_STACK_BYTES] __attribute__((aligned(4096)));
 
 pid_t command_start(const struct spawn_request *r, const struct command_stdio *stdio, struct command_failure *failure) {
-    struct start s = {.request = r, .stdio = stdio};
+    int report[2];
+    *failure = (struct command_failure){.stage = STAGE_RESOURCES};
+    if (pipe2(report, O_CLOEXEC) != 0) {
+        failure->error = errno;
+        return -1;
+    }
+    struct start s = {.request = r, .stdio = stdio, .report = report[1]};
     uint64_t mask;
     /* No handler of the supervisor may run in the child: it would run in the supervisor's memory. */
     signals_block_all(&mask);
     pid_t pid = clone(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &s);
-    int error = errno;
+    failure->error = errno;
+    close(report[1]);
+    ssize_t n = pid < 0 ? 0 : read(report[0], failure, sizeof *failure); /* all signals are blocked */
+    close(report[0]);
     if ((r->flags & SPAWN_USER) != 0) {
         /* Changing the user marked the shared memory as not dumpable, which would shut berthd, without
          * CAP_SYS_PTRACE in a container, out of /proc/<supervisor>/fd. The child is past execve now. */
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     }
     signals_set_mask(mask);
-    if (pid > 0 && !s.gave_up) return pid;
-    if (pid < 0) {
-        failed(&s, STAGE_RESOURCES, error);
-    } else {
-        waitpid(pid, NULL, __WALL);
-    }
-    *failure = s.failure;
+    if (pid > 0 && n <= 0) return pid; /* also when it was killed on its way: that is its exit */
+    if (pid > 0) waitpid(pid, NULL, __WALL);
     return -1;
 }
 

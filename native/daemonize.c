@@ -1,68 +1,122 @@
-/* Starts a program that outlives its starter: no session, terminal, stdin or descriptor in common. */
+/* Starts a program that outlives its starter: no session, terminal, stdin or descriptor in common. With a
+ * lock it is the only one: the lock is an open descriptor that it inherits, so it ends when the program does. */
 #include "helper.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define EXIT_NOT_STARTED 127
+
+#define EXIT_LOCKED 75
 
 struct report {
     pid_t pid;
     int error;
 };
 
-static _Noreturn void run(char **argv, int log, int report_fd) {
+struct daemon {
+    const char *log_path, *lock_path;
+    char **argv;
+    int log, lock, report; /* all above 2; lock: -1 without one */
+};
+
+static _Noreturn void run(const struct daemon *d) {
     struct report report = {.pid = getpid()};
     int null = open_null();
-    if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0) {
+    if (null < 0 || dup2(null, 0) < 0 || dup2(d->log, 1) < 0 || dup2(d->log, 2) < 0) {
         report.error = errno;
     } else {
-        if (!write_all(report_fd, &report, sizeof report)) _exit(EXIT_NOT_STARTED);
-        /* Only the report channel is left open, until execve closes it, which is the sign of success. */
-        close_between(3, (unsigned)report_fd - 1);
-        close_from((unsigned)report_fd + 1);
+        if (!write_all(d->report, &report, sizeof report)) _exit(EXIT_NOT_STARTED);
+        /* Left open are the lock, for the daemon's life, and the report channel, which execve closes: that
+         * is the sign of success. */
+        int low = d->lock < d->report && d->lock >= 0 ? d->lock : d->report;
+        int high = d->lock > d->report ? d->lock : d->report;
+        close_between(3, (unsigned)low - 1);
+        close_between((unsigned)low + 1, (unsigned)high - 1);
+        close_from((unsigned)high + 1);
+        if (d->lock >= 0) fcntl(d->lock, F_SETFD, 0);
         signals_default_all();
         signals_set_mask(0);
-        execvp(argv[0], argv);
+        execvp(d->argv[0], d->argv);
         report.error = errno;
     }
-    write_all(report_fd, &report, sizeof report);
+    write_all(d->report, &report, sizeof report);
     _exit(EXIT_NOT_STARTED);
 }
 
+static bool parse(struct daemon *d, int argc, char **argv) {
+    int i = 0;
+    for (; i + 1 < argc && strcmp(argv[i], "--") != 0; i += 2) {
+        if (strcmp(argv[i], "--log") == 0) {
+            d->log_path = argv[i + 1];
+        } else if (strcmp(argv[i], "--lock") == 0) {
+            d->lock_path = argv[i + 1];
+        } else {
+            return false;
+        }
+    }
+    d->argv = argv + i + 1;
+    return d->log_path != NULL && i + 1 < argc && strcmp(argv[i], "--") == 0;
+}
+
+/* Above the lowest three, which run() sets up. */
+static int above_stdio(int fd) {
+    if (fd < 0 || fd > 2) return fd;
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    close(fd);
+    return moved;
+}
+
+/* 0, or the exit status. */
+static int open_files(struct daemon *d) {
+    int flags = O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+    d->lock = -1;
+    if (d->lock_path != NULL) {
+        d->lock = above_stdio(open(d->lock_path, flags | O_RDWR, 0600));
+        if (d->lock < 0 || flock(d->lock, LOCK_EX | LOCK_NB) != 0) {
+            int error = errno;
+            bool held = d->lock >= 0 && error == EWOULDBLOCK;
+            if (held) complain("the lock is held by a running process", 0);
+            if (!held) complain(d->lock_path, error);
+            return held ? EXIT_LOCKED : EXIT_NOT_STARTED;
+        }
+    }
+    d->log = above_stdio(open(d->log_path, flags | O_WRONLY | O_APPEND, 0600));
+    if (d->log >= 0) return 0;
+    complain(d->log_path, errno);
+    return EXIT_NOT_STARTED;
+}
+
 int daemonize_main(int argc, char **argv) {
-    if (argc < 4 || strcmp(argv[0], "--log") != 0 || strcmp(argv[2], "--") != 0) {
-        complain("usage: berth-helper daemonize --log FILE -- ARGV…", 0);
+    struct daemon d = {.lock = -1};
+    if (!parse(&d, argc, argv)) {
+        complain("usage: berth-helper daemonize [--lock FILE] --log FILE -- ARGV…", 0);
         return 2;
     }
-    int log = open(argv[1], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-    if (log < 0) {
-        complain(argv[1], errno);
-        return EXIT_NOT_STARTED;
-    }
+    int status = open_files(&d);
+    if (status != 0) return status;
     int channel[2];
     if (pipe2(channel, O_CLOEXEC) != 0) {
         complain("pipe", errno);
         return EXIT_NOT_STARTED;
     }
-    /* The lowest three must not be taken by these two, or run() would overwrite them. */
-    int report_fd = fcntl(channel[1], F_DUPFD_CLOEXEC, 3), log_fd = fcntl(log, F_DUPFD_CLOEXEC, 3);
-    close(channel[1]);
+    d.report = above_stdio(channel[1]);
     pid_t child = fork();
     if (child == 0) {
         setsid();
         pid_t grandchild = fork(); /* not a session leader, so it never gets a controlling terminal */
-        if (grandchild == 0) run(argv + 3, log_fd, report_fd);
+        if (grandchild == 0) run(&d);
         if (grandchild < 0) {
             struct report report = {.error = errno};
-            write_all(report_fd, &report, sizeof report);
+            write_all(d.report, &report, sizeof report);
         }
         _exit(0);
     }
     int fork_error = errno;
-    close(report_fd);
+    close(d.report);
     if (child < 0) {
         complain("fork", fork_error);
         return EXIT_NOT_STARTED;
@@ -73,7 +127,7 @@ int daemonize_main(int argc, char **argv) {
         if (n > 0) last = report;
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
     if (last.error != 0) {
-        complain(argv[3], last.error);
+        complain(d.argv[0], last.error);
         return EXIT_NOT_STARTED;
     }
     char line[32];

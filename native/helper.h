@@ -161,6 +161,8 @@ bool terminal_open(const struct spawn_request *r, int *master, int *slave);
 int terminal_resize(int master, uint16_t rows, uint16_t columns);
 int relay_poll_set(struct relay *r, struct pollfd *fds); /* how many were filled (at most 3) */
 void relay_step(struct relay *r);
+/* No slave is open any more and all output is passed on. */
+bool relay_has_ended(const struct relay *r);
 void relay_close(struct relay *r);
 
 /* ---- supervisor.c ---- */

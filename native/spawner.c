@@ -18,6 +18,7 @@
 #define FORWARDED_MAX_BYTES 64
 #define SHUTDOWN_LIMIT_MS 12000 /* more than a supervisor takes to give up */
 #define ORPHAN_CHECK_MS 20
+#define ORPHAN_LOOKS 500 /* what ten seconds can't end, nothing here can */
 
 struct supervisor_slot {
     uint32_t id;
@@ -29,7 +30,9 @@ static struct supervisor_slot *slots;
 static size_t slot_count, slot_capacity;
 static uint8_t *buffer;
 static size_t buffered;
-static bool orphans; /* a supervisor died: its tree is the spawner's to end */
+/* A supervisor died: its tree is the spawner's to end. Looks left; two in a row that find nothing end it. */
+static int orphan_looks;
+static bool orphans_seen;
 
 static struct supervisor_slot *slot_of(uint32_t id) {
     for (size_t i = 0; i < slot_count; i++)
@@ -145,7 +148,8 @@ static void supervisor_ended(struct supervisor_slot *slot, int status) {
         event_begin(&e, EVENT_DIED, slot->id, 4);
         put_u32(&e, (uint32_t)status);
         events_flush(&e);
-        orphans = true;
+        orphan_looks = ORPHAN_LOOKS;
+        orphans_seen = true;
     }
     close(slot->requests);
     *slot = slots[--slot_count];
@@ -174,7 +178,9 @@ static void kill_orphans(void) {
     struct tree_pass pass = {.root = getpid(), .signal = SIGKILL, .skip = supervisors, .skip_count = count};
     tree_walk(&pass);
     reap();
-    orphans = pass.living > pass.signalled || pass.signalled > 0;
+    orphan_looks--;
+    if (pass.living == 0 && !orphans_seen) orphan_looks = 0;
+    orphans_seen = pass.living > 0;
 }
 
 static void wait_for_something(int64_t timeout_ms, bool requests) {
@@ -207,10 +213,10 @@ static void shut_down(void) {
     }
     for (;;) {
         reap();
-        if (orphans) kill_orphans();
+        if (orphan_looks > 0) kill_orphans();
         int64_t left = deadline - now_ms();
-        if ((slot_count == 0 && !orphans) || left <= 0) return;
-        wait_for_something(orphans && left > ORPHAN_CHECK_MS ? ORPHAN_CHECK_MS : left, false);
+        if ((slot_count == 0 && orphan_looks <= 0) || left <= 0) return;
+        wait_for_something(orphan_looks > 0 && left > ORPHAN_CHECK_MS ? ORPHAN_CHECK_MS : left, false);
     }
 }
 
@@ -257,8 +263,8 @@ int spawner_main(void) {
     if (!set_up()) return 1;
     do {
         reap();
-        if (orphans) kill_orphans();
-        wait_for_something(orphans ? ORPHAN_CHECK_MS : -1, true);
+        if (orphan_looks > 0) kill_orphans();
+        wait_for_something(orphan_looks > 0 ? ORPHAN_CHECK_MS : -1, true);
     } while (take_requests());
     shut_down();
     return 0;

@@ -15,7 +15,7 @@
 #define ORPHANED_LIMIT_MS 10000 /* for ending a tree whose daemon is gone; what resists longer can't be ended */
 #define GROUP_KILL_WAIT_MS 2    /* what a killed group gets to die before /proc is searched */
 #define SEARCH_WAIT_MAX_MS 50
-#define HUNG_UP_CHECK_MS 250
+#define HUNG_UP_CHECK_MS 500
 #define DRAIN_MAX_BYTES (256u * 1024) /* more than a pty holds: what comes later was written after the exit */
 
 struct supervisor {
@@ -199,11 +199,9 @@ static void take_requests(struct supervisor *s) {
     }
 }
 
-static bool finished(struct supervisor *s) {
-    struct relay *r = &s->relay;
+static bool finished(const struct supervisor *s) {
     if (s->orphaned) return s->empty || !s->killing;
-    if (!s->empty || !s->exit_told || !s->opened) return false;
-    return r->master < 0 || (r->hung_up && r->out_at == r->out_end);
+    return s->empty && s->exit_told && s->opened && s->relay.master < 0;
 }
 
 static int wait_ms(const struct supervisor *s) {
@@ -212,7 +210,7 @@ static int wait_ms(const struct supervisor *s) {
         return pause > 0 ? (int)pause : 0;
     }
     /* No slave is open, but the command lives: it may open its terminal again. */
-    if (s->relay.master >= 0 && s->relay.hung_up && s->relay.out_at == s->relay.out_end) return HUNG_UP_CHECK_MS;
+    if (relay_has_ended(&s->relay)) return HUNG_UP_CHECK_MS;
     return -1;
 }
 
@@ -232,6 +230,7 @@ static _Noreturn void supervise_loop(struct supervisor *s) {
     for (;;) {
         reap(s);
         if (!s->orphaned) relay_step(&s->relay);
+        if (s->exited && relay_has_ended(&s->relay)) relay_close(&s->relay);
         tell_exit(s);
         if (s->requests >= 0) take_requests(s);
         continue_kill(s);

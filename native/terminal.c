@@ -141,6 +141,8 @@ void relay_step(struct relay *r) {
     step_output(r);
 }
 
+bool relay_has_ended(const struct relay *r) { return r->master >= 0 && r->hung_up && r->out_at == r->out_end; }
+
 void relay_close(struct relay *r) {
     if (r->master >= 0) close(r->master);
     r->master = -1;
