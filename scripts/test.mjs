@@ -1,0 +1,40 @@
+// `npm test`: install, build, lint, types, dependency directions, then every test in one run of Node's test runner.
+// Further arguments are patterns of test files: npm test -- "test/conformance/local*.test.ts"
+import { globSync } from "node:fs";
+import { ensureBuilt, ensureInstalled, node, root, step } from "./setup.mjs";
+
+ensureInstalled();
+// Only this Node is new enough for what follows.
+if (Number(process.versions.node.split(".")[0]) < 24) {
+  process.exit(step(undefined, node, [process.argv[1], ...process.argv.slice(2)], { mayFail: true }));
+}
+ensureBuilt();
+const patterns = process.argv.slice(2);
+if (patterns.length === 0) {
+  step("format and lint", "biome", ["ci", "--error-on-warnings", "."]);
+  step("types", "tsc", ["--noEmit"]);
+  step("dependency directions", node, ["scripts/check-dependencies.ts"]);
+  step("generated pages", node, ["scripts/generate-docs.ts", "--check"]);
+}
+const all = ["{src,native,scripts}/**/*.test.ts", "test/**/*.test.ts"];
+const files = globSync(patterns.length > 0 ? patterns : all, {
+  cwd: root,
+  exclude: (path) => path.includes("node_modules"),
+}).sort();
+if (files.length === 0) {
+  process.stderr.write("no test file matches\n");
+  process.exit(1);
+}
+const long = process.env.BERTH_LONG === "1";
+process.exitCode = step(
+  `tests: ${files.length} files${long ? ", long loops" : ""}`,
+  node,
+  [
+    "--test",
+    "--test-concurrency=2",
+    `--test-timeout=${long ? 3_600_000 : 600_000}`,
+    "--test-reporter=spec",
+    ...files,
+  ],
+  { mayFail: true },
+);

@@ -1,0 +1,84 @@
+import type { Command, Option } from "commander";
+import { findBerthFile } from "../../runtimes/berth-yaml.ts";
+import { usageError } from "../errors.ts";
+
+export function addCompletionCommand(program: Command): void {
+  program
+    .command("completion")
+    .description("print a completion script for bash, zsh or fish")
+    .argument("<shell>", "bash, zsh or fish")
+    .addHelpText(
+      "after",
+      '\nbash: eval "$(berth completion bash)"\nzsh:  eval "$(berth completion zsh)"\nfish: berth completion fish | source',
+    )
+    .action((shell: string) => {
+      const script = SCRIPTS[shell];
+      if (script === undefined)
+        throw usageError(`no completion for "${shell}"`, "It is there for bash, zsh and fish.");
+      process.stdout.write(script);
+    });
+  // Called by the scripts: one candidate a line for the last of the words.
+  program
+    .command("__complete", { hidden: true })
+    .argument("[words...]")
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action(async (words: string[]) => {
+      process.stdout.write((await candidates(program, words)).map((word) => `${word}\n`).join(""));
+    });
+}
+
+const SCRIPTS: Record<string, string> = {
+  bash: `_berth() {
+  local IFS=$'\\n'
+  COMPREPLY=($(berth __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  [ "\${#COMPREPLY[@]}" -eq 0 ] && compopt -o default
+}
+complete -F _berth berth
+`,
+  zsh: `_berth() {
+  local -a words_
+  words_=("\${(@f)$(berth __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [[ -n "\${words_[1]}" ]]; then compadd -- "\${words_[@]}"; else _files; fi
+}
+compdef _berth berth
+`,
+  fish: `complete -c berth -f -a '(berth __complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+`,
+};
+
+/** What may stand at the place of the last word: commands, options, their values, runtimes. */
+export async function candidates(program: Command, words: readonly string[]): Promise<string[]> {
+  const current = words[words.length - 1] ?? "";
+  const before = words.slice(0, -1);
+  const separator = before.indexOf("--");
+  if (separator !== -1) return [];
+  const command = program.commands.find((candidate) => candidate.name() === before[0]);
+  const names = program.commands.map((candidate) => candidate.name()).filter((name) => !name.startsWith("_"));
+  if (command === undefined) return startingWith(before.length === 0 ? [...names, "help"] : [], current);
+  const previous = before[before.length - 1] ?? "";
+  const option = command.options.find(
+    (candidate) => candidate.long === previous || candidate.short === previous,
+  );
+  if (option !== undefined && (option.required || option.optional))
+    return startingWith(await values(option), current);
+  if (current.startsWith("-")) {
+    return startingWith(
+      command.options.flatMap((candidate) => candidate.long ?? candidate.short ?? []),
+      current,
+    );
+  }
+  if (command.name() === "completion") return startingWith(Object.keys(SCRIPTS), current);
+  return [];
+}
+
+async function values(option: Option): Promise<string[]> {
+  if (option.argChoices !== undefined) return option.argChoices;
+  if (option.long !== "--runtime") return [];
+  const file = await findBerthFile(process.cwd()).catch(() => undefined);
+  return [...(file?.runtimes.keys() ?? []), "local:", "docker://", "docker-image:"];
+}
+
+function startingWith(words: readonly string[], prefix: string): string[] {
+  return words.filter((word) => word.startsWith(prefix));
+}

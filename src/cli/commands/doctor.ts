@@ -1,0 +1,144 @@
+import { access, constants, statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Command } from "commander";
+import { toBerthError } from "../../contract/errors.ts";
+import { VERSION } from "../../contract/version.ts";
+import { findBerthFile } from "../../runtimes/berth-yaml.ts";
+import { findPayload } from "../../runtimes/payload.ts";
+import { PAYLOAD_PLATFORMS } from "../../runtimes/payload-manifest.ts";
+import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
+import { formatBytes, printJson, table, visible } from "../print.ts";
+import { tryRuntimes } from "../try-runtimes.ts";
+import { availableKinds } from "./runtimes.ts";
+
+const LOW_SPACE_BYTES = 1024 ** 3;
+
+/** `warn`: works, but something is worth knowing; `fail`: something has to be mended. */
+interface Finding {
+  readonly name: string;
+  readonly state: "ok" | "warn" | "fail";
+  readonly detail: string;
+  readonly hint?: string;
+}
+
+export function addDoctorCommand(program: Command): void {
+  program
+    .command("doctor")
+    .description("look at this installation and at what this machine offers")
+    .option("--try", "then run one real command in every kind of runtime that is there")
+    .option("--json", "as JSON")
+    .action(async (flags: { try?: boolean; json?: boolean }) => {
+      const findings = await examine();
+      if (!flags.json) process.stdout.write(render(findings));
+      const tried = flags.try
+        ? await tryRuntimes((line) => flags.json || process.stdout.write(line))
+        : undefined;
+      if (flags.json) printJson({ findings, ...(tried === undefined ? {} : { tried }) });
+      const bad =
+        findings.some((finding) => finding.state === "fail") ||
+        tried?.some((entry) => entry.error !== undefined);
+      process.exitCode = bad ? 1 : 0;
+    });
+}
+
+export async function examine(): Promise<Finding[]> {
+  return [
+    {
+      name: "berth",
+      state: "ok",
+      detail: `${VERSION} on Node ${process.versions.node}, ${process.platform}-${process.arch}`,
+    },
+    ...(await payloads()),
+    await state(),
+    ...(await kinds()),
+    await project(),
+  ];
+}
+
+async function payloads(): Promise<Finding[]> {
+  return Promise.all(
+    PAYLOAD_PLATFORMS.map(async (platform): Promise<Finding> => {
+      try {
+        const payload = await findPayload(platform);
+        const { nodeVersion, id } = payload.manifest;
+        return {
+          name: `payload ${platform}`,
+          state: "ok",
+          detail: `${id.slice(0, 16)}, Node ${nodeVersion}`,
+        };
+      } catch (cause) {
+        const error = toBerthError(cause, "client");
+        const own = platform === `${process.platform}-${process.arch}`;
+        return {
+          name: `payload ${platform}`,
+          state: own ? "fail" : "warn",
+          detail: error.message,
+          hint: error.hint,
+        };
+      }
+    }),
+  );
+}
+
+async function state(): Promise<Finding> {
+  const path = stateDirectoryPath();
+  for (let directory = path; ; directory = dirname(directory)) {
+    try {
+      await access(directory, constants.W_OK);
+      const { bavail, bsize } = await statfs(directory);
+      const free = bavail * bsize;
+      const detail = `${path}, ${formatBytes(free)} free`;
+      return free < LOW_SPACE_BYTES
+        ? {
+            name: "state",
+            state: "warn",
+            detail,
+            hint: "Output of processes is kept there; free some space or set BERTH_HOME.",
+          }
+        : { name: "state", state: "ok", detail };
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === "ENOENT" && dirname(directory) !== directory) continue;
+      return {
+        name: "state",
+        state: "fail",
+        detail: `${path} is not writable`,
+        hint: "Set BERTH_HOME to a directory of yours.",
+      };
+    }
+  }
+}
+
+async function kinds(): Promise<Finding[]> {
+  const found = await availableKinds();
+  return found.map((kind) => ({
+    name: kind.type,
+    state: kind.available ? "ok" : "warn",
+    detail: kind.detail,
+    ...(kind.hint === undefined ? {} : { hint: kind.hint }),
+  }));
+}
+
+async function project(): Promise<Finding> {
+  try {
+    const file = await findBerthFile(process.cwd());
+    if (file === undefined)
+      return { name: "berth.yaml", state: "ok", detail: "none from here upwards: the runtime is local" };
+    const names = [...file.runtimes.keys()].join(", ") || "no runtimes";
+    return {
+      name: "berth.yaml",
+      state: "ok",
+      detail: `${file.path}: ${names}${file.defaultName === undefined ? "" : `; default ${file.defaultName}`}`,
+    };
+  } catch (cause) {
+    const error = toBerthError(cause, "client");
+    return { name: "berth.yaml", state: "fail", detail: error.message, hint: error.hint };
+  }
+}
+
+function render(findings: readonly Finding[]): string {
+  const rows = findings.flatMap((finding) => [
+    [finding.state, finding.name, visible(finding.detail)],
+    ...(finding.hint === undefined ? [] : [["", "", `→ ${finding.hint}`]]),
+  ]);
+  return table(rows);
+}

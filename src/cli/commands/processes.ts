@@ -1,0 +1,55 @@
+import type { Command } from "commander";
+import { formatDuration } from "../../contract/duration.ts";
+import type { ProcessInfo } from "../../contract/process.ts";
+import { addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
+import { formatBytes, printJson, table } from "../print.ts";
+
+interface Flags extends RuntimeOptions {
+  readonly all?: boolean;
+}
+
+export function addProcessesCommand(program: Command): void {
+  const list = program.command("ps").description("list processes");
+  addRuntimeOption(list)
+    .option("-a, --all", "finished and lost ones too")
+    .option("--json", "as JSON")
+    .action(async (flags: Flags) => {
+      await using runtime = await open(flags);
+      const all = await runtime.processes();
+      const shown = flags.all ? all : all.filter((info) => info.state === "running");
+      if (flags.json) printJson(shown);
+      else {
+        const rows = shown.map((info) => [
+          info.id,
+          info.name ?? "",
+          state(info),
+          age(info),
+          formatBytes(info.outputEnd),
+          info.command.join(" "),
+        ]);
+        process.stdout.write(table([["ID", "NAME", "STATE", "AGE", "OUTPUT", "COMMAND"], ...rows]));
+      }
+    });
+  const remove = program
+    .command("rm")
+    .description("remove finished processes and their logs")
+    .argument("<process...>", "ids or names");
+  addRuntimeOption(remove).action(async (ids: string[], flags: RuntimeOptions) => {
+    await using runtime = await open(flags);
+    for (const id of ids) {
+      const found = await runtime.process(id);
+      await found.remove();
+      process.stdout.write(`${id}\n`);
+    }
+  });
+}
+
+function state(info: ProcessInfo): string {
+  if (info.exit === undefined) return info.state;
+  if (info.exit.timedOut) return "timed out";
+  return info.exit.signal ?? `exit ${info.exit.exitCode}`;
+}
+
+function age(info: ProcessInfo): string {
+  return formatDuration(Math.max(0, Date.now() - Date.parse(info.startedAt)));
+}

@@ -1,0 +1,88 @@
+import type { Command } from "commander";
+import { toBerthError } from "../../contract/errors.ts";
+import { findBerthFile } from "../../runtimes/berth-yaml.ts";
+import { resolveEndpoint } from "../../transports/docker/endpoint.ts";
+import { createDockerEngine } from "../../transports/docker/engine.ts";
+import { printJson, table } from "../print.ts";
+
+export interface KindReport {
+  readonly type: "local" | "docker";
+  readonly available: boolean;
+  /** Where it is, or why it isn't there. */
+  readonly detail: string;
+  readonly hint?: string;
+}
+
+/** The kinds of runtimes and whether this machine offers them. */
+export async function availableKinds(): Promise<KindReport[]> {
+  return [
+    { type: "local", available: true, detail: `${process.platform}-${process.arch}` },
+    await dockerKind(),
+  ];
+}
+
+async function dockerKind(): Promise<KindReport> {
+  try {
+    const endpoint = await resolveEndpoint(undefined);
+    const engine = createDockerEngine(endpoint);
+    try {
+      const version = await engine.json<{ Version?: string; ApiVersion?: string }>({
+        method: "GET",
+        path: "/version",
+        deadlineMs: 5000,
+      });
+      return {
+        type: "docker",
+        available: true,
+        detail: `engine ${version.Version ?? "?"} (API ${version.ApiVersion ?? "?"}) at ${endpoint.text}`,
+      };
+    } finally {
+      engine.close();
+    }
+  } catch (cause) {
+    const error = toBerthError(cause, "client");
+    return { type: "docker", available: false, detail: error.message, hint: error.hint };
+  }
+}
+
+export function addRuntimesCommand(program: Command): void {
+  program
+    .command("runtimes")
+    .description("list the runtimes of berth.yaml and the kinds that this machine offers")
+    .option("--json", "as JSON")
+    .action(async (flags: { json?: boolean }) => {
+      const file = await findBerthFile(process.cwd());
+      const named = [...(file?.runtimes ?? [])].map(([name, config]) => ({
+        name,
+        default: file?.defaultName === name,
+        config,
+      }));
+      const kinds = await availableKinds();
+      if (flags.json) {
+        printJson({ file: file?.path ?? null, runtimes: named, kinds });
+        return;
+      }
+      if (named.length > 0) {
+        const rows = named.map(({ name, default: isDefault, config }) => [
+          name,
+          config.type,
+          isDefault ? "default" : "",
+          target(config),
+        ]);
+        process.stdout.write(`${table([["NAME", "TYPE", "", "WHERE"], ...rows])}\n`);
+      }
+      process.stdout.write(
+        table([
+          ["KIND", "AVAILABLE", ""],
+          ...kinds.map((kind) => [kind.type, kind.available ? "yes" : "no", kind.detail]),
+        ]),
+      );
+      if (file === undefined)
+        process.stderr.write("No berth.yaml from here upwards: docs/cli.md shows how runtimes get names.\n");
+    });
+}
+
+function target(config: { readonly [key: string]: unknown }): string {
+  const where = config.containerId ?? config.image ?? "";
+  return [where, config.workdir].filter(Boolean).join(" ");
+}

@@ -1,0 +1,214 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { type DockerImageConfig, parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
+import { parseDuration } from "../contract/duration.ts";
+import { isBerthError } from "../contract/errors.ts";
+import type { Runtime } from "../contract/runtime.ts";
+import { openRuntime, resolveRuntime } from "../runtimes/open.ts";
+import { usageError } from "./errors.ts";
+import { Progress } from "./progress.ts";
+
+/** Options of every command that works in a runtime. */
+export interface RuntimeOptions {
+  readonly runtime?: string;
+  readonly daemon?: boolean;
+  readonly mount?: string[];
+  readonly project?: boolean;
+  readonly publish?: string[];
+  readonly pull?: "missing" | "always" | "never";
+  readonly keep?: boolean;
+  readonly cpus?: number;
+  readonly memory?: number;
+  readonly network?: string;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+export function addRuntimeOption(command: Command): Command {
+  return command
+    .option(
+      "-r, --runtime <runtime>",
+      "where: a name of berth.yaml or a URI (docker://web, docker-image:debian:12, local:); default: BERTH_RUNTIME, the default of berth.yaml, local",
+    )
+    .option("--no-daemon", "use no daemon in the place: fewer capabilities, nothing outlives the command")
+    .option("-q, --quiet", "no progress on stderr");
+}
+
+/** Options for a container that is made for this command. */
+export function addImageOptions(command: Command): Command {
+  return command
+    .option(
+      "--mount <source:target[:ro]>",
+      "docker-image: a directory of this machine or a volume in the container (repeatable)",
+      collect,
+    )
+    .option(
+      "--project",
+      "docker-image: the current project in the container at its own path, as the working directory",
+    )
+    .option(
+      "-p, --publish <[host:]port>",
+      "docker-image: a port of the container on 127.0.0.1 (repeatable)",
+      collect,
+    )
+    .addOption(
+      new Option("--pull <when>", "docker-image: pull the image").choices(["missing", "always", "never"]),
+    )
+    .option("--keep", "docker-image: keep the container afterwards; it is then docker://NAME")
+    .option("--cpus <number>", "docker-image: limit of CPUs", positiveNumber)
+    .option("--memory <bytes>", "docker-image: limit of memory, such as 512m", byteSize)
+    .option("--network <name>", "docker-image: network of the container, such as none");
+}
+
+export function collect(value: string, previous: string[] = []): string[] {
+  return [...previous, value];
+}
+
+export function duration(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (cause) {
+    throw new InvalidArgumentError(isBerthError(cause) ? cause.hint : String(cause));
+  }
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("It has to be a number above 0.");
+  return value;
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("It has to be a whole number.");
+  return Number(text);
+}
+
+export function byteSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text);
+  if (match === null) throw new InvalidArgumentError("Give bytes, or a number with k, m, g: 512m.");
+  return Math.round(Number(match[1]) * 1024 ** " kmgt".indexOf(match[2]?.toLowerCase() || " "));
+}
+
+/** NAME=VALUE, or NAME for the value that it has here; then the lines of `--env-file`s before them. */
+export function environment(
+  pairs: readonly string[] = [],
+  files: readonly string[] = [],
+): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const file of files) {
+    for (const line of readText(file).split("\n")) {
+      const text = line.replace(/\r$/, "");
+      if (text.trim() !== "" && !text.trimStart().startsWith("#")) add(result, text, `a line of ${file}`);
+    }
+  }
+  for (const pair of pairs) add(result, pair, "--env");
+  return result;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw usageError(`${path} can't be read: ${(cause as NodeJS.ErrnoException).code}`);
+  }
+}
+
+function add(result: Record<string, string>, pair: string, source: string): void {
+  const equals = pair.indexOf("=");
+  const name = equals === -1 ? pair : pair.slice(0, equals);
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+    throw usageError(
+      `${source}: the name of a variable is not valid`,
+      "Give NAME=VALUE, or NAME for the value that it has here.",
+    );
+  }
+  if (equals !== -1) result[name] = pair.slice(equals + 1);
+  else if (process.env[name] !== undefined) result[name] = process.env[name];
+}
+
+/** The configuration that `-r` and the image options mean. */
+export async function runtimeConfig(options: RuntimeOptions): Promise<RuntimeConfig> {
+  const asked = options.runtime ?? (process.env.BERTH_RUNTIME || undefined);
+  const { config } = await resolveRuntime(asked);
+  const merged: Record<string, unknown> = { ...config };
+  if (options.daemon === false) merged.daemon = "never";
+  const image = imageOptions(options);
+  if (Object.keys(image).length > 0) {
+    if (!("image" in config)) {
+      const names = Object.keys(image).join(", ");
+      throw usageError(
+        `only a container made from an image takes ${names}`,
+        "Use -r docker-image:NAME[:TAG].",
+      );
+    }
+    Object.assign(merged, image, {
+      mounts: [...(config.mounts ?? []), ...(image.mounts ?? [])],
+      ports: [...(config.ports ?? []), ...(image.ports ?? [])],
+    });
+  }
+  return parseRuntimeConfig(merged, "command line");
+}
+
+function imageOptions(options: RuntimeOptions): Partial<DockerImageConfig> {
+  const mounts = (options.mount ?? []).map(parseMount);
+  let workdir: string | undefined;
+  if (options.project) {
+    workdir = process.cwd();
+    mounts.push({ source: workdir, target: workdir });
+  }
+  const ports = (options.publish ?? []).map(parsePublish);
+  return {
+    ...(mounts.length > 0 ? { mounts } : {}),
+    ...(workdir === undefined ? {} : { workdir }),
+    ...(ports.length > 0 ? { ports } : {}),
+    ...(options.pull === undefined ? {} : { pull: options.pull }),
+    ...(options.keep === undefined ? {} : { keep: options.keep }),
+    ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
+    ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
+    ...(options.network === undefined ? {} : { network: options.network }),
+  };
+}
+
+export function parseMount(text: string): NonNullable<DockerImageConfig["mounts"]>[number] {
+  const match = /^(.+?):(\/[^:]*)(?::(ro|rw))?$/.exec(text);
+  if (match === null)
+    throw usageError(
+      `"${text}" is not a mount`,
+      "Give SOURCE:TARGET or SOURCE:TARGET:ro, with an absolute target.",
+    );
+  const [, source = "", target = "", mode] = match;
+  const isPath = /^[./~]/.test(source);
+  const path = source.startsWith("~") ? homedir() + source.slice(1) : source;
+  return { source: isPath ? resolve(path) : source, target, ...(mode === "ro" ? { readOnly: true } : {}) };
+}
+
+export function parsePublish(text: string): NonNullable<DockerImageConfig["ports"]>[number] {
+  const match = /^(?:(?:([\d.]+|\[[\da-fA-F:]+\]):)?(\d+):)?(\d+)(?:\/(tcp|udp))?$/.exec(text);
+  if (match === null)
+    throw usageError(`"${text}" is not a port`, "Give PORT, HOSTPORT:PORT or ADDRESS:HOSTPORT:PORT.");
+  const [, address, host, container, protocol] = match;
+  return {
+    container: Number(container),
+    ...(host === undefined ? {} : { host: Number(host) }),
+    ...(address === undefined ? {} : { address: address.replace(/[[\]]/g, "") }),
+    ...(protocol === undefined ? {} : { protocol: protocol as "tcp" | "udp" }),
+  };
+}
+
+/** Opens the runtime with progress on stderr. An interrupt meanwhile ends the opening. */
+export async function open(options: RuntimeOptions): Promise<Runtime> {
+  const config = await runtimeConfig(options);
+  using progress = new Progress({ quiet: options.quiet === true || options.json === true });
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  try {
+    return await openRuntime(config, { signal: stop.signal, onProgress: (step) => progress.provision(step) });
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}

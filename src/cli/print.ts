@@ -1,0 +1,49 @@
+import { once } from "node:events";
+
+/** Writes to a stream and waits while its reader is slower. Rejects with EPIPE when there is none any more. */
+export async function writeAll(stream: NodeJS.WriteStream, data: Uint8Array | string): Promise<void> {
+  if (stream.errored) throw stream.errored;
+  if (!stream.write(data)) await once(stream, "drain");
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Columns as wide as their widest cell; the last one is not padded. Control characters are made visible. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  const cells = rows.map((row) => row.map(visible));
+  for (const row of cells) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  }
+  return cells
+    .map((row) =>
+      row
+        .map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)))
+        .join("  "),
+    )
+    .map((line) => `${line.trimEnd()}\n`)
+    .join("");
+}
+
+/** Text from a place on one line, without control characters that could steer the terminal. */
+export function visible(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) =>
+    character === "\n" ? "⏎" : character === "\t" ? " " : "·",
+  );
+}
+
+/** "12 B", "3.4 MiB". */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const units = ["KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = "";
+  for (const next of units) {
+    if (value < 1024) break;
+    value /= 1024;
+    unit = next;
+  }
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+}

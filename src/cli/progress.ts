@@ -1,0 +1,87 @@
+import ora, { type Ora } from "ora";
+import type { TransferProgress } from "../contract/files.ts";
+import type { ProvisionProgress } from "../contract/runtime.ts";
+import { formatBytes } from "./print.ts";
+
+/** What takes less says nothing. */
+const DELAY_MS = 1000;
+/** Without a terminal a line a phase is enough. */
+const PLAIN_INTERVAL_MS = 5000;
+
+/**
+ * Progress on stderr of everything that takes over a second: a line that moves on a terminal, else a line now and
+ * then. `stop` before anything else is printed.
+ */
+export class Progress implements Disposable {
+  readonly #enabled: boolean;
+  readonly #startedMs = performance.now();
+  #spinner: Ora | undefined;
+  #text = "";
+  #timer: NodeJS.Timeout | undefined;
+  #lastPlainMs = 0;
+  #lastPlainText = "";
+
+  constructor(options: { readonly quiet: boolean }) {
+    this.#enabled = !options.quiet;
+  }
+
+  provision(progress: ProvisionProgress): void {
+    const { bytesDone, bytesTotal } = progress;
+    const share =
+      bytesDone === undefined || bytesTotal === undefined || bytesTotal === 0
+        ? ""
+        : ` ${percent(bytesDone, bytesTotal)}`;
+    const amount =
+      bytesDone === undefined
+        ? ""
+        : ` (${formatBytes(bytesDone)}${bytesTotal === undefined ? "" : ` of ${formatBytes(bytesTotal)}`})`;
+    if (progress.phase === "ready") this.stop();
+    else this.update(`${progress.message}${share}${amount}`);
+  }
+
+  transfer(verb: string, progress: TransferProgress): void {
+    const total =
+      progress.totalBytes === undefined
+        ? ""
+        : ` of ${formatBytes(progress.totalBytes)}, ${percent(progress.bytes, progress.totalBytes)}`;
+    const seconds = (performance.now() - this.#startedMs) / 1000;
+    const rate = seconds > 0.5 ? `, ${formatBytes(progress.bytes / seconds)}/s` : "";
+    this.update(`${verb} ${formatBytes(progress.bytes)}${total}${rate}, ${progress.files} files`);
+  }
+
+  update(text: string): void {
+    if (!this.#enabled) return;
+    this.#text = text;
+    if (this.#spinner !== undefined) this.#spinner.text = text;
+    else if (performance.now() - this.#startedMs >= DELAY_MS) this.#show();
+    else this.#timer ??= setTimeout(() => this.#show(), DELAY_MS - (performance.now() - this.#startedMs));
+  }
+
+  #show(): void {
+    if (process.stderr.isTTY) {
+      this.#spinner = ora({ text: this.#text, stream: process.stderr, discardStdin: false }).start();
+      return;
+    }
+    const phase = this.#text.replace(/[\d.,]+/g, "");
+    const now = performance.now();
+    if (phase === this.#lastPlainText && now - this.#lastPlainMs < PLAIN_INTERVAL_MS) return;
+    this.#lastPlainText = phase;
+    this.#lastPlainMs = now;
+    process.stderr.write(`berth: ${this.#text}\n`);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#spinner?.stop();
+    this.#spinner = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+}
+
+function percent(done: number, total: number): string {
+  return `${Math.min(100, Math.floor((done / total) * 100))} %`;
+}

@@ -1,0 +1,169 @@
+import { isBerthError } from "../contract/errors.ts";
+import type { ExitStatus, OutputChunk, Process, TtySize } from "../contract/process.ts";
+import { signalNumber } from "../contract/signals.ts";
+import { EXIT } from "./errors.ts";
+import { writeAll } from "./print.ts";
+
+/** Exit code of the command for how the process ended: 128 + n for a signal, 124 for a timeout. */
+export function exitCodeOfStatus(exit: ExitStatus): number {
+  if (exit.timedOut) return EXIT.timedOut;
+  if (exit.exitCode !== null) return exit.exitCode;
+  return 128 + (signalNumber(exit.signal ?? "") ?? 0);
+}
+
+export function terminalSize(): TtySize {
+  const { columns, rows } = process.stdout.isTTY ? process.stdout : process.stderr;
+  return { columns: columns || 80, rows: rows || 24 };
+}
+
+/** Prints chunks as they come: stdout to stdout, stderr to stderr, a gap as a notice. Returns the exit, if any. */
+export async function printOutput(chunks: AsyncIterable<OutputChunk>): Promise<ExitStatus | undefined> {
+  for await (const chunk of chunks) {
+    if (chunk.type === "exit") return chunk.exit;
+    if (chunk.type === "gap") {
+      const { from, to } = chunk.gap;
+      process.stderr.write(`berth: ${to - from} bytes of output are gone (${from} to ${to})\n`);
+    } else {
+      await writeAll(chunk.stream === "stderr" ? process.stderr : process.stdout, chunk.data);
+    }
+  }
+  return undefined;
+}
+
+export interface SessionOptions {
+  /** Cursor to start from. */
+  readonly from?: number;
+  /** Forward this process's stdin. */
+  readonly input: boolean;
+  /** Bytes that detach when typed at a terminal, such as Ctrl-P Ctrl-Q; undefined: none. */
+  readonly detachKeys?: Uint8Array | undefined;
+  /** Called when the session ends and the process shall end with it (closed terminal, broken pipe). */
+  readonly endOnHangup: boolean;
+}
+
+export type SessionEnd = { readonly exit: ExitStatus } | { readonly detached: true };
+
+/**
+ * Joins this terminal, or these pipes, to a process until it ends: output, input, window size, and the signals
+ * that a terminal sends. Raw mode is always undone.
+ */
+export async function runSession(process_: Process, options: SessionOptions): Promise<SessionEnd> {
+  const looking = new AbortController();
+  const raw = process_.tty !== null && process.stdin.isTTY && options.input;
+  let detached = false;
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(forwardSignals(process_, options.endOnHangup));
+  if (process_.tty !== null) cleanup.defer(followWindow(process_));
+  if (raw) {
+    process.stdin.setRawMode(true);
+    cleanup.defer(() => {
+      process.stdin.setRawMode(false);
+    });
+  }
+  if (options.input) {
+    const keys = raw ? options.detachKeys : undefined;
+    const stop = forwardInput(process_, keys, () => {
+      detached = true;
+      looking.abort();
+    });
+    cleanup.defer(stop);
+  }
+  try {
+    const exit = await printOutput(process_.output({ from: options.from ?? 0, signal: looking.signal }));
+    return exit === undefined ? { exit: await process_.exit } : { exit };
+  } catch (cause) {
+    if (detached) return { detached: true };
+    // The reader of the output went away (`berth exec … | head`): the command ends as it would by SIGPIPE.
+    if ((cause as NodeJS.ErrnoException).code === "EPIPE" && options.endOnHangup) await process_.kill();
+    throw cause;
+  }
+}
+
+function followWindow(process_: Process): () => void {
+  const resize = (): void => {
+    process_.resize(terminalSize()).catch(() => {
+      // It ended meanwhile.
+    });
+  };
+  process.stdout.on("resize", resize);
+  return () => void process.stdout.off("resize", resize);
+}
+
+/** Signals to this command go to the process; the third interrupt in a row ends it for good. */
+function forwardSignals(process_: Process, endOnHangup: boolean): () => void {
+  let interrupts = 0;
+  const ignoreEnd = (cause: unknown): void => {
+    if (!isBerthError(cause, "process.finished")) process.stderr.write(`berth: ${String(cause)}\n`);
+  };
+  const interrupt = (): void => {
+    interrupts += 1;
+    if (interrupts < 3) process_.signal("SIGINT").catch(ignoreEnd);
+    else process_.kill("SIGKILL").catch(ignoreEnd);
+  };
+  const terminate = (): void => void process_.signal("SIGTERM").catch(ignoreEnd);
+  const quit = (): void => void process_.signal("SIGQUIT").catch(ignoreEnd);
+  const hangup = (): void => {
+    if (endOnHangup) void process_.kill("SIGHUP").finally(() => process.exit(129));
+    else process.exit(129);
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", terminate).on("SIGQUIT", quit).on("SIGHUP", hangup);
+  return () => {
+    process.off("SIGINT", interrupt).off("SIGTERM", terminate).off("SIGQUIT", quit).off("SIGHUP", hangup);
+  };
+}
+
+/** stdin to the process, with backpressure and its end. Returns how to stop. */
+function forwardInput(
+  process_: Process,
+  detachKeys: Uint8Array | undefined,
+  onDetach: () => void,
+): () => void {
+  let stopped = false;
+  const match = detachKeys === undefined ? undefined : new KeySequence(detachKeys);
+  const pump = async (): Promise<void> => {
+    for await (const chunk of process.stdin) {
+      if (stopped) return;
+      const bytes = match === undefined ? (chunk as Uint8Array) : match.feed(chunk as Uint8Array);
+      if (bytes === undefined) {
+        onDetach();
+        return;
+      }
+      if (bytes.length > 0) await process_.stdin.write(bytes);
+    }
+    if (!stopped) await process_.stdin.end();
+  };
+  pump().catch(() => {
+    // The process ended or closed its input: what is typed now has no reader.
+  });
+  return () => {
+    stopped = true;
+    process.stdin.pause();
+    process.stdin.unref?.();
+  };
+}
+
+/** Finds a sequence of typed keys; what turns out not to be it is passed on. */
+export class KeySequence {
+  readonly #keys: Uint8Array;
+  #matched = 0;
+
+  constructor(keys: Uint8Array) {
+    this.#keys = keys;
+  }
+
+  /** Bytes to pass on, or undefined once the sequence is complete. */
+  feed(bytes: Uint8Array): Uint8Array | undefined {
+    const out: number[] = [];
+    for (const byte of bytes) {
+      if (byte === this.#keys[this.#matched]) {
+        this.#matched += 1;
+        if (this.#matched === this.#keys.length) return undefined;
+        continue;
+      }
+      out.push(...this.#keys.subarray(0, this.#matched));
+      this.#matched = byte === this.#keys[0] ? 1 : 0;
+      if (this.#matched === 0) out.push(byte);
+    }
+    return Uint8Array.from(out);
+  }
+}
