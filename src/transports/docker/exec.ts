@@ -22,10 +22,11 @@ interface ExecInspect {
  */
 export async function execInContainer(
   engine: DockerEngine,
-  container: string,
+  target: { readonly id: string; readonly name: string },
   argv: readonly string[],
   options: RunOptions = {},
 ): Promise<RawProcess> {
+  const container = target.name;
   const refine = (error: unknown): never => {
     throw refineContainerError(error, container);
   };
@@ -33,7 +34,7 @@ export async function execInContainer(
   const { Id: id } = await engine
     .json<{ Id: string }>({
       method: "POST",
-      path: `/containers/${encodeURIComponent(container)}/exec`,
+      path: `/containers/${encodeURIComponent(target.id)}/exec`,
       body: {
         AttachStdin: true,
         AttachStdout: true,

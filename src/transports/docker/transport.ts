@@ -18,8 +18,9 @@ interface PutOptions {
 
 export interface DockerTransportOptions {
   readonly engine: DockerEngine;
-  /** Id or name. */
-  readonly container: string;
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
   /** User of everything that is run; default: the container's own. */
   readonly user?: string | undefined;
   /** A directory of the container that is a bind mount of one of this machine's. */
@@ -28,11 +29,11 @@ export interface DockerTransportOptions {
 
 /** A container, reached by the engine's API; its sockets directly where they lie in a shared directory. */
 export function createDockerTransport(options: DockerTransportOptions): Transport {
-  const { engine, container } = options;
-  const description = `docker container ${container}`;
+  const { engine, id, name } = options;
+  const description = `docker container ${name}`;
 
   const run = (argv: readonly string[], runOptions: RunOptions = {}) =>
-    execInContainer(engine, container, argv, {
+    execInContainer(engine, { id, name }, argv, {
       ...(options.user === undefined ? {} : { user: options.user }),
       ...runOptions,
     });
@@ -59,14 +60,14 @@ export function createDockerTransport(options: DockerTransportOptions): Transpor
     await engine
       .json({
         method: "PUT",
-        path: `/containers/${encodeURIComponent(container)}/archive`,
+        path: `/containers/${encodeURIComponent(id)}/archive`,
         query: { path: directory },
         body: archive,
         signal: putOptions.signal,
         deadlineMs: PUT_DEADLINE_MS,
       })
       .catch((error: unknown) => {
-        throw refineContainerError(error, container);
+        throw refineContainerError(error, name);
       });
   }
 

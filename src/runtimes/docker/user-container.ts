@@ -1,0 +1,128 @@
+import { posix } from "node:path";
+import type { DockerContainerConfig } from "../../contract/config.ts";
+import { type BerthError, isBerthError } from "../../contract/errors.ts";
+import type { Runtime } from "../../contract/runtime.ts";
+import { VERSION } from "../../contract/version.ts";
+import { collect } from "../../transports/collect.ts";
+import { resolveEndpoint } from "../../transports/docker/endpoint.ts";
+import { createDockerEngine } from "../../transports/docker/engine.ts";
+import { createDockerTransport } from "../../transports/docker/transport.ts";
+import type { Transport } from "../../transports/transport.ts";
+import type { WireClient } from "../../wire/types.ts";
+import type { RuntimeContext } from "../context.ts";
+import { createDaemonRuntime } from "../daemon/runtime.ts";
+import { createHandshake } from "../provision/handshake.ts";
+import { createProgressSink } from "../provision/progress.ts";
+import { createRemoteConnector } from "../provision/remote.ts";
+import { checkDocker } from "./check.ts";
+import { assertRunning, displayName, inspectContainer, isolationOf } from "./container.ts";
+import { createPathMap } from "./path-map.ts";
+
+const HOME_DEADLINE_MS = 30_000;
+
+type CheckOptions = Parameters<typeof checkDocker>[1];
+
+/**
+ * A running container of the user's own: nothing but `/bin/sh` is assumed, nothing but Berth's own directory is
+ * changed, and it is never stopped, restarted or removed.
+ * @throws docker.*, provision.*, payload.not_built, wire.*
+ */
+export async function openUserContainer(
+  config: DockerContainerConfig,
+  context: RuntimeContext,
+): Promise<Runtime> {
+  const { signal, onEvent, onProgress } = context.options;
+  const engine = createDockerEngine(await resolveEndpoint(config.engine));
+  try {
+    const container = await inspectContainer(engine, config.containerId, signal);
+    assertRunning(container);
+    const name = displayName(container);
+    const description = `docker container ${name}`;
+    const progress = createProgressSink({ runtime: description, onProgress, onEvent });
+    const transport = createDockerTransport({ engine, id: container.Id, name, user: config.user });
+    const mapPath = createPathMap(config.pathMap);
+    const workdir = (home: string): string => {
+      const asked = config.workdir === undefined ? undefined : mapPath(config.workdir);
+      const own = container.Config.WorkingDir || home || "/";
+      if (asked === undefined) return own;
+      if (asked === "~" || asked.startsWith("~/")) return posix.join(home || "/", asked.slice(1));
+      return posix.resolve(own, asked);
+    };
+    const base = {
+      kind: "docker" as const,
+      description,
+      isolation: isolationOf(container, engine),
+      mapPath,
+      ...(config.env === undefined ? {} : { env: config.env }),
+      ...(onEvent === undefined ? {} : { onEvent }),
+      close: async () => engine.close(),
+    };
+    const check = (options: CheckOptions) =>
+      checkDocker({ engine, containerId: container.Id, probe: undefined, ownContainer: false }, options);
+    const connector = createRemoteConnector({
+      transport,
+      progress,
+      instance: container.Id.slice(0, 12),
+      stateDir: config.stateDir,
+      handshake: createHandshake(VERSION),
+    });
+    const shell = async (reason: string) => {
+      const { createShellRuntime } = await import("../shell/runtime.ts");
+      const home = container.Config.WorkingDir === "" ? await homeOf(transport, signal) : "";
+      return createShellRuntime({ ...base, transport, workdir: workdir(home), reasons: reason, check });
+    };
+    if (config.daemon === "never") return await shell("daemon: never");
+    let client: WireClient;
+    try {
+      client = await connector.connect({ signal });
+    } catch (error) {
+      if (!cannotBeInstalled(error)) throw error;
+      onEvent?.({
+        type: "provision.fallback",
+        message: `no daemon in ${description}: ${error.message}`,
+        runtime: description,
+        data: { code: error.code },
+      });
+      return await shell(error.message);
+    }
+    progress.phase("ready", `${description} is ready`);
+    return await createDaemonRuntime({
+      ...base,
+      client,
+      dial: (options) => connector.connect(options),
+      workdir: (hello) => workdir(hello.user?.home ?? ""),
+      check: (options) =>
+        checkDocker(
+          {
+            engine,
+            containerId: container.Id,
+            probe: (probeSignal) => connector.probe({ signal: probeSignal }),
+            ownContainer: false,
+          },
+          options,
+        ),
+    });
+  } catch (error) {
+    engine.close();
+    throw error;
+  }
+}
+
+/** HOME of the container's user; "" when it can't be told. */
+async function homeOf(transport: Transport, signal: AbortSignal | undefined): Promise<string> {
+  const process = await transport.run(["/bin/sh", "-c", 'printf %s "$HOME"']);
+  const { stdout } = await collect(process, {
+    deadlineMs: HOME_DEADLINE_MS,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return stdout.startsWith("/") ? stdout : "";
+}
+
+/** Reasons for which a place can't have a daemon, whatever is tried: there is a runtime without one. */
+function cannotBeInstalled(error: unknown): error is BerthError {
+  return (
+    isBerthError(error, "provision.no_directory") ||
+    isBerthError(error, "provision.no_space") ||
+    isBerthError(error, "runtime.platform_unsupported")
+  );
+}
