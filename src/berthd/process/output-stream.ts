@@ -165,7 +165,8 @@ export class OutputStream {
   }
 }
 
-function startCursor(source: OutputSource, from: number): number {
+/** The cursor that `from` means: not behind the end, and negative ones count back from the end or the exit. */
+export function startCursor(source: Pick<OutputSource, "log" | "exitCursor">, from: number): number {
   if (from >= 0) return Math.min(from, source.log.end);
   const end = Math.min(source.exitCursor, source.log.end);
   return Math.max(0, end + from);

@@ -4,7 +4,7 @@ import type { Params } from "../../wire/messages.ts";
 import type { StreamHandler, WireStream } from "../../wire/types.ts";
 import type { ClientSession, Service } from "../service.ts";
 import type { HostedProcess, ProcessHost } from "./host.ts";
-import { OutputStream, type OutputStreamOptions } from "./output-stream.ts";
+import { type OutputSource, OutputStream, type OutputStreamOptions, startCursor } from "./output-stream.ts";
 import { recoveredInfo } from "./records.ts";
 
 /** Output below this that its reader got whole isn't written to the disk unless memory gets short. */
@@ -145,28 +145,23 @@ async function output(
 ): Promise<void> {
   const found = await host.find(params.id);
   if ("process" in found) {
-    stream.respond({ process: found.process.info(), from: Math.max(0, params.from) });
+    stream.respond({ process: found.process.info(), from: startCursor(found.process, params.from) });
     sendOutput(host, found, stream, params);
     return;
   }
-  const info = recoveredInfo(found);
-  stream.respond({ process: info, from: Math.max(0, params.from) });
   const { record, log } = found;
-  const sender = new OutputStream(
-    {
-      log,
-      exit: record.exit,
-      exitCursor: record.exitCursor ?? Number.POSITIVE_INFINITY,
-      lost:
-        record.lost === true
-          ? berthError("process.lost", { hop: "berthd", context: { id: record.id } })
-          : undefined,
-      onChange: () => () => {},
-    },
-    stream,
-    params,
-  );
-  connect(sender, stream);
+  const source: OutputSource = {
+    log,
+    exit: record.exit,
+    exitCursor: record.exitCursor ?? Number.POSITIVE_INFINITY,
+    lost:
+      record.lost === true
+        ? berthError("process.lost", { hop: "berthd", context: { id: record.id } })
+        : undefined,
+    onChange: () => () => {},
+  };
+  stream.respond({ process: recoveredInfo(found), from: startCursor(source, params.from) });
+  connect(new OutputStream(source, stream, params), stream);
 }
 
 function sendOutput(

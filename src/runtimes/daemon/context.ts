@@ -70,7 +70,7 @@ export class RuntimeContext {
    * that has the process has answered. What could not be ended is an event.
    */
   endInBackground(id: string, bootId: string | undefined, graceMs: number | undefined): void {
-    this.#track(this.#end(id, bootId, graceMs));
+    this.track(this.#end(id, bootId, graceMs));
   }
 
   /** Settles when nothing is under way in the background, or after `limitMs`. */
@@ -80,11 +80,17 @@ export class RuntimeContext {
     const limit = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, limitMs);
     });
-    await Promise.race([Promise.all(this.#background), limit]);
+    await Promise.race([this.#settled(), limit]);
     clearTimeout(timer);
   }
 
-  #track(task: Promise<void>): void {
+  /** One task may lead to the next. */
+  async #settled(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background);
+  }
+
+  /** Something under way that `settle` waits for. It never rejects. */
+  track(task: Promise<void>): void {
     const tracked = task.finally(() => this.#background.delete(tracked));
     this.#background.add(tracked);
   }

@@ -14,7 +14,7 @@ import { Capture } from "./capture.ts";
 import type { Closable, RuntimeContext } from "./context.ts";
 import { InputPump } from "./input-pump.ts";
 import { feedInput } from "./input-source.ts";
-import { outputLines } from "./lines.ts";
+import { OutputLines } from "./lines.ts";
 import { abortedError } from "./link.ts";
 import { type FlowSink, type FlowSource, OutputFlow } from "./output-flow.ts";
 import { OutputQueue } from "./output-queue.ts";
@@ -47,8 +47,8 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
   #reject: ((error: BerthError) => void) | undefined;
   /** The caller has its answer, or will get none. */
   #settled = false;
-  /** Was ended before the daemon said which process it is. */
-  #endWhenKnown = false;
+  /** Set when it was ended before the daemon said which process it is; called when that is settled. */
+  #onceKnown: (() => void) | undefined;
   #onAbort: (() => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #startedAt = 0;
@@ -103,8 +103,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
   }
 
   lines(options: { readonly stream?: OutputStream | "both" } = {}): AsyncIterable<string> {
-    const chunks = this[Symbol.asyncIterator]();
-    return outputLines({ [Symbol.asyncIterator]: () => chunks }, options.stream ?? "stdout");
+    return new OutputLines(this[Symbol.asyncIterator](), options.stream ?? "stdout");
   }
 
   /** The runtime is being closed. */
@@ -187,8 +186,9 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
   onOpened(result: unknown, stream: WireStream): void {
     const { process, stdinAccepted } = result as { process: unknown; stdinAccepted?: unknown };
     this.processId = processInfo(process).id;
-    if (this.#endWhenKnown) {
+    if (this.#onceKnown !== undefined) {
       this.#endProcess();
+      this.#onceKnown();
       return;
     }
     this.#armDeadline(this.#context.link.client);
@@ -231,6 +231,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
   ended(exit: ExitStatus | undefined, error: BerthError | undefined): void {
     if (this.#settled) {
       this.#release();
+      this.#onceKnown?.();
       return;
     }
     const failure =
@@ -287,7 +288,9 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     if (flow === undefined || flow.done) return;
     if (this.processId === undefined && flow.bootId !== undefined) {
       // It may be running: the answer, or that of the repeated request, says which process it is.
-      this.#endWhenKnown = true;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onceKnown = resolve;
+      this.#context.track(promise);
       return;
     }
     flow.stop();

@@ -58,22 +58,58 @@ export class LineSplitter {
  * Lines of a process's output without their ends (LF or CR LF), as UTF-8. "both" gives the lines of stdout and
  * stderr as they are completed, each stream by itself. A terminal's output counts as stdout. A gap ends a line.
  */
-export async function* outputLines(
-  chunks: AsyncIterable<OutputChunk>,
-  stream: OutputStream | "both",
-): AsyncGenerator<string, void, undefined> {
-  const stdout = new LineSplitter();
-  const stderr = new LineSplitter();
-  for await (const chunk of chunks) {
-    if (chunk.type === "data") {
-      const isStderr = chunk.stream === "stderr";
-      if (stream !== "both" && isStderr !== (stream === "stderr")) continue;
-      yield* (isStderr ? stderr : stdout).push(chunk.data);
-    } else {
-      yield* stdout.finish();
-      yield* stderr.finish();
-    }
+export class OutputLines implements AsyncIterableIterator<string, undefined> {
+  readonly #chunks: AsyncIterator<OutputChunk, undefined>;
+  readonly #stream: OutputStream | "both";
+  readonly #stdout = new LineSplitter();
+  readonly #stderr = new LineSplitter();
+  #lines: string[] = [];
+  #next = 0;
+  #done = false;
+
+  constructor(chunks: AsyncIterator<OutputChunk, undefined>, stream: OutputStream | "both") {
+    this.#chunks = chunks;
+    this.#stream = stream;
   }
-  yield* stdout.finish();
-  yield* stderr.finish();
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<string, undefined>> {
+    const line = this.#lines[this.#next];
+    if (line === undefined) return this.#more();
+    this.#next++;
+    return Promise.resolve({ done: false, value: line });
+  }
+
+  async return(): Promise<IteratorResult<string, undefined>> {
+    this.#done = true;
+    this.#lines = [];
+    await this.#chunks.return?.();
+    return { done: true, value: undefined };
+  }
+
+  async #more(): Promise<IteratorResult<string, undefined>> {
+    while (!this.#done) {
+      const chunk = await this.#chunks.next();
+      if (chunk.done === true) this.#done = true;
+      this.#lines = chunk.done === true ? this.#finish() : this.#take(chunk.value);
+      this.#next = 1;
+      const line = this.#lines[0];
+      if (line !== undefined) return { done: false, value: line };
+    }
+    return { done: true, value: undefined };
+  }
+
+  #take(chunk: OutputChunk): string[] {
+    if (chunk.type !== "data") return this.#finish();
+    const isStderr = chunk.stream === "stderr";
+    if (this.#stream !== "both" && isStderr !== (this.#stream === "stderr")) return [];
+    return (isStderr ? this.#stderr : this.#stdout).push(chunk.data);
+  }
+
+  #finish(): string[] {
+    return [...this.#stdout.finish(), ...this.#stderr.finish()];
+  }
 }

@@ -278,10 +278,11 @@ export async function spawnProcess(
   };
   watch.onEnded = () => signal?.removeEventListener("abort", onAbort);
   signal?.addEventListener("abort", onAbort, { once: true });
+  const abandon = () => abortedStart(context, watch, params.killGraceMs);
+  const pending: Closable = { shutdown: abandon };
+  context.open.add(pending);
   watch.start();
-  const info = await untilAborted(watch.opened, signal, () =>
-    abortedStart(context, watch, params.killGraceMs),
-  );
+  const info = await untilAborted(watch.opened, signal, abandon).finally(() => context.open.delete(pending));
   const handle = new ProcessHandle(context, info, { watch, input, lossless: options.overflow === "pause" });
   if (!info.detached) {
     context.open.add(handle);
@@ -295,10 +296,11 @@ export async function spawnProcess(
 
 /** The caller gave up on a start that is under way: whatever comes of it is ended. */
 function abortedStart(context: RuntimeContext, watch: ProcessWatch, graceMs: number | undefined): void {
-  watch.opened.then(
+  const ended = watch.opened.then(
     (info) => context.endInBackground(info.id, watch.bootId, graceMs),
     () => undefined,
   );
+  context.track(ended);
   if (watch.bootId === undefined) watch.stop(berthError("operation.aborted"));
 }
 

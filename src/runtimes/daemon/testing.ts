@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { createDaemon, type Daemon } from "../../berthd/server.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
 import type { Runtime } from "../../contract/runtime.ts";
@@ -94,4 +95,13 @@ async function startDaemon(directory: string): Promise<Daemon> {
     softFileLimit: 0,
     log: () => {},
   });
+}
+
+/** Waits for a state; fails when it does not come. */
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${condition}`);
+    await delay(5);
+  }
 }
