@@ -13,7 +13,28 @@ export interface HeartbeatOptions {
   readonly idleMs?: number;
   /** Silence after which the connection is dead. Default DEAD_AFTER_MS. */
   readonly deadMs?: number;
+  /** Default: the machine's clocks. */
+  readonly clock?: Clock;
 }
+
+export interface Clock {
+  /** Monotonic ms; stands still while the machine is suspended. */
+  now(): number;
+  /** Wall clock ms; goes on. */
+  wall(): number;
+  /** Calls back after so many ms; the result cancels. Keeps no process alive. */
+  timer(callback: () => void, ms: number): () => void;
+}
+
+const MACHINE_CLOCK: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  timer(callback, ms) {
+    const timer = setTimeout(callback, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
 
 export interface HeartbeatEvents {
   ping(payload: Uint8Array): void;
@@ -30,8 +51,9 @@ export class Heartbeat {
   readonly #events: HeartbeatEvents;
   readonly #idleMs: number;
   readonly #deadMs: number;
-  #timer: NodeJS.Timeout | undefined;
-  #heardAt = performance.now();
+  readonly #clock: Clock;
+  #cancel: (() => void) | undefined;
+  #heardAt = 0;
   #dataAt = 0;
   #dueAt = 0;
   #dueWall = 0;
@@ -45,18 +67,19 @@ export class Heartbeat {
     this.#events = events;
     this.#idleMs = options.idleMs ?? PING_IDLE_MS;
     this.#deadMs = options.deadMs ?? DEAD_AFTER_MS;
+    this.#clock = options.clock ?? MACHINE_CLOCK;
   }
 
   /** Measures the idle round trip and starts watching. */
   start(): void {
-    this.#heardAt = performance.now();
+    this.#heardAt = this.#clock.now();
     this.#ping(this.#heardAt);
     this.#arm(this.#idleMs);
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
   /** Smoothed round trip in ms. */
@@ -66,7 +89,7 @@ export class Heartbeat {
 
   /** Bytes came from the peer. */
   heard(): void {
-    this.#heardAt = performance.now();
+    this.#heardAt = this.#clock.now();
   }
 
   /** DATA went or came: what is measured now is a loaded round trip. */
@@ -76,17 +99,17 @@ export class Heartbeat {
 
   /** Starts a measurement unless one runs or was made just now; false then. */
   probe(): boolean {
-    if (this.#timer === undefined) return false;
-    if (this.#waiting) return false;
-    if (this.#heardAt - this.#sentAt < PROBE_INTERVAL_MS) return false;
-    this.#ping(performance.now());
+    // An answer that never came (the peer had too much to say) does not end all measuring.
+    const soonest = this.#sentAt + (this.#waiting ? this.#deadMs : PROBE_INTERVAL_MS);
+    if (this.#cancel === undefined || this.#heardAt < soonest) return false;
+    this.#ping(this.#clock.now());
     return true;
   }
 
   pong(payload: Uint8Array): void {
     if (!this.#waiting || payload.length !== PAYLOAD_BYTES || readU32(payload, 0) !== this.#sequence) return;
     this.#waiting = false;
-    const now = performance.now();
+    const now = this.#clock.now();
     const ms = now - this.#sentAt;
     this.#smoothedMs = this.#smoothedMs === undefined ? ms : this.#smoothedMs * 0.75 + ms * 0.25;
     const quiet = this.#dataAt === 0 || this.#sentAt - this.#dataAt > QUIET_MS;
@@ -106,18 +129,18 @@ export class Heartbeat {
 
   #arm(inMs: number): void {
     const delay = Math.max(1, Math.ceil(inMs));
-    this.#dueAt = performance.now() + delay;
-    this.#dueWall = Date.now() + delay;
-    this.#timer = setTimeout(this.#check, delay);
-    this.#timer.unref();
+    this.#dueAt = this.#clock.now() + delay;
+    this.#dueWall = this.#clock.wall() + delay;
+    this.#cancel = this.#clock.timer(this.#check, delay);
   }
 
   readonly #check = (): void => {
-    const now = performance.now();
-    const lateMs = Math.max(now - this.#dueAt, Date.now() - this.#dueWall);
+    const now = this.#clock.now();
+    // Either clock may show it: a stalled loop both, a suspend only the wall clock.
+    const lateMs = Math.max(now - this.#dueAt, this.#clock.wall() - this.#dueWall);
     const silentMs = now - this.#heardAt;
     if (lateMs > this.#idleMs) {
-      // The monotonic clock stands still during a suspend, the other one does not.
+      // It was this end that did not listen; what the peer sent meanwhile may still lie in the socket.
       this.#heardAt = now - this.#idleMs;
       this.#ping(now);
       this.#arm(this.#deadMs - this.#idleMs);
