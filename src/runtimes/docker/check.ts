@@ -108,7 +108,7 @@ async function checkPlace(
     },
   );
   await step(
-    "daemon",
+    "installation",
     () => answer.running,
     (running) => ({
       detail:

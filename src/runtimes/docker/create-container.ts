@@ -18,6 +18,9 @@ const HOLD = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 86400 & wa
 
 export interface CreateRequest {
   readonly config: DockerImageConfig;
+  /** What the container is made of: the image's name, or the derived one's. */
+  readonly reference: string;
+  /** The image that was asked for. */
   readonly image: ImageDescription;
   /** How Berth's init starts the daemon; undefined: nothing of Berth's is in the container (daemon: never). */
   readonly launch: ContainerLaunch | undefined;
@@ -91,7 +94,7 @@ function containerBody(request: CreateRequest): Record<string, unknown> {
   const { config, image, mounted, selinux, launch } = request;
   const keepsEntrypoint = config.entrypoint === "image";
   return {
-    Image: image.Id,
+    Image: request.reference,
     ...processes(request),
     Env: environment(request),
     Labels: {

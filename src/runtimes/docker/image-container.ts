@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join, posix } from "node:path";
+import { join } from "node:path";
 import type { DockerImageConfig } from "../../contract/config.ts";
 import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { Runtime } from "../../contract/runtime.ts";
@@ -24,6 +24,7 @@ import {
   ensureDerivedImage,
 } from "./derived-image.ts";
 import { removeFiles } from "./gc.ts";
+import { containerWorkdir, homeOf } from "./home.ts";
 import {
   type ContainerRecord,
   createRecord,
@@ -105,13 +106,13 @@ export async function openImage(config: DockerImageConfig, context: RuntimeConte
     check: (options: Parameters<typeof checkDocker>[1]) =>
       checkDocker({ engine, containerId: started.id, probe: undefined, ownContainer: true }, options),
   };
-  const workdir = (home: string) => workdirOf(config, container, mapPath, home);
+  const workdir = (home: string) => containerWorkdir(config.workdir, container, mapPath, home);
   if (started.launch === undefined) {
     const { createShellRuntime } = await import("../shell/runtime.ts");
     const runtime = createShellRuntime({
       ...base,
       transport,
-      workdir: workdir("/"),
+      workdir: workdir(container.Config.WorkingDir === "" ? await homeOf(transport, signal) : ""),
       reasons: "daemon: never",
       close: closer(failed),
     });
@@ -145,19 +146,6 @@ export async function openImage(config: DockerImageConfig, context: RuntimeConte
 function closer(failed: AsyncDisposableStack): () => Promise<void> {
   const owned = failed.move();
   return () => owned.disposeAsync();
-}
-
-function workdirOf(
-  config: DockerImageConfig,
-  container: ContainerDescription,
-  mapPath: (path: string) => string,
-  home: string,
-): string {
-  const own = container.Config.WorkingDir || home || "/";
-  if (config.workdir === undefined) return own;
-  const asked = mapPath(config.workdir);
-  if (asked === "~" || asked.startsWith("~/")) return posix.join(home || "/", asked.slice(1));
-  return posix.resolve(own, asked);
 }
 
 async function remove(opening: Opening, started: Started, imageId: string): Promise<void> {
@@ -213,7 +201,7 @@ async function makeAndStart(opening: Opening, image: ImageDescription): Promise<
   if (carried !== undefined) return make(opening, image, { launch: carried });
   const payload = await payloadOf(image);
   const derived = await ensureDerivedImage(engine, config.image, image, payload, progress, signal);
-  return make(opening, { ...image, Id: derived.Id }, { launch: containerLaunch(payload) });
+  return make(opening, image, { launch: containerLaunch(payload), reference: derived.Id });
 }
 
 /** How the daemon comes into a container. */
@@ -221,6 +209,8 @@ interface Delivery {
   readonly launch: ContainerLaunch | undefined;
   /** Parts of the payload to mount; with it, the record's run directory is mounted as well. */
   readonly mounts?: readonly OwnMount[];
+  /** Another image than the one that was asked for. */
+  readonly reference?: string;
 }
 
 async function mountedDelivery(
@@ -258,6 +248,7 @@ async function make(opening: Opening, image: ImageDescription, delivery: Deliver
     engine,
     {
       config,
+      reference: delivery.reference ?? config.image,
       image,
       launch,
       mounted: mounts === undefined ? [] : [...mounts, run],

@@ -1,13 +1,10 @@
-import { posix } from "node:path";
 import type { DockerContainerConfig } from "../../contract/config.ts";
 import { type BerthError, isBerthError } from "../../contract/errors.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { VERSION } from "../../contract/version.ts";
-import { collect } from "../../transports/collect.ts";
 import { resolveEndpoint } from "../../transports/docker/endpoint.ts";
 import { createDockerEngine } from "../../transports/docker/engine.ts";
 import { createDockerTransport } from "../../transports/docker/transport.ts";
-import type { Transport } from "../../transports/transport.ts";
 import type { WireClient } from "../../wire/types.ts";
 import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
@@ -16,9 +13,8 @@ import { createProgressSink } from "../provision/progress.ts";
 import { createRemoteConnector } from "../provision/remote.ts";
 import { checkDocker } from "./check.ts";
 import { assertRunning, displayName, inspectContainer, isolationOf } from "./container.ts";
+import { containerWorkdir, homeOf } from "./home.ts";
 import { createPathMap } from "./path-map.ts";
-
-const HOME_DEADLINE_MS = 30_000;
 
 type CheckOptions = Parameters<typeof checkDocker>[1];
 
@@ -41,13 +37,7 @@ export async function openUserContainer(
     const progress = createProgressSink({ runtime: description, onProgress, onEvent });
     const transport = createDockerTransport({ engine, id: container.Id, name, user: config.user });
     const mapPath = createPathMap(config.pathMap);
-    const workdir = (home: string): string => {
-      const asked = config.workdir === undefined ? undefined : mapPath(config.workdir);
-      const own = container.Config.WorkingDir || home || "/";
-      if (asked === undefined) return own;
-      if (asked === "~" || asked.startsWith("~/")) return posix.join(home || "/", asked.slice(1));
-      return posix.resolve(own, asked);
-    };
+    const workdir = (home: string) => containerWorkdir(config.workdir, container, mapPath, home);
     const base = {
       kind: "docker" as const,
       description,
@@ -106,16 +96,6 @@ export async function openUserContainer(
     engine.close();
     throw error;
   }
-}
-
-/** HOME of the container's user; "" when it can't be told. */
-async function homeOf(transport: Transport, signal: AbortSignal | undefined): Promise<string> {
-  const process = await transport.run(["/bin/sh", "-c", 'printf %s "$HOME"']);
-  const { stdout } = await collect(process, {
-    deadlineMs: HOME_DEADLINE_MS,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  return stdout.startsWith("/") ? stdout : "";
 }
 
 /** Reasons for which a place can't have a daemon, whatever is tried: there is a runtime without one. */
