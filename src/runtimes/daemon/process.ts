@@ -224,6 +224,11 @@ export class ProcessHandle implements Process, Closable {
       if (this.#inputFlow !== undefined) return;
       this.#inputFlow = new InputFlow(this.#context.link, this.id, pump);
       this.#inputFlow.start();
+      // What is written behind the exit must not seem to arrive.
+      this.exit.then(
+        () => pump.close(this.#finishedError(), true),
+        (error: unknown) => pump.close(this.#context.link.explain(error), false),
+      );
     };
     return {
       write: (data) => {
