@@ -1,0 +1,55 @@
+/** Berth runs commands, files and terminals in a place of your choice, behind one interface. */
+export type { Capabilities, CapabilityName, Isolation } from "./contract/capabilities.ts";
+export {
+  type DockerConfig,
+  type DockerContainerConfig,
+  type DockerImageConfig,
+  type EngineConfig,
+  type LocalConfig,
+  parseRuntimeConfig,
+  type RuntimeConfig,
+  runtimeConfigSchema,
+} from "./contract/config.ts";
+export { formatDuration, parseDuration } from "./contract/duration.ts";
+export { ERROR_REGISTRY, type ErrorCode, type ErrorEntry } from "./contract/error-registry.ts";
+export {
+  BerthError,
+  type ErrorContext,
+  type ErrorHop,
+  isBerthError,
+  type SerializedBerthError,
+} from "./contract/errors.ts";
+export type { BerthEventInput } from "./contract/events.ts";
+export type * from "./contract/files.ts";
+export type {
+  Command,
+  CommandOptions,
+  ExecHandle,
+  ExecOptions,
+  ExecResult,
+  ExitStatus,
+  OutputChunk,
+  OutputOptions,
+  OutputStream,
+  Process,
+  ProcessInfo,
+  ProcessState,
+  ProcessStdin,
+  ReadyCondition,
+  SpawnOptions,
+  TtySize,
+} from "./contract/process.ts";
+export type {
+  CheckReport,
+  CheckStep,
+  Forward,
+  ForwardOptions,
+  OpenOptions,
+  ProvisionProgress,
+  ReverseForwardOptions,
+  Runtime,
+} from "./contract/runtime.ts";
+export { parseSignal, SIGNAL_NUMBERS, type SignalName } from "./contract/signals.ts";
+export { isRuntimeUri, parseRuntimeUri } from "./contract/uri.ts";
+export { VERSION } from "./contract/version.ts";
+export { openRuntime, type ResolvedRuntime, resolveRuntime } from "./runtimes/open.ts";
