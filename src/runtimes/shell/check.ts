@@ -26,7 +26,10 @@ export async function runCheck(
     steps.push(step);
     options.onStep?.(step);
   };
-  const step = async (name: string, work: () => Promise<Pick<CheckStep, "detail" | "hint">>): Promise<boolean> => {
+  const step = async (
+    name: string,
+    work: () => Promise<Pick<CheckStep, "detail" | "hint">>,
+  ): Promise<boolean> => {
     const startedAt = performance.now();
     try {
       const found = await work();

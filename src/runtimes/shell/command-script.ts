@@ -142,9 +142,13 @@ case $1 in -*) _bl "$1" >/dev/null; shift; set -- "$_bf" "$@" ;; esac
 ${launch}
 )`;
   const run =
-    tools.launcher === "monitor" ? `set -m; ${prepared} & wait "$!"; printf ' %s' "$?"` : `${prepared}; printf ' %s' "$?"`;
+    tools.launcher === "monitor"
+      ? `set -m; ${prepared} & wait "$!"; printf ' %s' "$?"`
+      : `${prepared}; printf ' %s' "$?"`;
   const drain =
-    options.drainMs > 0 ? `${shellQuote(tools.sleep)} ${seconds(options.drainMs, tools.fractionalSleep)} 8>&-` : ":";
+    options.drainMs > 0
+      ? `${shellQuote(tools.sleep)} ${seconds(options.drainMs, tools.fractionalSleep)} 8>&-`
+      : ":";
   return `_bo=$( { ${run}; } 2>&1 )
 ${drain}
 _bm end >&5
@@ -253,4 +257,38 @@ printf 'left %s\\n' "$_bl"`,
 /** Start time of a line of /proc/PID/stat: its field 22. The second field is a name that may hold anything. */
 export function startTimeOf(stat: string): string | undefined {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+/**
+ * Ends a script of Berth's own and everything that it started, found by descent: where it is not the first of a
+ * session, its process group is somebody else's too. `pid` is that of the shell that runs the script.
+ */
+export function endTreeScript(nonce: string, pid: number, tools: PlaceTools): string {
+  const sleep = `${shellQuote(tools.sleep)} ${seconds(tools.fractionalSleep ? LOOK_MS : 1000, tools.fractionalSleep)}`;
+  return `${markerFunction(nonce)}
+_bps() {
+if [ ! -r /proc/self/stat ]; then ps -A -o pid= -o ppid=; return; fi
+for _bf in /proc/[0-9]*/stat; do
+IFS= read -r _bs <"$_bf" || continue
+set -- "\${_bs%% *}" \${_bs##*) }
+printf '%s %s\\n' "$1" "$3"
+done
+}
+{
+_bl=" ${pid} "
+_bo=
+while [ "$_bo" != "$_bl" ]; do
+_bo=$_bl
+while read -r _bp _bq; do
+case $_bl in *" $_bp "*) continue ;; esac
+case $_bl in *" $_bq "*) _bl="$_bl$_bp " ;; esac
+done <<_BERTH
+$(_bps)
+_BERTH
+done
+kill -TERM $_bl; kill -CONT $_bl
+${sleep}
+kill -KILL $_bl
+} 2>/dev/null
+_bm end; _bm "end 0" >&2`;
 }

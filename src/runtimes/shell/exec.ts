@@ -13,11 +13,11 @@ import type {
 import { Capture } from "../daemon/capture.ts";
 import { commandArgv, type EnvironmentPairs, environmentPairs, placePath } from "../daemon/command.ts";
 import { milliseconds } from "../daemon/context.ts";
-import { outputLines } from "../daemon/lines.ts";
+import { OutputLines } from "../daemon/lines.ts";
 import { commandScript, endScript, startTimeOf } from "./command-script.ts";
 import { feed } from "./feed.ts";
-import { OutputQueue, type QueueSource } from "./output-queue.ts";
 import { parseOutcome, startFailure } from "./outcome.ts";
+import { OutputQueue, type QueueSource } from "./output-queue.ts";
 import type { ShellPlace } from "./place.ts";
 import type { ScriptHandler, ScriptRun, ScriptStream } from "./script-run.ts";
 import type { PlaceTools } from "./tools.ts";
@@ -115,8 +115,7 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
   }
 
   lines(options: { readonly stream?: OutputStream | "both" } = {}): AsyncIterable<string> {
-    const chunks = this[Symbol.asyncIterator]();
-    return outputLines({ [Symbol.asyncIterator]: () => chunks }, options.stream ?? "stdout");
+    return new OutputLines(this[Symbol.asyncIterator](), options.stream ?? "stdout");
   }
 
   /** The runtime is being closed. */
@@ -239,7 +238,8 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
     const outcome = parseOutcome(end, tools.launcher);
     const started = this.#pid !== undefined;
     if (this.#error !== undefined) {
-      const code = errorEntry(this.#error) === undefined ? "process.spawn_failed" : (this.#error as ErrorCode);
+      const code =
+        errorEntry(this.#error) === undefined ? "process.spawn_failed" : (this.#error as ErrorCode);
       this.#fail(this.#startError(code));
     } else if (this.#refused || !started) {
       const said = this.#refused ? this.#said : outcome.said;
@@ -259,7 +259,11 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
     return berthError(code, {
       hop: "transport",
       runtime: this.#place.description,
-      context: { command: argv[0], cwd, reason: said.trim().split("\n").at(-1) || "the shell does not say why" },
+      context: {
+        command: argv[0],
+        cwd,
+        reason: said.trim().split("\n").at(-1) || "the shell does not say why",
+      },
     });
   }
 
@@ -268,7 +272,8 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
     this.#settled = true;
     this.#release();
     this.#exit = exit;
-    if (this.#capture === undefined) this.#queue.end({ type: "exit", exit, cursor: this.#outputBytes }, undefined);
+    if (this.#capture === undefined)
+      this.#queue.end({ type: "exit", exit, cursor: this.#outputBytes }, undefined);
     else this.#resolve(exit);
   }
 

@@ -26,7 +26,10 @@ export async function feed(
   };
   run.ended.then(finish, finish);
   while (!over) {
+    run.starved = true;
     const next = await iterator.next();
+    run.starved = false;
+    onProgress?.();
     if (over) return;
     if (next.done === true) {
       over = true;

@@ -48,7 +48,8 @@ function deathBy(said: string, status: number, launcher: Launcher): number | und
 export function startFailure(said: string, status: number, ran: boolean): ErrorCode {
   if (/argument list too long/i.test(said)) return "process.arguments_too_long";
   if (/bad interpreter|interpreter/i.test(said)) return "process.interpreter_not_found";
-  if (/permission denied|operation not permitted|is a directory/i.test(said)) return "process.permission_denied";
+  if (/permission denied|operation not permitted|is a directory/i.test(said))
+    return "process.permission_denied";
   if (/not found|no such file/i.test(said) || (ran && status === 127)) {
     return ran ? "process.interpreter_not_found" : "process.not_found";
   }

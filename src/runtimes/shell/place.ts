@@ -3,6 +3,7 @@ import { type BerthError, berthError, isBerthError } from "../../contract/errors
 import type { BerthEventInput } from "../../contract/events.ts";
 import type { RawProcess, Transport } from "../../transports/transport.ts";
 import type { PathContext } from "../daemon/command.ts";
+import { endTreeScript } from "./command-script.ts";
 import { feed } from "./feed.ts";
 import { RunGuard } from "./guard.ts";
 import { BOOTSTRAP, markerFunction } from "./script.ts";
@@ -48,6 +49,8 @@ export interface ScriptResult {
   readonly stderr: string;
   /** Code of an `error CODE` marker. */
   readonly error: string | undefined;
+  /** Code of a `maybe CODE` marker: what a look at the path suggests where the tool said nothing known. */
+  readonly maybe: string | undefined;
 }
 
 /** One place, seen through `transport.run()`: its tools, the limit of runs, and everything that is under way. */
@@ -63,6 +66,7 @@ export class ShellPlace {
   readonly #lingering = new Set<ScriptRun>();
   readonly #background = new Set<Promise<void>>();
   #tools: Promise<PlaceTools> | undefined;
+  #knownTools: PlaceTools | undefined;
   #refusing = false;
   #closed = false;
 
@@ -149,6 +153,8 @@ export class ShellPlace {
     const stderr: Buffer[] = [];
     let stderrBytes = 0;
     let error: string | undefined;
+    let maybe: string | undefined;
+    let pid: number | undefined;
     let started: ScriptRun | undefined;
     const failure = Promise.withResolvers<never>();
     failure.promise.catch(() => {});
@@ -157,10 +163,14 @@ export class ShellPlace {
     signal?.addEventListener("abort", onAbort, { once: true });
     let timer: NodeJS.Timeout | undefined;
     const progress = () => {
-      if (timer === undefined) {
-        timer = setTimeout(() => failure.reject(options.late()), options.idleTimeoutMs);
-      } else timer.refresh();
+      timer ??= setTimeout(() => {
+        // What waits for this side is not late.
+        if (started?.held === true) timer?.refresh();
+        else failure.reject(options.late());
+      }, options.idleTimeoutMs);
+      timer.refresh();
     };
+    let inputFailure: { readonly cause: unknown } | undefined;
     const handler: ScriptHandler = {
       data: (stream, bytes) => {
         progress();
@@ -172,23 +182,33 @@ export class ShellPlace {
       },
       marker: (payload) => {
         if (payload.startsWith("error ")) error ??= payload.slice(6).trim();
+        else if (payload.startsWith("maybe ")) maybe ??= payload.slice(6).trim();
+        else if (payload.startsWith("pid ")) pid = Number(payload.slice(4));
       },
     };
     try {
       const run = await this.start((nonce) => bodyScript(nonce, body), handler, options);
       started = run;
       progress();
-      const fed = feed(run, options.input, progress);
-      const end = await Promise.race([run.ended, failure.promise, fed.then(() => run.ended)]);
+      const fed = feed(run, options.input, progress).then(
+        () => run.ended,
+        (cause: unknown) => {
+          inputFailure = { cause };
+          throw cause;
+        },
+      );
+      const end = await Promise.race([run.ended, failure.promise, fed]);
       return {
         status: Number(end),
         stdout: Buffer.concat(stdout),
         stderr: Buffer.concat(stderr).toString("utf8"),
         error,
+        maybe,
       };
     } catch (cause) {
-      started?.close();
-      throw this.explain(cause);
+      if (started !== undefined) this.#endScript(started, pid);
+      // What the caller's own iterable throws is the caller's.
+      throw inputFailure?.cause === cause ? cause : this.explain(cause);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
@@ -196,9 +216,10 @@ export class ShellPlace {
   }
 
   /**
-   * Ends a command by a second run, then lets go of its own. What could not be ended is an event. Never rejects.
+   * Ends what a run has started by a second run, then lets go of it. For a command (`processId`) it is an event, also
+   * when it could not be ended. Never rejects.
    */
-  async endRun(run: ScriptRun, write: (nonce: string) => string, processId: string): Promise<void> {
+  async endRun(run: ScriptRun, write: (nonce: string) => string, processId?: string): Promise<void> {
     let said = "";
     const handler: ScriptHandler = {
       data: (_stream, bytes) => {
@@ -206,25 +227,20 @@ export class ShellPlace {
       },
       marker: () => {},
     };
+    const emit = (type: string, message: string, data: Record<string, unknown>) => {
+      if (processId !== undefined) this.emit({ type, message, processId, data });
+    };
     try {
       const ending = await this.start(write, handler, { urgent: true });
       ending.stdin.end();
       await ending.ended;
       const left = /left 1/.test(said) ? 1 : 0;
-      this.emit({
-        type: "process.ended",
-        message: left === 0 ? "a command was ended" : "a command was ended; some of its processes are left",
-        processId,
-        data: { left },
-      });
+      const message =
+        left === 0 ? "a command was ended" : "a command was ended; some of its processes are left";
+      emit("process.ended", message, { left });
     } catch (error) {
-      const explained = this.explain(error);
-      this.emit({
-        type: "process.end_failed",
-        message: `a command could not be ended: ${explained.message}`,
-        processId,
-        data: { code: explained.code },
-      });
+      const { message, code } = this.explain(error);
+      emit("process.end_failed", `a command could not be ended: ${message}`, { code });
     } finally {
       run.close();
     }
@@ -306,7 +322,15 @@ export class ShellPlace {
       });
     const body = probeScript(this.shell);
     const result = await this.collect(body, { idleTimeoutMs: PROBE_DEADLINE_MS, late, urgent: true });
-    return parseProbe(result.stdout.toString("utf8"));
+    this.#knownTools = parseProbe(result.stdout.toString("utf8"));
+    return this.#knownTools;
+  }
+
+  /** A script that did not come to its end may go on for ever (a read of a device) or hang. */
+  #endScript(run: ScriptRun, pid: number | undefined): void {
+    const tools = this.#knownTools;
+    if (run.over || pid === undefined || tools === undefined) run.close();
+    else this.background(this.endRun(run, (nonce) => endTreeScript(nonce, pid, tools)));
   }
 
   #linger(run: ScriptRun): void {
@@ -325,6 +349,7 @@ export class ShellPlace {
 /** `_bE CODE` in the body ends it with a typed error. Tools speak C, so that their messages can be read. */
 function bodyScript(nonce: string, body: string): string {
   return `${markerFunction(nonce)}
+_bm "pid $$" >&2
 _bE() { _bm "error $1" >&2; exit 1; }
 LC_ALL=C TZ=UTC0 CDPATH=
 export LC_ALL TZ

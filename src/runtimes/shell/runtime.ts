@@ -137,7 +137,9 @@ export function createShellRuntime(options: ShellRuntimeOptions): Runtime {
     isolation: options.isolation,
     capabilities,
     workdir: options.workdir,
-    fs: new ShellFileSystem(place, (capability) => unsupportedError(options.description, capability, capabilities)),
+    fs: new ShellFileSystem(place, (capability) =>
+      unsupportedError(options.description, capability, capabilities),
+    ),
     exec,
     spawn: (_command, spawnOptions) => unsupported(spawnOptions?.tty ? "tty" : "spawn"),
     shell: () => unsupported("tty"),

@@ -14,7 +14,7 @@ export interface ScriptHandler {
 }
 
 /** Settles `ended` with what the script said last on stderr. */
-const END = /^end(?: ([^]*))?$/;
+const END = /^end(?: (.*))?$/s;
 
 /**
  * One script under way. It is over when each of its two streams has shown the end marker, which stands behind
@@ -26,13 +26,18 @@ export class ScriptRun {
   readonly #open = new Set<ScriptStream>(["stdout", "stderr"]);
   readonly #ended = Promise.withResolvers<string>();
   #endText = "";
-  #description: string;
+  #paused = false;
+  #over = false;
+  readonly #description: string;
 
   constructor(raw: RawProcess, nonce: string, script: string, handler: ScriptHandler, description: string) {
     this.#raw = raw;
     this.#handler = handler;
     this.#description = description;
-    this.#ended.promise.catch(() => {});
+    const over = () => {
+      this.#over = true;
+    };
+    this.#ended.promise.then(over, over);
     // Whether the script was read to its end is told by the end marker; its command may ignore its input.
     raw.stdin.on("error", () => {});
     raw.exit.catch(() => {});
@@ -54,12 +59,27 @@ export class ScriptRun {
     return this.#raw.stdin;
   }
 
+  /** It waits for this side: its output is not read, or its input is still to come. */
+  get held(): boolean {
+    return this.#paused || this.starved;
+  }
+
+  /** Set while the source of the input has nothing. */
+  starved = false;
+
+  /** Its end was seen, or it was cut off. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   pause(): void {
+    this.#paused = true;
     this.#raw.stdout.pause();
     this.#raw.stderr.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#raw.stdout.resume();
     this.#raw.stderr.resume();
   }
@@ -73,7 +93,12 @@ export class ScriptRun {
   }
 
   close(): void {
-    this.#ended.reject(this.#disconnected("it was closed"));
+    this.fail(this.#disconnected("it was closed"));
+  }
+
+  /** Closes it for a reason of the caller's. */
+  fail(reason: Error): void {
+    this.#ended.reject(reason);
     this.#raw.close();
   }
 

@@ -37,7 +37,7 @@ export function words(values: readonly string[]): string {
  */
 export function pathWord(path: string): string {
   const trimmed = path.length > 1 ? path.replace(/(?<=.)\/+$/, "") : path;
-  if (trimmed === "~") return '"${HOME:-/}"';
+  if (trimmed === "~") return `"\${HOME:-/}"`;
   if (trimmed.startsWith("~/")) return `"\${HOME:-}"/${shellQuote(trimmed.slice(2))}`;
   return shellQuote(trimmed);
 }
@@ -55,21 +55,24 @@ export function seconds(milliseconds: number, fractional: boolean): string {
  * component that exists. Shells' own messages for that differ, and dash's says less than the kernel.
  */
 export const WHY_FUNCTION = `_bw() {
-_bp=$1
+_bwp=$1
+if [ -L "$1" ] && [ ! -e "$1" ]; then
+case $(LC_ALL=C ls -Ld "$1/" 2>&1) in *'oo many'*|*'ink loop'*) echo ELOOP; return ;; esac
+fi
 while :; do
-if [ -d "$_bp" ]; then
-if [ "$_bp" = "$1" ]; then echo EACCES; elif [ -x "$_bp" ]; then echo ENOENT; else echo EACCES; fi
+if [ -d "$_bwp" ]; then
+if [ "$_bwp" = "$1" ]; then echo EACCES; elif [ -x "$_bwp" ]; then echo ENOENT; else echo EACCES; fi
 return
 fi
-if [ -e "$_bp" ]; then
-if [ "$_bp" = "$1" ]; then echo EACCES; else echo ENOTDIR; fi
+if [ -e "$_bwp" ]; then
+if [ "$_bwp" = "$1" ]; then echo EACCES; else echo ENOTDIR; fi
 return
 fi
-case $_bp in
+case $_bwp in
 /) echo ENOENT; return ;;
-*/*) _bp=\${_bp%/*} ;;
+*/*) _bwp=\${_bwp%/*} ;;
 *) echo ENOENT; return ;;
 esac
-[ -n "$_bp" ] || _bp=/
+[ -n "$_bwp" ] || _bwp=/
 done
 }`;

@@ -29,7 +29,7 @@ export interface PlaceTools {
   readonly readlink: boolean;
   readonly headBytes: boolean;
   readonly tar: boolean;
-  /** `mv -T`: never moves into a directory. */
+  /** GNU's `mv -T`: never moves into a directory. That of busybox refuses links to directories. */
   readonly mvNoTarget: boolean;
   /** `cp --attributes-only`: ACLs and extended attributes can be carried over. */
   readonly cpAttributes: boolean;
@@ -81,7 +81,7 @@ _bq ls -lind --full-time / && echo lsFullTime=1
 _bh readlink; [ -n "$_bx" ] && echo readlink=1
 [ "$(printf abc | head -c 2 2>/dev/null)" = ab ] && echo headBytes=1
 _bh tar; [ -n "$_bx" ] && echo tar=1
-mv -T 2>&1 </dev/null | grep -i -q -e invalid -e unrecognized -e illegal -e unknown || echo mvNoTarget=1
+case $(mv --version 2>/dev/null </dev/null) in *coreutils*) echo mvNoTarget=1 ;; esac
 cp --help 2>&1 </dev/null | grep -q -e --attributes-only && echo cpAttributes=1
 :`;
 }

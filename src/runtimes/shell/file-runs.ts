@@ -1,0 +1,71 @@
+import type { CapabilityName } from "../../contract/capabilities.ts";
+import { type BerthError, berthError } from "../../contract/errors.ts";
+import type { FileOptions } from "../../contract/files.ts";
+import { placePath } from "../daemon/command.ts";
+import { milliseconds } from "../daemon/context.ts";
+import { fileFailure } from "./file-errors.ts";
+import type { CollectOptions, ScriptResult, ShellPlace } from "./place.ts";
+import type { PlaceTools } from "./tools.ts";
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Runs the scripts of file operations: paths, options that are not to be had, deadlines and errors. */
+export class FileRuns {
+  readonly #place: ShellPlace;
+  readonly #unsupported: (capability: CapabilityName) => BerthError;
+
+  constructor(place: ShellPlace, unsupported: (capability: CapabilityName) => BerthError) {
+    this.#place = place;
+    this.#unsupported = unsupported;
+  }
+
+  get description(): string {
+    return this.#place.description;
+  }
+
+  tools(): Promise<PlaceTools> {
+    return this.#place.tools();
+  }
+
+  /**
+   * The path in the place, absolute or starting with `~`.
+   * @throws runtime.capability_unsupported for what needs the daemon; EINVAL
+   */
+  path(path: string, options: FileOptions & { readonly durable?: boolean }): string {
+    if (options.user !== undefined && options.user !== this.#place.user) throw this.#unsupported("user");
+    if (options.contained !== undefined) throw this.#unsupported("contained");
+    if (options.durable === true) throw this.#unsupported("durableWrite");
+    return placePath(path, this.#place.paths);
+  }
+
+  /** Runs a body to its end. @throws the error of its operation, about `path`; fs.timeout, operation.aborted */
+  async run(
+    body: string,
+    path: string,
+    options: FileOptions,
+    more: Pick<CollectOptions, "input" | "onData"> & {
+      /** The error of a run that failed; default: one about `path`. */
+      readonly failure?: (result: ScriptResult) => BerthError;
+    } = {},
+  ): Promise<ScriptResult> {
+    const result = await this.#place.collect(body, {
+      ...more,
+      signal: options.signal,
+      idleTimeoutMs: milliseconds("timeoutMs", options.timeoutMs, 1) ?? DEFAULT_TIMEOUT_MS,
+      late: () =>
+        berthError("fs.timeout", { hop: "transport", runtime: this.description, context: { path } }),
+    });
+    if (result.status !== 0) throw more.failure?.(result) ?? fileFailure(result, path, this.description);
+    return result;
+  }
+
+  /** Cleaning up that nobody has to wait for; what can't be cleaned up is swept later. Never rejects. */
+  background(body: string, path: string): Promise<void> {
+    const work = this.run(body, path, {}).then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#place.background(work);
+    return work;
+  }
+}

@@ -1,0 +1,214 @@
+import { pathWord, WHY_FUNCTION, words } from "./script.ts";
+import { statFunction } from "./stat-format.ts";
+import type { PlaceTools } from "./tools.ts";
+
+/**
+ * Bodies of file operations. `_bE CODE` ends one with an error that a test has found; `_bF PATH` after a tool has
+ * failed, whose message then says more, with what a look at the path suggests. Paths are absolute, so that none is
+ * taken for an option.
+ */
+const FAIL_FUNCTION = `${WHY_FUNCTION}
+_bF() { _bm "maybe $(_bw "$1")" >&2; exit 1; }`;
+
+/** Defines `_br LINK`, which puts its target into _bl, newlines at its end included. */
+export function readLinkFunction(tools: PlaceTools): string {
+  return tools.readlink
+    ? `_br() { _bl=$(readlink -n "$1"; printf x); _bl=\${_bl%x}; }`
+    : `_br() { _bl=$(ls -ld "$1"; printf x); _bl=\${_bl#*"$1 -> "}; _bl=\${_bl%?x}; }`;
+}
+
+/** Follows the link that _bp may be, until it is none. */
+export const FOLLOW = `_bi=0
+while [ -L "$_bp" ]; do
+_bi=$((_bi+1))
+if [ "$_bi" -gt 40 ]; then _bE ELOOP; fi
+_br "$_bp"
+case $_bl in
+/*) _bp=$_bl ;;
+*) _bp=\${_bp%/*}/$_bl ;;
+esac
+done`;
+
+export function onPath(path: string, ...lines: readonly string[]): string {
+  return [FAIL_FUNCTION, `_bp=${pathWord(path)}`, ...lines].join("\n");
+}
+
+export function statBody(path: string, follow: boolean, tools: PlaceTools): string {
+  const target = follow
+    ? []
+    : [readLinkFunction(tools), `if [ -L "$_bp" ]; then _br "$_bp"; printf %s "$_bl"; fi`];
+  return onPath(path, statFunction(tools, follow), `_bst "$_bp" || _bF "$_bp"`, ...target);
+}
+
+/** A line of digits (1 there, 0 not, 2 not to be known), then the stat lines of those that are there. */
+export function statManyBody(paths: readonly string[], tools: PlaceTools): string {
+  return [
+    FAIL_FUNCTION,
+    statFunction(tools, true),
+    `set -- ${paths.map(pathWord).join(" ")}
+_bk=
+for _bp do
+shift
+if [ -e "$_bp" ]; then _bk="\${_bk}1"; set -- "$@" "$_bp"
+else
+case $(_bw "$_bp") in
+ENOENT|ENOTDIR) _bk="\${_bk}0" ;;
+*) _bk="\${_bk}2" ;;
+esac
+fi
+done
+printf '%s\\n' "$_bk"
+if [ "$#" -gt 0 ]; then _bst "$@"; fi`,
+  ].join("\n");
+}
+
+export function existsBody(path: string): string {
+  return onPath(
+    path,
+    `if [ -e "$_bp" ]; then echo 1; exit 0; fi
+_bk=$(_bw "$_bp")
+case $_bk in
+ENOENT|ENOTDIR) echo 0 ;;
+*) _bE "$_bk" ;;
+esac`,
+  );
+}
+
+/** The canonical path, without a newline behind it. */
+export function realpathBody(path: string, tools: PlaceTools): string {
+  return onPath(
+    path,
+    readLinkFunction(tools),
+    `if [ ! -e "$_bp" ]; then _bF "$_bp"; fi
+if [ ! -d "$_bp" ]; then
+${FOLLOW}
+_bn=\${_bp##*/}
+_bp=\${_bp%/*}/
+else
+_bn=
+fi
+cd "$_bp" 2>/dev/null || _bF "$_bp"
+_bd=$(pwd -P; printf x)
+_bd=\${_bd%?x}
+case $_bn in
+'') printf %s "$_bd" ;;
+*) printf '%s/%s' "\${_bd%/}" "$_bn" ;;
+esac`,
+  );
+}
+
+/** A letter for the type and the name, ended by NUL, for each entry. */
+export function readdirBody(path: string): string {
+  return onPath(
+    path,
+    `if [ ! -d "$_bp" ]; then
+if [ -e "$_bp" ]; then _bE ENOTDIR; fi
+_bF "$_bp"
+fi
+if [ ! -r "$_bp" ]; then _bE EACCES; fi
+cd "$_bp" 2>/dev/null || _bE EACCES
+for _bf in * .[!.]* ..?*; do
+if [ -L "$_bf" ]; then _bk=l
+elif [ -f "$_bf" ]; then _bk=-
+elif [ -d "$_bf" ]; then _bk=d
+elif [ -p "$_bf" ]; then _bk=p
+elif [ -S "$_bf" ]; then _bk=s
+elif [ -b "$_bf" ]; then _bk=b
+elif [ -c "$_bf" ]; then _bk=c
+else continue
+fi
+printf '%s%s\\0' "$_bk" "$_bf"
+done`,
+  );
+}
+
+export interface ReadRange {
+  readonly start: number;
+  /** Bytes; undefined is to the end. */
+  readonly length: number | undefined;
+  readonly special: boolean;
+}
+
+export function readBody(path: string, range: ReadRange, tools: PlaceTools): string {
+  const { start, length } = range;
+  const unfit = range.special ? '[ -S "$_bp" ]' : ":";
+  const read =
+    start === 0 && length === undefined
+      ? 'cat "$_bp" || _bF "$_bp"'
+      : length === undefined
+        ? `tail -c +${start + 1} "$_bp" || _bF "$_bp"`
+        : tools.headBytes
+          ? `tail -c +${start + 1} "$_bp" | head -c ${length}`
+          : `dd if="$_bp" bs=1 skip=${start} count=${length} 2>/dev/null || _bF "$_bp"`;
+  return onPath(
+    path,
+    `if [ -d "$_bp" ]; then _bE EISDIR; fi
+if [ -e "$_bp" ] && [ ! -f "$_bp" ] && ${unfit}; then _bE fs.not_a_regular_file; fi
+if [ ! -r "$_bp" ]; then cat "$_bp" >/dev/null; _bF "$_bp"; fi`,
+    read,
+  );
+}
+
+export function mkdirBody(path: string, recursive: boolean, mode: number | undefined): string {
+  const flags = `${recursive ? "-p " : ""}${mode === undefined ? "" : `-m ${octal(mode)} `}`;
+  return onPath(
+    path,
+    recursive ? 'if [ -d "$_bp" ]; then exit 0; fi' : ":",
+    `mkdir ${flags}"$_bp" || _bF "$_bp"`,
+  );
+}
+
+/** Errors about the source are told by `from` on stdout. */
+export function renameBody(from: string, to: string, tools: PlaceTools): string {
+  return onPath(
+    from,
+    `_bq=${pathWord(to)}
+if [ ! -e "$_bp" ] && [ ! -L "$_bp" ]; then echo from; _bF "$_bp"; fi
+if [ "$_bp" = "$_bq" ]; then exit 0; fi
+if [ ! -L "$_bp" ] && [ ! -L "$_bq" ] && [ "$_bp" -ef "$_bq" ]; then exit 0; fi
+_bk=
+if [ -d "$_bp" ] && [ ! -L "$_bp" ]; then _bk=d; fi
+if [ -d "$_bq" ] && [ ! -L "$_bq" ]; then
+if [ -z "$_bk" ]; then _bE EISDIR; fi
+rmdir "$_bq" || _bF "$_bq"
+elif [ -n "$_bk" ]; then
+if [ -e "$_bq" ] || [ -L "$_bq" ]; then _bE ENOTDIR; fi
+fi`,
+    // Without -T, mv would move into the directory that a link points to.
+    tools.mvNoTarget
+      ? 'mv -f -T "$_bp" "$_bq" || _bF "$_bq"'
+      : `if [ -L "$_bq" ]; then rm -f "$_bq" || _bF "$_bq"; fi
+mv -f "$_bp" "$_bq" || _bF "$_bq"`,
+  );
+}
+
+export function rmBody(path: string, recursive: boolean, force: boolean): string {
+  return onPath(
+    path,
+    `if [ ! -e "$_bp" ] && [ ! -L "$_bp" ]; then
+_bk=$(_bw "$_bp")
+${force ? 'if [ "$_bk" = ENOENT ]; then exit 0; fi' : ":"}
+_bE "$_bk"
+fi
+if [ -d "$_bp" ] && [ ! -L "$_bp" ]; then
+${recursive ? 'rm -rf "$_bp" || _bF "$_bp"' : "_bE EISDIR"}
+else rm -f "$_bp" || _bF "$_bp"
+fi`,
+  );
+}
+
+export function symlinkBody(target: string, path: string): string {
+  return onPath(
+    path,
+    `if [ -e "$_bp" ] || [ -L "$_bp" ]; then _bE EEXIST; fi
+ln -s -- ${words([target])} "$_bp" || _bF "$_bp"`,
+  );
+}
+
+export function chmodBody(path: string, mode: number): string {
+  return onPath(path, `chmod ${octal(mode)} "$_bp" || _bF "$_bp"`);
+}
+
+export function octal(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, "0");
+}

@@ -1,0 +1,181 @@
+import { shellQuote } from "../../transports/shell-quote.ts";
+import { FOLLOW, octal, onPath, readLinkFunction } from "./file-scripts.ts";
+import type { PlaceTools } from "./tools.ts";
+
+/** A temporary that nobody finished is removed by a later write to its directory after this many minutes. */
+const STALE_MINUTES = 24 * 60;
+
+/**
+ * Where what was written waits, between the two runs of a write whose length is not known before. `direct` is a
+ * target that was written to as it came.
+ */
+export interface Prepared {
+  readonly bytes: number;
+  readonly how: "replace" | "in-place" | "direct";
+  readonly temporary: string;
+  readonly target: string;
+  /** Octal. */
+  readonly mode: string;
+  readonly owner: string;
+}
+
+/**
+ * `rwxr-xr-x` to octal; ls is the one tool that tells the mode everywhere.
+ */
+const MODE_FUNCTION = `_bo() {
+_bv=0
+case $1 in r*) _bv=$((_bv+256)) ;; esac
+case $1 in ?w*) _bv=$((_bv+128)) ;; esac
+case $1 in ??[xs]*) _bv=$((_bv+64)) ;; esac
+case $1 in ??[sS]*) _bv=$((_bv+2048)) ;; esac
+case $1 in ???r*) _bv=$((_bv+32)) ;; esac
+case $1 in ????w*) _bv=$((_bv+16)) ;; esac
+case $1 in ?????[xs]*) _bv=$((_bv+8)) ;; esac
+case $1 in ?????[sS]*) _bv=$((_bv+1024)) ;; esac
+case $1 in ??????r*) _bv=$((_bv+4)) ;; esac
+case $1 in ???????w*) _bv=$((_bv+2)) ;; esac
+case $1 in ????????[xt]*) _bv=$((_bv+1)) ;; esac
+case $1 in ????????[tT]*) _bv=$((_bv+512)) ;; esac
+printf '%04o' "$_bv"
+}`;
+
+/**
+ * Finds out how the target can be written: _bh replace (by a rename), in-place (of a complete temporary: several
+ * links, an ACL that ls shows by `+`, an owner that can't be kept) or direct (no regular file, or a directory in
+ * which no temporary can be made). The temporary is 0600 from its first moment.
+ */
+function prepare(temporary: string, mode: number | undefined, tools: PlaceTools): string {
+  return `${readLinkFunction(tools)}
+${MODE_FUNCTION}
+${FOLLOW}
+if [ -d "$_bp" ]; then _bE EISDIR; fi
+_bd=\${_bp%/*}/
+if [ ! -d "$_bd" ]; then
+mkdir -p "$_bd" || _bF "$_bp"
+fi
+_bh=replace
+_bu=
+_bx=${mode === undefined ? "$(printf '%04o' $((0666 & ~0$(umask))))" : octal(mode)}
+_bq=
+if [ -e "$_bp" ]; then
+_bq=1
+if [ ! -f "$_bp" ]; then _bh=direct
+else
+if [ ! -w "$_bp" ]; then ( : >>"$_bp" ) || _bF "$_bp"; fi
+set -f
+set -- $(ls -lnd "$_bp")
+set +f
+case $1 in *+) _bh=in-place ;; esac
+if [ "$2" != 1 ]; then _bh=in-place; fi
+_bx=$(_bo "\${1#?}")
+_bu=$3:$4
+fi
+fi
+_bt=$_bd${temporary}
+trap 'exit 1' HUP INT TERM PIPE
+if [ "$_bh" != direct ]; then
+for _bs in "$_bd".berth-*; do
+if [ -f "$_bs" ]; then find "$_bd" -maxdepth 1 -type f -name '.berth-??????-*-??????????' -mmin +${STALE_MINUTES} -exec rm -f {} ';' 2>/dev/null; break; fi
+done
+if ( umask 077; set -C; : >"$_bt" ) 2>/dev/null; then trap 'rm -f "$_bt"' EXIT
+elif [ -n "$_bq" ]; then _bh=direct
+else ( : >"$_bt" ) || _bF "$_bd"; _bE EACCES
+fi
+fi`;
+}
+
+/** Takes stdin. \`expected\` bytes are what a caller that went away in the middle did not send. */
+function receive(expected: number | undefined, tools: PlaceTools): string {
+  const check =
+    expected === undefined ? ":" : `if [ "$_bz" != ${expected} ]; then _bE transport.disconnected; fi`;
+  const attributes = tools.cpAttributes
+    ? 'if [ -n "$_bq" ]; then cp --attributes-only --preserve=xattr "$_bp" "$_bt" 2>/dev/null; fi'
+    : ":";
+  return `if [ "$_bh" = direct ]; then
+cat >"$_bp" || _bF "$_bp"
+_bz=0
+else
+cat >"$_bt" || _bF "$_bp"
+_bz=$(wc -c <"$_bt")
+_bz=$((_bz))
+${check}
+${attributes}
+fi`;
+}
+
+/** Makes what is in the temporary the content of the target. */
+function commit(tools: PlaceTools): string {
+  return `if [ "$_bh" = replace ] && [ -n "$_bu" ]; then
+set -f
+set -- $(ls -lnd "$_bt")
+set +f
+if [ "$3:$4" != "$_bu" ]; then chown "$_bu" "$_bt" 2>/dev/null || _bh=in-place; fi
+fi
+if [ "$_bh" = replace ]; then
+chmod "$_bx" "$_bt" || _bF "$_bp"
+if [ -d "$_bp" ]; then _bE EISDIR; fi
+if mv -f ${tools.mvNoTarget ? "-T " : ""}"$_bt" "$_bp" 2>/dev/null; then trap - EXIT
+else _bh=in-place
+fi
+fi
+if [ "$_bh" = in-place ]; then
+cat "$_bt" >"$_bp" || _bF "$_bp"
+fi`;
+}
+
+/** One run for a content of known length. Prints `HOW`. */
+export function writeBody(
+  path: string,
+  options: {
+    readonly temporary: string;
+    readonly mode: number | undefined;
+    readonly expected: number;
+    readonly tools: PlaceTools;
+  },
+): string {
+  const { temporary, mode, expected, tools } = options;
+  return onPath(
+    path,
+    prepare(temporary, mode, tools),
+    receive(expected, tools),
+    `if [ "$_bh" != direct ]; then
+${commit(tools)}
+fi
+echo "$_bh"`,
+  );
+}
+
+/** The first of two runs: leaves the temporary, and prints the fields of `Prepared`, each ended by NUL. */
+export function receiveBody(
+  path: string,
+  options: { readonly temporary: string; readonly mode: number | undefined; readonly tools: PlaceTools },
+): string {
+  const { temporary, mode, tools } = options;
+  return onPath(
+    path,
+    prepare(temporary, mode, tools),
+    receive(undefined, tools),
+    `trap - EXIT
+printf '%s\\0' "$_bz" "$_bh" "$_bt" "$_bp" "$_bx" "$_bu"`,
+  );
+}
+
+/** The second: prints `HOW`. */
+export function commitBody(prepared: Prepared, tools: PlaceTools): string {
+  return onPath(
+    prepared.target,
+    `_bt=${shellQuote(prepared.temporary)}
+_bh=${prepared.how}
+_bx=${prepared.mode}
+_bu=${shellQuote(prepared.owner)}
+trap 'rm -f "$_bt"' EXIT
+trap 'exit 1' HUP INT TERM PIPE`,
+    commit(tools),
+    'echo "$_bh"',
+  );
+}
+
+/** Instead of the second, when the content did not come whole. `path` is the one that was asked for. */
+export function discardBody(path: string, temporary: string, tools: PlaceTools): string {
+  return onPath(path, readLinkFunction(tools), FOLLOW, `rm -f "\${_bp%/*}/"${temporary}`);
+}
