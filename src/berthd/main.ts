@@ -172,4 +172,8 @@ function log(message: string, data: Record<string, unknown>): void {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), message, ...data })}\n`);
 }
 
-await main();
+// Not awaited at the top level: the bundle is a script, which starts faster than a module.
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+});

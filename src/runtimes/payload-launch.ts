@@ -50,7 +50,8 @@ export function launchDaemon(options: LaunchOptions): Launch {
   };
 }
 
-function portableNodeArgv(directory: string, flags: readonly string[]): string[] {
+/** Runs the portable Node in `directory`; a script follows. @throws provision.no_directory */
+export function portableNodeArgv(directory: string, flags: readonly string[]): string[] {
   if (/[:;$]/.test(directory)) {
     throw berthError("provision.no_directory", {
       message: `programs can't be run from ${directory}: the loader takes : ; and $ for its own`,

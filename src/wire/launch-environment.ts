@@ -61,6 +61,8 @@ export function launchEnvironment(nodeArgv: readonly string[]): Record<string, s
     [NODE_ARGV_VARIABLE]: JSON.stringify(nodeArgv),
     // File operations that hang, on a FIFO or a dead network mount, hold a thread each: the default is 4.
     UV_THREADPOOL_SIZE: "16",
+    // These threads hardly allocate: an arena for each would only keep memory.
+    MALLOC_ARENA_MAX: "1",
   };
 }
 
