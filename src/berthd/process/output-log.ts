@@ -5,7 +5,9 @@ import type { RunHint, RunTable } from "./run-table.ts";
 import { Segment } from "./segment.ts";
 
 /** Bytes of a log kept in memory behind what the file has, so that readers at the end need no disk. */
-const RESIDENT_BYTES = 1024 * 1024;
+const RESIDENT_BYTES = 2 * 1024 * 1024;
+/** Read from the disk at once by a reader that is behind; it takes them piece by piece. */
+const READ_AHEAD_BYTES = 512 * 1024;
 /** Bytes kept in memory when there is no disk to write to. */
 const MEMORY_ONLY_BYTES = 4 * 1024 * 1024;
 /** Unwritten bytes at which the writer is asked to wait for the disk. */
@@ -31,6 +33,13 @@ export interface LogPosition {
   segment?: Segment;
   hint?: RunHint;
   diskRuns?: { readonly segment: Segment; readonly runs: RunTable };
+  /** Bytes from the disk that are not taken yet. */
+  ahead?: {
+    readonly from: number;
+    readonly bytes: Uint8Array;
+    readonly segment: Segment;
+    readonly runs: RunTable;
+  };
 }
 
 export interface OutputLogOptions {
@@ -56,6 +65,8 @@ export class OutputLog {
   #writing: Promise<void> | undefined;
   #diskFailed = false;
   #wanted = false;
+  /** The directory is there. */
+  #made = false;
   #closed = false;
   /** Lossless readers: what they have not got yet is not dropped. */
   readonly holders = new Set<{ readonly cursor: number }>();
@@ -123,6 +134,12 @@ export class OutputLog {
   read(position: LogPosition, limit: number): LogRead | Promise<LogRead> {
     const { cursor } = position;
     if (cursor >= this.#end) return { type: "end" };
+    const { ahead } = position;
+    if (ahead !== undefined) {
+      if (cursor >= ahead.from && cursor < ahead.from + ahead.bytes.length)
+        return takeAhead(position, ahead, limit);
+      delete position.ahead;
+    }
     const segment = this.#segmentAt(position);
     if (segment === undefined) return { type: "end" };
     const offset = cursor - segment.from;
@@ -174,7 +191,7 @@ export class OutputLog {
     offset: number,
     limit: number,
   ): Promise<LogRead> {
-    const to = Math.min(segment.written, offset + limit);
+    const to = Math.min(segment.written, offset + READ_AHEAD_BYTES);
     const lost = (): LogRead => ({
       type: "gap",
       from: position.cursor,
@@ -186,11 +203,11 @@ export class OutputLog {
         position.diskRuns = { segment, runs: await segment.readRuns(this.directory) };
         position.hint = { index: 0, start: 0 };
       }
+      const { runs } = position.diskRuns;
       const bytes = await segment.readFile(this.directory, offset, to);
       if (bytes.length === 0) return lost();
-      position.hint ??= { index: 0, start: 0 };
-      const runs = [...position.diskRuns.runs.pieces(offset, offset + bytes.length, position.hint)];
-      return { type: "data", runs, parts: [bytes], next: position.cursor + bytes.length };
+      position.ahead = { from: position.cursor, bytes, segment, runs };
+      return takeAhead(position, position.ahead, limit);
     } catch {
       // Removed by the limit while it was read, or the disk fails: either way these bytes can't be had.
       delete position.segment;
@@ -220,7 +237,8 @@ export class OutputLog {
     try {
       while (this.#wanted) {
         this.#wanted = false;
-        await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+        if (!this.#made) await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+        this.#made = true;
         for (const segment of this.#segments.filter((candidate) => candidate.written < candidate.length)) {
           if (!(await this.#storage.reserve(segment.length - segment.written, this)))
             throw new Error("quota");
@@ -330,6 +348,15 @@ export class OutputLog {
     }
     return log;
   }
+}
+
+function takeAhead(position: LogPosition, ahead: NonNullable<LogPosition["ahead"]>, limit: number): LogRead {
+  const start = position.cursor - ahead.from;
+  const bytes = ahead.bytes.subarray(start, Math.min(ahead.bytes.length, start + limit));
+  const offset = position.cursor - ahead.segment.from;
+  position.hint ??= { index: 0, start: 0 };
+  const runs = [...ahead.runs.pieces(offset, offset + bytes.length, position.hint)];
+  return { type: "data", runs, parts: [bytes], next: position.cursor + bytes.length };
 }
 
 const EMPTY = new Uint8Array(0);

@@ -6,7 +6,8 @@ import { RunTable } from "./run-table.ts";
 export const SEGMENT_BYTES = 4 * 1024 * 1024;
 /** Runs after which a new segment begins, so that its table stays small however the streams alternate. */
 const MAX_SEGMENT_RUNS = 65_536;
-const LARGEST_BLOCK_BYTES = 64 * 1024;
+/** Large blocks for those who say much: each is a piece of work for the garbage collector. */
+const LARGEST_BLOCK_BYTES = 512 * 1024;
 /** First block of a process: most processes say little, and there may be thousands. */
 const SMALLEST_BLOCK_BYTES = 1024;
 
