@@ -8,7 +8,17 @@
 // (gcc-aarch64-linux-gnu) with musl's arm64 packages unpacked into native/build/sysroot-arm64 (fetched by apt).
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,14 +30,28 @@ const architectures = ["x64", "arm64"];
 
 // Without build id and absolute paths the same compiler gives the same bytes anywhere.
 const flags = [
-  "-std=gnu11", "-O2", "-static", "-no-pie", "-fno-pie", "-s",
-  "-Wall", "-Wextra", "-Werror",
-  "-ffile-prefix-map=.=.", "-fno-asynchronous-unwind-tables", "-fno-ident",
-  "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-Wl,--build-id=none",
+  "-std=gnu11",
+  "-O2",
+  "-static",
+  "-no-pie",
+  "-fno-pie",
+  "-s",
+  "-Wall",
+  "-Wextra",
+  "-Werror",
+  "-ffile-prefix-map=.=.",
+  "-fno-asynchronous-unwind-tables",
+  "-fno-ident",
+  "-ffunction-sections",
+  "-fdata-sections",
+  "-Wl,--gc-sections",
+  "-Wl,--build-id=none",
 ];
 
 function sources() {
-  return readdirSync(here).filter((name) => name.endsWith(".c")).sort();
+  return readdirSync(here)
+    .filter((name) => name.endsWith(".c"))
+    .sort();
 }
 
 /** The sources and flags that a program is made from, as one hash. */
@@ -41,7 +65,11 @@ function sourceHash() {
 }
 
 function run(command, args, cwd = here) {
-  return spawnSync(command, args, { cwd, encoding: "utf8", env: { ...process.env, LC_ALL: "C", SOURCE_DATE_EPOCH: "0" } });
+  return spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C", SOURCE_DATE_EPOCH: "0" },
+  });
 }
 
 /** Compiles into `target` by way of a temporary, so that a running program is never written to. */
@@ -51,7 +79,11 @@ function compile(compiler, before, after, target) {
   const result = run(compiler, [...before, ...flags, ...sources(), "-o", temporary, ...after]);
   if (result.error !== undefined || result.status !== 0) {
     rmSync(temporary, { force: true });
-    return { ok: false, missing: result.error?.code === "ENOENT", text: result.stderr ?? String(result.error) };
+    return {
+      ok: false,
+      missing: result.error?.code === "ENOENT",
+      text: result.stderr ?? String(result.error),
+    };
   }
   chmodSync(temporary, 0o755);
   renameSync(temporary, target);
@@ -67,15 +99,29 @@ function arm64Sysroot() {
   const root = join(buildDirectory, "sysroot-arm64");
   if (existsSync(join(root, "usr/lib/aarch64-linux-musl/libc.a"))) return root;
   const state = join(buildDirectory, "apt");
-  for (const part of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(state, part), { recursive: true });
+  for (const part of ["lists/partial", "cache/archives/partial"])
+    mkdirSync(join(state, part), { recursive: true });
   writeFileSync(join(state, "status"), "");
   const options = [
-    "-o", "APT::Architecture=arm64", "-o", "APT::Architectures=arm64", "-o", `Dir::State=${state}`, "-o", `Dir::State::status=${join(state, "status")}`,
-    "-o", `Dir::Cache=${join(state, "cache")}`, "-o", "Acquire::Languages=none", "-o", "APT::Sandbox::User=root",
+    "-o",
+    "APT::Architecture=arm64",
+    "-o",
+    "APT::Architectures=arm64",
+    "-o",
+    `Dir::State=${state}`,
+    "-o",
+    `Dir::State::status=${join(state, "status")}`,
+    "-o",
+    `Dir::Cache=${join(state, "cache")}`,
+    "-o",
+    "Acquire::Languages=none",
+    "-o",
+    "APT::Sandbox::User=root",
   ];
   for (const args of [["update"], ["download", "musl-dev"]]) {
     const result = run("apt-get", [...options, ...args], state);
-    if (result.status !== 0) throw new Error(`apt-get ${args.join(" ")} failed:\n${result.stderr ?? result.error}`);
+    if (result.status !== 0)
+      throw new Error(`apt-get ${args.join(" ")} failed:\n${result.stderr ?? result.error}`);
   }
   const archive = readdirSync(state).find((name) => name.startsWith("musl-dev_") && name.endsWith(".deb"));
   const unpacked = run("dpkg", ["-x", join(state, archive), root]);
@@ -93,7 +139,17 @@ function buildFor(architecture, target) {
     return compile(
       "aarch64-linux-gnu-gcc",
       // libgcc's atomics (outline) ask libc for the processor's features, which musl doesn't tell.
-      ["-mno-outline-atomics", "-nostdinc", "-nostdlib", "-isystem", join(root, "usr/include/aarch64-linux-musl"), "-isystem", include, join(library, "crt1.o"), join(library, "crti.o")],
+      [
+        "-mno-outline-atomics",
+        "-nostdinc",
+        "-nostdlib",
+        "-isystem",
+        join(root, "usr/include/aarch64-linux-musl"),
+        "-isystem",
+        include,
+        join(library, "crt1.o"),
+        join(library, "crti.o"),
+      ],
       [join(library, "libc.a"), libgcc, join(library, "crtn.o")],
       target,
     );
@@ -113,12 +169,15 @@ function buildPrebuilt() {
 
 function checkPrebuilt() {
   const recorded = existsSync(hashFile) ? readFileSync(hashFile, "utf8").trim() : "missing";
-  if (recorded !== sourceHash()) throw new Error("native/prebuilt/ is older than the sources: run `node native/build.mjs --prebuilt`");
+  if (recorded !== sourceHash())
+    throw new Error("native/prebuilt/ is older than the sources: run `node native/build.mjs --prebuilt`");
 }
 
 function buildHere() {
   if (process.platform !== "linux" || !architectures.includes(process.arch)) {
-    console.log(`berth-helper is for Linux on x64 and arm64; nothing to build on ${process.platform} ${process.arch}`);
+    console.log(
+      `berth-helper is for Linux on x64 and arm64; nothing to build on ${process.platform} ${process.arch}`,
+    );
     return;
   }
   const target = program(buildDirectory, process.arch);
