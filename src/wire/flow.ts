@@ -29,6 +29,6 @@ const FLOWS: { readonly [M in Method]?: Flow } = {
 /** Flow of a method; `process.start` depends on its parameters. Methods not listed: one answer, nothing besides. */
 export function flowOf(method: Method, params: unknown): Flow {
   if (method !== "process.start") return FLOWS[method] ?? ONE_ANSWER;
-  const { stdin, tty, attach } = params as { stdin?: unknown; tty?: unknown; attach?: unknown };
-  return { input: stdin === "pipe" || tty !== undefined, lastIsResponse: attach === undefined };
+  const { stdin, attach } = params as { stdin?: unknown; attach?: unknown };
+  return { input: stdin === "pipe", lastIsResponse: attach === undefined };
 }
