@@ -1,0 +1,87 @@
+// Pages that follow from the code: docs/errors.md, and the reference in docs/cli.md. With --check nothing is written
+// and a page that is behind fails.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { buildProgram } from "../src/cli/main.ts";
+import { ERROR_REGISTRY } from "../src/contract/error-registry.ts";
+
+const root = join(import.meta.dirname, "..");
+const check = process.argv.includes("--check");
+let behind = 0;
+
+function page(path: string, text: string): void {
+  const full = join(root, path);
+  let before = "";
+  try {
+    before = readFileSync(full, "utf8");
+  } catch {
+    // A page that is not there yet is behind.
+  }
+  if (before === text) return;
+  if (check) {
+    behind += 1;
+    process.stderr.write(`${path} is behind the code: npm run docs\n`);
+  } else {
+    writeFileSync(full, text);
+    process.stdout.write(`${path} written\n`);
+  }
+}
+
+function errors(): string {
+  const groups = new Map<string, [string, (typeof ERROR_REGISTRY)[keyof typeof ERROR_REGISTRY]][]>();
+  for (const [code, entry] of Object.entries(ERROR_REGISTRY)) {
+    const group = code.includes(".")
+      ? (code.split(".")[0] ?? "")
+      : /^E[A-Z]/.test(code)
+        ? "files (errno names)"
+        : "general";
+    groups.set(group, [...(groups.get(group) ?? []), [code, entry]]);
+  }
+  const sections = [...groups].map(([group, rows]) => {
+    const lines = rows.map(
+      ([code, entry]) =>
+        `| \`${code}\` | ${cell(entry.message)} | ${cell(entry.hint)} | ${entry.retryable ? "yes" : ""} |`,
+    );
+    return `## ${group}\n\n| code | what happened | what to do | worth a retry |\n| --- | --- | --- | --- |\n${lines.join("\n")}\n`;
+  });
+  return `# Error codes\n\nGenerated from the registry in \`src/contract/error-registry.ts\` by \`npm run docs\`. Words in braces are filled in\nwhen the error is thrown. \`isBerthError(error, "code")\` tests for one.\n\n${sections.join("\n")}`;
+}
+
+function cell(text: string): string {
+  return text.replace(/\|/g, "\\|");
+}
+
+function reference(): string {
+  const program = buildProgram();
+  return program.commands
+    .filter((command) => !command.name().startsWith("_"))
+    .map(section)
+    .join("\n");
+}
+
+function section(command: Command): string {
+  const help = command.createHelp();
+  const words = command.registeredArguments.map((argument) =>
+    argument.variadic ? `${argument.name()}…` : argument.name(),
+  );
+  const options = command.options.map(
+    (option) => `| \`${cell(option.flags)}\` | ${cell(help.optionDescription(option))} |`,
+  );
+  const table = options.length === 0 ? "" : `\n| option | meaning |\n| --- | --- |\n${options.join("\n")}\n`;
+  return `### berth ${[command.name(), ...words.map((word) => `<${word}>`)].join(" ")}\n\n${command.description()}.\n${table}`;
+}
+
+function between(path: string, marker: string, text: string): string {
+  const page = readFileSync(join(root, path), "utf8");
+  const start = `<!-- ${marker}: written by npm run docs -->`;
+  const end = `<!-- /${marker} -->`;
+  const from = page.indexOf(start);
+  const to = page.indexOf(end);
+  if (from === -1 || to === -1) throw new Error(`${path} has no ${start} … ${end}`);
+  return `${page.slice(0, from + start.length)}\n\n${text}\n${page.slice(to)}`;
+}
+
+page("docs/errors.md", errors());
+page("docs/cli.md", between("docs/cli.md", "reference", reference()));
+if (behind > 0) process.exit(1);
