@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     const bundle = await buildDaemonBundle({
       root,
       ...(values.entry === undefined ? {} : { entry: resolve(values.entry) }),
-      outfile: values["bundle-only"] ? join(outputDirectory, "berthd.mjs") : join(temporary, "berthd.mjs"),
+      directory: values["bundle-only"] ? join(outputDirectory, "bundle") : temporary,
     });
     console.log(`daemon bundle: ${(bundle.size / 1024).toFixed(0)} KiB`);
     if (values["bundle-only"]) return;
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
         platform,
         cacheDirectory,
         outputDirectory,
-        bundle: bundle.path,
+        bundle: bundle.directory,
       });
       const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
       const { bundle: small, node } = manifest.parts;

@@ -9,7 +9,9 @@ import {
   type PayloadPlatform,
   payloadManifestSchema,
 } from "../../src/runtimes/payload-manifest.ts";
+import { DAEMON_FILE, ENTRY_FILE } from "./bundle.ts";
 import { exists, hashFile, madeOnce } from "./cache.ts";
+import { compileDaemon } from "./code-cache.ts";
 import { readElf } from "./elf.ts";
 import { gatherLibraries } from "./libraries.ts";
 import { gatherNode, NODE_VERSION } from "./node-binary.ts";
@@ -17,10 +19,12 @@ import { gatherNode, NODE_VERSION } from "./node-binary.ts";
 /** Changes when the same inputs are put together in another way. */
 const RECIPE = 1;
 
-/** Options of the portable Node; docs/payload.md has the measurements. */
-export const NODE_FLAGS = ["--expose-gc", "--disable-sigusr1", "--v8-pool-size=1"] as const;
+/**
+ * Options of the portable Node: no debugger's port by a stray SIGUSR1, one thread for V8 instead of four. None is
+ * V8's own: with one of those Node compiles its own modules anew at each start. docs/payload.md has the figures.
+ */
+export const NODE_FLAGS = ["--disable-sigusr1", "--v8-pool-size=1"] as const;
 
-const ENTRY = "berthd.mjs";
 const HELPER = "berth-helper";
 
 export interface AssembleOptions {
@@ -30,7 +34,7 @@ export interface AssembleOptions {
   readonly cacheDirectory: string;
   /** Directory that holds one payload for each platform. */
   readonly outputDirectory: string;
-  /** The bundled daemon. */
+  /** Directory of the bundled daemon. */
   readonly bundle: string;
 }
 
@@ -44,8 +48,16 @@ export async function assemblePayload(options: AssembleOptions): Promise<Payload
   try {
     const bundle = join(temporary, "bundle");
     await mkdir(bundle, { recursive: true });
-    await copyFile(options.bundle, join(bundle, ENTRY));
-    await chmod(join(bundle, ENTRY), 0o644);
+    for (const name of [ENTRY_FILE, DAEMON_FILE]) {
+      await copyFile(join(options.bundle, name), join(bundle, name));
+      await chmod(join(bundle, name), 0o644);
+    }
+    await compileDaemon({
+      platform,
+      bundleDirectory: bundle,
+      nodeDirectory: node.directory,
+      nodeFlags: NODE_FLAGS,
+    });
     const helper = await findHelper(options.root, platform);
     if (helper !== undefined) {
       await copyFile(helper, join(bundle, HELPER));
@@ -61,7 +73,7 @@ export async function assemblePayload(options: AssembleOptions): Promise<Payload
         .version,
       nodeVersion: NODE_VERSION,
       nodeFlags: [...NODE_FLAGS],
-      entry: ENTRY,
+      entry: ENTRY_FILE,
       ...(helper === undefined ? {} : { helper: HELPER }),
       libraries: [...node.libraries],
       files,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { VERSION } from "../contract/version.ts";
 import { NODE_ARGV_VARIABLE, OPEN_FILES_VARIABLE } from "../wire/launch-environment.ts";
+import { releaseWhenQuiet } from "./release-memory.ts";
 import { createDaemon } from "./server.ts";
 
 /** Time without client and process after which the daemon ends by itself. */
@@ -69,7 +70,9 @@ async function serve(options: ServeOptions): Promise<void> {
   }
   const token = await ensureToken(join(directory, "token"));
   let idleTimer: NodeJS.Timeout | undefined;
+  const release = releaseWhenQuiet();
   const watchIdle = (): void => {
+    release();
     clearTimeout(idleTimer);
     idleTimer = setTimeout(() => {
       if (daemon.idle()) void exit();

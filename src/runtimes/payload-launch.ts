@@ -8,9 +8,6 @@ import {
 } from "../wire/launch-environment.ts";
 import type { PayloadManifest } from "./payload-manifest.ts";
 
-/** Options that every Node from 18 on takes, for a place's own. */
-const FLAGS_OF_ANY_NODE = ["--expose-gc"];
-
 /** The oldest Node that runs the bundle. */
 export const MINIMUM_NODE_MAJOR = 18;
 
@@ -41,7 +38,7 @@ export interface Launch {
 export function launchDaemon(options: LaunchOptions): Launch {
   const nodeArgv =
     "executable" in options.node
-      ? [options.node.executable, ...FLAGS_OF_ANY_NODE]
+      ? [options.node.executable]
       : portableNodeArgv(options.node.directory, options.manifest.nodeFlags);
   return {
     argv: [...nodeArgv, `${options.bundleDirectory}/${options.manifest.entry}`, ...(options.args ?? [])],

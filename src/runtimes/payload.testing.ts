@@ -43,7 +43,7 @@ export async function smallPayload(root: string, extra = ""): Promise<Payload> {
     platform: "linux-x64",
     version: "0.0.0",
     nodeVersion: "24.0.0",
-    nodeFlags: ["--expose-gc"],
+    nodeFlags: ["--v8-pool-size=1"],
     entry: "berthd.mjs",
     helper: "berth-helper",
     libraries: ["libc6 0"],

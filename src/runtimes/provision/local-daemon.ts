@@ -35,7 +35,7 @@ export interface LocalInstallation {
  * never older than the client that starts it.
  */
 export async function localInstallation(): Promise<LocalInstallation> {
-  const nodeArgv = [process.execPath, "--expose-gc"];
+  const nodeArgv = [process.execPath];
   const here = fileURLToPath(import.meta.url);
   const room = dirname(dirname(dirname(here)));
   const platform = PAYLOAD_PLATFORMS.find((name) => name === `${process.platform}-${process.arch}`);
