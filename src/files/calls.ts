@@ -141,13 +141,17 @@ export class FileCalls {
     return this.#run((done) => fs.lchown(nativePath(path), uid, gid, done as fs.NoParamCallback));
   }
 
-  /** Seconds since the epoch, with fractions. */
-  futimes(fd: number, atime: number, mtime: number): Promise<void> {
-    return this.#run((done) => fs.futimes(fd, atime, mtime, done as fs.NoParamCallback));
+  /** Times in milliseconds since the epoch, kept to the microsecond. */
+  futimes(fd: number, atimeMs: number, mtimeMs: number): Promise<void> {
+    return this.#run((done) =>
+      fs.futimes(fd, toSeconds(atimeMs), toSeconds(mtimeMs), done as fs.NoParamCallback),
+    );
   }
 
-  lutimes(path: string, atime: number, mtime: number): Promise<void> {
-    return this.#run((done) => fs.lutimes(nativePath(path), atime, mtime, done as fs.NoParamCallback));
+  lutimes(path: string, atimeMs: number, mtimeMs: number): Promise<void> {
+    return this.#run((done) =>
+      fs.lutimes(nativePath(path), toSeconds(atimeMs), toSeconds(mtimeMs), done as fs.NoParamCallback),
+    );
   }
 
   chmod(path: string, mode: number): Promise<void> {
@@ -196,6 +200,11 @@ export class FileCalls {
   ): Promise<T> {
     return this.#threads.run(this.path, this.#timeoutMs, start, undo);
   }
+}
+
+/** In the middle of its microsecond, as node:fs passes a floating point number on and cuts it off. */
+function toSeconds(ms: number): number {
+  return (Math.floor(ms * 1000) + 0.5) / 1e6;
 }
 
 function closeLate(fd: number): void {

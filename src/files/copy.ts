@@ -51,7 +51,7 @@ class Copy {
     if (stats.isSymbolicLink()) {
       await calls.symlink(await calls.readlink(from), to);
       await ignoreNotPermitted(calls.lchown(to, stats.uid, stats.gid));
-      await calls.lutimes(to, stats.atimeMs / 1000, stats.mtimeMs / 1000);
+      await calls.lutimes(to, stats.atimeMs, stats.mtimeMs);
     } else if (stats.isDirectory()) {
       await this.#directory(from, to, stats);
     } else if (stats.isFile()) {
@@ -96,7 +96,7 @@ class Copy {
         await ignoreNotPermitted(calls.fchown(target, stats.uid, stats.gid));
         await this.#options.copyAttributes?.(from, to);
         await calls.fchmod(target, stats.mode & MODE_BITS);
-        await calls.futimes(target, stats.atimeMs / 1000, stats.mtimeMs / 1000);
+        await calls.futimes(target, stats.atimeMs, stats.mtimeMs);
       } finally {
         await calls.close(target);
       }
@@ -125,7 +125,7 @@ class Copy {
     await ignoreNotPermitted(calls.lchown(to, stats.uid, stats.gid));
     await this.#options.copyAttributes?.(from, to);
     await calls.chmod(to, stats.mode & MODE_BITS);
-    await calls.lutimes(to, stats.atimeMs / 1000, stats.mtimeMs / 1000);
+    await calls.lutimes(to, stats.atimeMs, stats.mtimeMs);
   }
 }
 

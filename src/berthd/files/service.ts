@@ -10,6 +10,7 @@ import { chmod, mkdir, readdir, realpath, stat, symlink } from "./metadata.ts";
 import { rename, rm } from "./move.ts";
 import { read } from "./read.ts";
 import { Outgoing } from "./stream-life.ts";
+import { download, upload } from "./transfer.ts";
 import { write } from "./write.ts";
 
 export interface FileServiceOptions {
@@ -72,6 +73,8 @@ export function createFileService(options: FileServiceOptions): Service {
       "fs.rename": simple<"fs.rename">(rename),
       "fs.rm": simple<"fs.rm">(rm),
       "fs.symlink": simple<"fs.symlink">(symlink),
+      "fs.upload": streaming<"fs.upload">(upload),
+      "fs.download": streaming<"fs.download">(download),
       "fs.chmod": simple<"fs.chmod">(chmod),
     },
     busy: () => active > 0,
