@@ -202,9 +202,13 @@ export class FileCalls {
   }
 }
 
-/** In the middle of its microsecond, as node:fs passes a floating point number on and cuts it off. */
+/**
+ * Seconds as node:fs wants them, which cuts what is below the microsecond: a double that fell just short of the
+ * microsecond that is meant is raised by its own precision.
+ */
 function toSeconds(ms: number): number {
-  return (Math.floor(ms * 1000) + 0.5) / 1e6;
+  const seconds = ms / 1000;
+  return Math.floor(seconds * 1e6) < Math.floor(ms * 1000 + 1e-3) ? seconds + 2.5e-7 : seconds;
 }
 
 function closeLate(fd: number): void {

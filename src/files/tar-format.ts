@@ -153,7 +153,7 @@ export function decodeBlock(block: Buffer): ParsedBlock | undefined {
     flag,
     entry: {
       name: full,
-      type: typeOf(flag, full),
+      type: typeOf(flag),
       size: number(block, 124, 12),
       mode: number(block, 100, 8) & 0o7777,
       mtimeMs: number(block, 136, 12) * 1000 + Number(fraction) / 1e6,
@@ -162,12 +162,11 @@ export function decodeBlock(block: Buffer): ParsedBlock | undefined {
   };
 }
 
-function typeOf(flag: string, name: string): TarEntryType {
+function typeOf(flag: string): TarEntryType {
   switch (flag) {
     case "0":
     case "7":
-      // Before POSIX a directory was a file with a slash at the end.
-      return name.endsWith("/") ? "directory" : "file";
+      return "file";
     case "1":
       return "link";
     case "2":

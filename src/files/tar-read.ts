@@ -49,17 +49,20 @@ export class TarReader {
         else if (flag === "K") extension.linkpath = untilNul(body);
         continue;
       }
-      const size = entry.type === "file" || entry.type === "other" ? (extension.size ?? entry.size) : 0;
+      const name = extension.path ?? entry.name;
+      const linkname = extension.linkpath ?? entry.linkname;
+      if (name === "" || `${name}${linkname}`.includes("\0")) throw invalid("a name is empty or has a NUL");
+      // Before POSIX a directory was a file with a slash at the end of its name.
+      const type = entry.type === "file" && name.endsWith("/") ? "directory" : entry.type;
+      const size = type === "file" || type === "other" ? (extension.size ?? entry.size) : 0;
       this.#left = size;
       this.#padding = fill(size);
-      const name = extension.path ?? entry.name;
-      if (name === "" || name.includes("\0")) throw invalid("an entry has no name");
       return {
         ...entry,
         name,
-        type: entry.type === "file" && name.endsWith("/") ? "directory" : entry.type,
+        type,
         size,
-        linkname: extension.linkpath ?? entry.linkname,
+        linkname,
         mtimeMs: extension.mtimeMs ?? entry.mtimeMs,
       };
     }

@@ -94,6 +94,7 @@ function makeTree(path: string): void {
        head -c 3000000 /dev/urandom > big && : > none && truncate -s 70000 hole
        printf x > "$(printf 'new\\nline')" && printf x > "$(printf 'bad\\377name')" && printf x > ./-rf && printf x > ünïcode
        long=$(printf 'l%.0s' $(seq 200)) && mkdir -p "$long/$long" && printf deep > "$long/$long/file" && ln -s "$long/$long" sub/longlink
+       mkdir -p "$(printf 'p%.0s' $(seq 99))" && printf cut > "$(printf 'p%.0s' $(seq 99))/name"
        touch -d '2001-02-03 04:05:06.789' dir/file && touch -h -d '1999-01-01' sub/link
        chmod 555 dir/empty && touch -d '2010-01-01 00:00:00.5' dir/empty dir && chmod 1777 sub`,
       "sh",
