@@ -197,7 +197,8 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 const targets: Record<string, (input: Buffer) => Promise<string> | string> = {
   parser(input) {
     const seen: number[] = [];
-    const parser = new FrameParser((type) => seen.push(type));
+    const inParts = below(2) === 0 ? () => seen.push(FRAME.DATA) : undefined;
+    const parser = new FrameParser((type) => seen.push(type), 1_048_576, inParts);
     let fed = 0;
     try {
       for (let at = 0; at < input.length; ) {
@@ -286,7 +287,10 @@ const targets: Record<string, (input: Buffer) => Promise<string> | string> = {
     let total = 0;
     let runs = 0;
     try {
-      decodeOutput(input.subarray(0, below(400)), (_channel, run) => {
+      const payload = input.subarray(0, below(400));
+      const cut = below(payload.length);
+      const parts = below(2) === 0 ? payload : [payload.subarray(0, cut), payload.subarray(cut)];
+      decodeOutput(parts, (_channel, run) => {
         total += run.length;
         runs += 1;
       });

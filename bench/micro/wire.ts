@@ -85,10 +85,10 @@ function receive(client: WireClient, bytes: number, framed: boolean): Promise<nu
   let got = 0;
   return new Promise((resolve, reject) => {
     const handler = {
-      onData(chunk: Uint8Array): void {
-        if (framed) decodeOutput(chunk, (_channel, run) => (got += run.length));
-        else got += chunk.length;
-        stream.consumed(chunk.length);
+      onDataParts(parts: readonly Uint8Array[], size: number): void {
+        if (framed) decodeOutput(parts, (_channel, run) => (got += run.length));
+        else for (const part of parts) got += part.length;
+        stream.consumed(size);
       },
       onEnd(): void {
         if (got === bytes) resolve(bytes / 1e6 / ((performance.now() - start) / 1000));

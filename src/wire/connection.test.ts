@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type BerthError, berthError, isBerthError } from "../contract/errors.ts";
 import { FRAME, INITIAL_WINDOW_BYTES, MAX_FRAME_BYTES, MAX_OPEN_STREAMS } from "./frame.ts";
+import { encodeFrame } from "./frame-codec.ts";
 import type { Method } from "./messages.ts";
 import { connected, rawClient, rawDaemon, until } from "./testing.ts";
 import type { StreamHandler, WireStream } from "./types.ts";
@@ -197,6 +198,25 @@ test("a reader that does not consume stops its own stream at the window, and no 
   await until(() => received === 2 * INITIAL_WINDOW_BYTES);
   stream.reset(berthError("operation.aborted"));
   await until(() => source?.closed === true);
+  client.close();
+});
+
+test("a small payload that is kept does not keep the chunk that it came in", async () => {
+  const { peer, client } = await rawDaemon();
+  const kept: Uint8Array[] = [];
+  const handler: StreamHandler = { onData: (chunk) => kept.push(chunk) };
+  client.request("fs.read", { path: "/x" }, handler);
+  client.request("fs.read", { path: "/y" }, {});
+  const small = encodeFrame(FRAME.DATA, 1, Buffer.from("0123456789"));
+  peer.duplex.write(Buffer.concat([small, encodeFrame(FRAME.DATA, 3, Buffer.alloc(60_000))]));
+  const half = Buffer.concat([encodeFrame(FRAME.DATA, 3, Buffer.alloc(50_000)), small.subarray(0, 12)]);
+  peer.duplex.write(half);
+  peer.duplex.write(Buffer.concat([small.subarray(12), encodeFrame(FRAME.DATA, 3, Buffer.alloc(50_000))]));
+  await until(() => kept.length === 2);
+  for (const chunk of kept) {
+    assert.equal(Buffer.from(chunk).toString(), "0123456789");
+    assert.ok(chunk.buffer.byteLength <= 4 * chunk.length, `${chunk.buffer.byteLength}`);
+  }
   client.close();
 });
 

@@ -7,9 +7,20 @@ import { encodeFrame, FrameParser, MAX_DATA_PAYLOAD_BYTES } from "./frame-codec.
 
 type Frame = { type: FrameType; stream: number; payload: Buffer };
 
-function collect(): { frames: Frame[]; parser: FrameParser } {
+function collect(inParts = false): { frames: Frame[]; parser: FrameParser } {
   const frames: Frame[] = [];
-  const parser = new FrameParser((type, stream, payload) => frames.push({ type, stream, payload }));
+  const parser = new FrameParser(
+    (type, stream, payload) => frames.push({ type, stream, payload }),
+    MAX_FRAME_BYTES,
+    inParts
+      ? (stream, parts, bytes) => {
+          assert.ok(parts.length <= 80, `${parts.length} parts`);
+          const payload = Buffer.concat(parts);
+          assert.equal(payload.length, bytes);
+          frames.push({ type: FRAME.DATA, stream, payload });
+        }
+      : undefined,
+  );
   return { frames, parser };
 }
 
@@ -53,11 +64,12 @@ test("any chunking of any frames gives the same frames", () => {
       fc.array(fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 70_000 })), {
         minLength: 1,
       }),
-      (sent, sizes) => {
+      fc.boolean(),
+      (sent, sizes, inParts) => {
         const stream = Buffer.concat(
           sent.map(({ type, stream, payload }) => encodeFrame(type, stream, payload)),
         );
-        const { frames, parser } = collect();
+        const { frames, parser } = collect(inParts);
         for (let at = 0, turn = 0; at < stream.length; turn += 1) {
           const size = sizes[turn % sizes.length]!;
           parser.push(stream.subarray(at, at + size));
@@ -76,20 +88,24 @@ test("any chunking of any frames gives the same frames", () => {
 
 test("random bytes end in wire.protocol_error or in waiting, with bounded memory", () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 2000 }), { maxLength: 40 }), (chunks) => {
-      const { parser } = collect();
-      let received = 0;
-      try {
-        for (const chunk of chunks) {
-          parser.push(chunk);
-          received += chunk.length;
-          assert.ok(parser.heldBytes <= received);
-          assert.ok(parser.reservedBytes <= Math.max(128 * 1024, 2 * received));
+    fc.property(
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 2000 }), { maxLength: 40 }),
+      fc.boolean(),
+      (chunks, inParts) => {
+        const { parser } = collect(inParts);
+        let received = 0;
+        try {
+          for (const chunk of chunks) {
+            parser.push(chunk);
+            received += chunk.length;
+            assert.ok(parser.heldBytes <= received);
+            assert.ok(parser.reservedBytes <= Math.max(128 * 1024, 2 * received));
+          }
+        } catch (error) {
+          assert.ok(isBerthError(error, "wire.protocol_error"));
         }
-      } catch (error) {
-        assert.ok(isBerthError(error, "wire.protocol_error"));
-      }
-    }),
+      },
+    ),
     { numRuns: 500 },
   );
 });
@@ -118,6 +134,28 @@ test("a frame in one chunk is not copied", () => {
   const chunk = encodeFrame(FRAME.DATA, 1, Buffer.alloc(5000));
   parser.push(chunk);
   assert.equal(frames[0]!.payload.buffer, chunk.buffer);
+});
+
+test("DATA in several chunks comes in parts without a copy, unless they are small", () => {
+  const chunks: Buffer[] = [];
+  let got: readonly Buffer[] = [];
+  const parser = new FrameParser(
+    () => assert.fail("not in parts"),
+    MAX_FRAME_BYTES,
+    (_stream, parts) => {
+      got = parts;
+    },
+  );
+  const frame = encodeFrame(FRAME.DATA, 1, Buffer.alloc(60_000, 3));
+  for (let at = 0; at < frame.length; at += 20_000) chunks.push(Buffer.from(frame.subarray(at, at + 20_000)));
+  for (const chunk of chunks) parser.push(chunk);
+  assert.deepEqual(
+    got.map((part) => part.buffer),
+    chunks.map((chunk) => chunk.buffer),
+  );
+  for (let at = 0; at < frame.length; at += 10) parser.push(frame.subarray(at, at + 10));
+  assert.ok(got.length < 10);
+  assert.ok(Buffer.concat(got).equals(Buffer.alloc(60_000, 3)));
 });
 
 test("a delivered payload is never written again", () => {

@@ -13,11 +13,17 @@ import {
 const COUNTED_HEADER_BYTES = FRAME_HEADER_BYTES - 4;
 /** Output tables travel in front of up to MAX_DATA_BYTES of output. */
 export const MAX_DATA_PAYLOAD_BYTES = MAX_DATA_BYTES + 4096;
+/** Behind so many parts of a frame, a small piece is not worth one of its own. */
+const MANY_PARTS = 8;
+const SMALL_PART_BYTES = 1024;
 /** A frame in several chunks gets its buffer at once up to here; longer ones grow it with what has arrived. */
 const EAGER_BUFFER_BYTES = 128 * 1024;
 
 /** Called for each frame. The payload's memory is never used again by the parser. */
 export type FrameSink = (type: FrameType, stream: number, payload: Buffer) => void;
+
+/** Called in place of the FrameSink for DATA that spans chunks: its bytes in order, not copied together. */
+export type PartsSink = (stream: number, parts: readonly Buffer[], bytes: number) => void;
 
 /** Writes the nine bytes in front of a payload. */
 export function writeFrameHeader(
@@ -59,12 +65,16 @@ export function readU32(source: Uint8Array, offset: number): number {
 
 /**
  * Cuts a byte stream into frames. A frame that lies in one chunk is handed on without a copy; one that spans
- * chunks is copied once. Type and length are checked before anything is kept, so that the parser never holds
+ * chunks is copied once, DATA with a PartsSink not at all. Type and length are checked before anything is kept, so that the parser never holds
  * more than one frame, and never much more than what the peer has really sent. Frames of unknown types are
  * skipped without being kept.
  */
 export class FrameParser {
   readonly #sink: FrameSink;
+  readonly #partsSink: PartsSink | undefined;
+  /** Bytes of the DATA frame that spans chunks, in front of those in `#partial`. */
+  #parts: Buffer[] | undefined;
+  #partsBytes = 0;
   readonly #header = Buffer.alloc(FRAME_HEADER_BYTES);
   #headerBytes = 0;
   #type: FrameType = FRAME.HELLO;
@@ -78,8 +88,9 @@ export class FrameParser {
   #limitBytes: number;
 
   /** @param limitBytes greatest `length` of a frame; raised after the handshake */
-  constructor(sink: FrameSink, limitBytes: number = MAX_FRAME_BYTES) {
+  constructor(sink: FrameSink, limitBytes: number = MAX_FRAME_BYTES, partsSink?: PartsSink) {
     this.#sink = sink;
+    this.#partsSink = partsSink;
     this.#limitBytes = limitBytes;
   }
 
@@ -89,7 +100,7 @@ export class FrameParser {
 
   /** Bytes of an unfinished frame that are held back. */
   get heldBytes(): number {
-    return this.#partialBytes + this.#headerBytes;
+    return this.#partsBytes + this.#partialBytes + this.#headerBytes;
   }
 
   /** Memory that is set aside for an unfinished frame. */
@@ -102,6 +113,8 @@ export class FrameParser {
     this.#stopped = true;
     this.#partial = undefined;
     this.#partialBytes = 0;
+    this.#parts = undefined;
+    this.#partsBytes = 0;
   }
 
   /** Takes the next bytes. Throws `wire.protocol_error`; the parser is of no further use then. */
@@ -122,6 +135,10 @@ export class FrameParser {
         at += this.#fill(this.#partial, chunk, at);
         continue;
       }
+      if (this.#parts !== undefined) {
+        at += this.#collect(this.#parts, chunk, at);
+        continue;
+      }
       if (this.#headerBytes === 0 && end - at >= FRAME_HEADER_BYTES) {
         this.#open(chunk, at);
         at += FRAME_HEADER_BYTES;
@@ -139,6 +156,9 @@ export class FrameParser {
         const payload = chunk.subarray(at, at + this.#payloadBytes);
         at += this.#payloadBytes;
         this.#sink(this.#type, this.#stream, payload);
+      } else if (this.#type === FRAME.DATA && this.#partsSink !== undefined) {
+        this.#parts = [];
+        this.#partsBytes = 0;
       } else {
         this.#partial = Buffer.allocUnsafe(Math.min(this.#payloadBytes, EAGER_BUFFER_BYTES));
         this.#partialBytes = 0;
@@ -165,21 +185,46 @@ export class FrameParser {
     this.#payloadBytes = payloadBytes;
   }
 
+  /** Keeps a view of the chunk; where the pieces get small, what is left is copied together. */
+  #collect(parts: Buffer[], chunk: Buffer, at: number): number {
+    const left = this.#payloadBytes - this.#partsBytes;
+    const taken = Math.min(left, chunk.length - at);
+    if (parts.length >= MANY_PARTS && taken < left && taken < SMALL_PART_BYTES) {
+      this.#partial = Buffer.allocUnsafe(left);
+      this.#partialBytes = 0;
+      return 0;
+    }
+    parts.push(chunk.subarray(at, at + taken));
+    this.#partsBytes += taken;
+    if (taken === left) this.#deliverParts(parts);
+    return taken;
+  }
+
+  #deliverParts(parts: Buffer[]): void {
+    this.#parts = undefined;
+    this.#partsBytes = 0;
+    this.#partsSink?.(this.#stream, parts, this.#payloadBytes);
+  }
+
   #fill(partial: Buffer, chunk: Buffer, at: number): number {
-    const wanted = Math.min(this.#payloadBytes - this.#partialBytes, chunk.length - at);
+    const payloadBytes = this.#payloadBytes - this.#partsBytes;
+    const wanted = Math.min(payloadBytes - this.#partialBytes, chunk.length - at);
     let target = partial;
     if (this.#partialBytes + wanted > target.length) {
       const grown = Math.max(target.length * 2, this.#partialBytes + wanted);
-      target = Buffer.allocUnsafe(Math.min(this.#payloadBytes, grown));
+      target = Buffer.allocUnsafe(Math.min(payloadBytes, grown));
       partial.copy(target, 0, 0, this.#partialBytes);
       this.#partial = target;
     }
     chunk.copy(target, this.#partialBytes, at, at + wanted);
     this.#partialBytes += wanted;
-    if (this.#partialBytes === this.#payloadBytes) {
+    if (this.#partialBytes === payloadBytes) {
       this.#partial = undefined;
       this.#partialBytes = 0;
-      this.#sink(this.#type, this.#stream, target);
+      if (this.#parts !== undefined) {
+        this.#parts.push(target);
+        this.#deliverParts(this.#parts);
+      } else this.#sink(this.#type, this.#stream, target);
     }
     return wanted;
   }

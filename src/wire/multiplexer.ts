@@ -56,6 +56,7 @@ export class Multiplexer implements StreamHost {
     this.#parser = new FrameParser(
       (type, stream, payload) => this.#frame(type, stream, payload),
       MAX_HELLO_BYTES,
+      (id, parts, bytes) => this.#streamOf(id)?.receiveData(parts, bytes),
     );
     this.#heartbeat = new Heartbeat(
       {
@@ -239,20 +240,24 @@ export class Multiplexer implements StreamHost {
       this.#role.request(id, payload);
       return;
     }
+    const stream = this.#streamOf(id);
+    if (stream !== undefined) this.#streamFrame(type, stream, payload);
+  }
+
+  /** The open stream of an id. Frames may cross with the end of theirs; one that never was is a fault. */
+  #streamOf(id: number): Stream | undefined {
+    if (!this.#open) throw protocolError("a frame before the handshake was done");
     const stream = this.#streams.get(id);
-    if (stream === undefined) {
-      // Frames may cross with the end of their stream; one that never was is a fault.
-      if (id > this.#lastId || id % 2 === 0)
-        throw protocolError(`a frame on stream ${id}, which is not open`);
-      return;
+    if (stream === undefined && (id > this.#lastId || id % 2 === 0)) {
+      throw protocolError(`a frame on stream ${id}, which is not open`);
     }
-    this.#streamFrame(type, stream, payload);
+    return stream;
   }
 
   #streamFrame(type: FrameType, stream: Stream, payload: Buffer): void {
     switch (type) {
       case FRAME.DATA:
-        stream.receiveData(payload);
+        stream.receiveData([payload], payload.length);
         return;
       case FRAME.WINDOW:
         stream.receiveWindow(readU32(payload, 0));

@@ -40,28 +40,54 @@ export function encodeOutputTable(runs: readonly OutputRun[]): Buffer {
 }
 
 /**
- * Calls `onRun` for each run with a view of its bytes. Throws `wire.protocol_error` before the first call when
- * table, lengths and payload do not fit each other.
+ * Calls `onRun` for each run with a view of its bytes; for a payload in parts a run comes in several calls where
+ * it spans them. Throws `wire.protocol_error` before the first call when table, lengths and payload do not fit
+ * each other.
  */
-export function decodeOutput(payload: Uint8Array, onRun: (channel: number, bytes: Uint8Array) => void): void {
-  const count = payload.length < COUNT_BYTES ? -1 : payload[0]! | (payload[1]! << 8);
-  const start = outputTableBytes(count);
-  if (count < 0 || count > MAX_OUTPUT_RUNS || start > payload.length) {
-    throw protocolError("an output frame's table is cut off");
-  }
+export function decodeOutput(
+  payload: Uint8Array | readonly Uint8Array[],
+  onRun: (channel: number, bytes: Uint8Array) => void,
+): void {
+  const parts = payload instanceof Uint8Array ? [payload] : payload;
+  let payloadBytes = 0;
+  for (const part of parts) payloadBytes += part.length;
+  const table = tableOf(parts, payloadBytes);
+  const count = (table.length - COUNT_BYTES) / RUN_BYTES;
   let total = 0;
   for (let index = 0; index < count; index += 1) {
     const at = COUNT_BYTES + index * RUN_BYTES;
-    const channel = payload[at]!;
+    const channel = table[at]!;
     if (channel < 1 || channel > 3) throw protocolError(`output on channel ${channel}`);
-    total += readU32(payload, at + 1);
+    total += readU32(table, at + 1);
   }
-  if (total !== payload.length - start) throw protocolError("an output frame's lengths do not add up");
-  let from = start;
+  if (total !== payloadBytes - table.length) throw protocolError("an output frame's lengths do not add up");
+  let part = 0;
+  let from = table.length;
   for (let index = 0; index < count; index += 1) {
     const at = COUNT_BYTES + index * RUN_BYTES;
-    const length = readU32(payload, at + 1);
-    onRun(payload[at]!, payload.subarray(from, from + length));
-    from += length;
+    for (let left = readU32(table, at + 1); left > 0; ) {
+      while (from >= parts[part]!.length) {
+        from -= parts[part]!.length;
+        part += 1;
+      }
+      const bytes = parts[part]!.subarray(from, from + left);
+      onRun(table[at]!, bytes);
+      from += bytes.length;
+      left -= bytes.length;
+    }
   }
+}
+
+/** The table's bytes: nearly always a view of the first part. */
+function tableOf(parts: readonly Uint8Array[], payloadBytes: number): Uint8Array {
+  let head = parts[0] ?? new Uint8Array(0);
+  if (head.length < outputTableBytes(MAX_OUTPUT_RUNS) && head.length < payloadBytes) {
+    head = Buffer.concat(parts, Math.min(payloadBytes, outputTableBytes(MAX_OUTPUT_RUNS)));
+  }
+  const count = head.length < COUNT_BYTES ? -1 : head[0]! | (head[1]! << 8);
+  const bytes = outputTableBytes(count);
+  if (count < 0 || count > MAX_OUTPUT_RUNS || bytes > head.length) {
+    throw protocolError("an output frame's table is cut off");
+  }
+  return head.subarray(0, bytes);
 }

@@ -147,14 +147,20 @@ export class Stream implements WireStream {
     this.#call(() => this.handler.onEvent?.(value));
   }
 
-  receiveData(chunk: Buffer): void {
+  receiveData(parts: readonly Buffer[], bytes: number): void {
     this.#checkPeer();
-    if (!this.#window.receive(chunk.length)) {
+    if (!this.#window.receive(bytes)) {
       throw protocolError(`the peer overran its credit on stream ${this.id}`);
     }
     if (this.#window.wantsProbe && this.#host.probe()) this.#window.probeStarted();
-    if (this.handler.onData === undefined) this.consumed(chunk.length);
-    else this.#call(() => this.handler.onData?.(chunk));
+    const { handler } = this;
+    if (handler.onDataParts === undefined && handler.onData === undefined) {
+      this.consumed(bytes);
+      return;
+    }
+    const own = bytes <= PINNING_BYTES && pins(parts, bytes) ? [joined(parts, bytes)] : parts;
+    if (handler.onDataParts !== undefined) this.#call(() => handler.onDataParts?.(own, bytes));
+    else this.#call(() => handler.onData?.(own.length === 1 ? own[0]! : joined(own, bytes)));
   }
 
   receiveWindow(bytes: number): void {
@@ -240,3 +246,20 @@ export class Stream implements WireStream {
 
 /** A peer that grants more is broken: no window grows beyond 8 MiB. */
 const MAX_CREDIT_BYTES = 64 * 1024 * 1024;
+
+/** Smaller payloads may be copied, so that a reader who keeps them does not keep the chunk that they came in. */
+const PINNING_BYTES = 4096;
+
+/** True when few bytes hold much memory: a peer could fill it that way within its credit. */
+function pins(parts: readonly Buffer[], bytes: number): boolean {
+  let held = 0;
+  for (const part of parts) held += part.buffer.byteLength;
+  return held > 4 * bytes;
+}
+
+function joined(parts: readonly Buffer[], bytes: number): Buffer {
+  const whole = Buffer.allocUnsafeSlow(bytes);
+  let at = 0;
+  for (const part of parts) at += part.copy(whole, at);
+  return whole;
+}

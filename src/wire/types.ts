@@ -36,8 +36,13 @@ export interface WireStream {
 export interface StreamHandler {
   onResponse?(result: unknown): void;
   onEvent?(value: unknown): void;
-  /** The chunk is only valid during the call unless copied or held: its buffer is never reused by the parser. */
+  /** One DATA frame. The chunk may be kept: its memory is never used again, and never much larger than it. */
   onData?(chunk: Uint8Array): void;
+  /**
+   * In place of `onData`, for who can use a DATA frame in pieces: one that arrived in several chunks is then not
+   * copied together. `parts` are the bytes of one frame in order, `bytes` is their sum.
+   */
+  onDataParts?(parts: readonly Uint8Array[], bytes: number): void;
   /** The peer's END. */
   onEnd?(): void;
   /** The peer's RESET, or the loss of the connection (`transport.disconnected`). Last call of all. */
