@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { isBerthError } from "../contract/errors.ts";
 import type { ExitStatus, OutputChunk, Process, TtySize } from "../contract/process.ts";
 import { signalNumber } from "../contract/signals.ts";
@@ -56,6 +57,7 @@ export async function runSession(process_: Process, options: SessionOptions): Pr
   if (process_.tty !== null) cleanup.defer(followWindow(process_));
   if (raw) {
     process.stdin.setRawMode(true);
+    leaveOutputAlone();
     cleanup.defer(() => {
       process.stdin.setRawMode(false);
     });
@@ -76,6 +78,18 @@ export async function runSession(process_: Process, options: SessionOptions): Pr
     // The reader of the output went away (`berth exec … | head`): the command ends as it would by SIGPIPE.
     if ((cause as NodeJS.ErrnoException).code === "EPIPE" && options.endOnHangup) await process_.kill();
     throw cause;
+  }
+}
+
+/**
+ * Node's raw mode still turns "\n" into "\r\n" on output, which moves the cursor of full-screen programs. The
+ * terminal's own settings come back when raw mode ends.
+ */
+function leaveOutputAlone(): void {
+  try {
+    execFileSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
+  } catch {
+    // Without stty the terminal works, but for programs that count on bare line feeds.
   }
 }
 

@@ -139,7 +139,7 @@ export function parseRuntimeConfig(value: unknown, source = "configuration"): Ru
   const problems = result.error.issues.map((issue) => describeIssue(issue));
   throw berthError("config.invalid", {
     message: `${source}: ${problems.join("; ")}`,
-    context: { source, fields: result.error.issues.map((issue) => issue.path.join(".")) },
+    context: { source, fields: result.error.issues.flatMap(fieldsOf) },
   });
 }
 
@@ -153,6 +153,13 @@ function schemaFor(value: unknown, type: unknown): z.ZodType<RuntimeConfig> | st
   if (hasContainer && hasImage) return "containerId, image: give one of them, not both";
   if (!hasContainer && !hasImage) return 'containerId or image is missing, for example image: "debian:12"';
   return hasContainer ? dockerContainerConfigSchema : dockerImageConfigSchema;
+}
+
+/** Dotted names of the fields that a problem is about; for unknown fields these themselves. */
+function fieldsOf(issue: z.core.$ZodIssue): string[] {
+  const path = issue.path.map(String);
+  const last = issue.code === "unrecognized_keys" ? issue.keys : [];
+  return last.length === 0 ? [path.join(".")] : last.map((key) => [...path, key].join("."));
 }
 
 /** "field: reason" of one problem; values are not shown, they may be secret. */

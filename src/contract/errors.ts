@@ -58,7 +58,7 @@ export class BerthError extends Error {
 
   /** The path that a file error is about, as node:fs errors carry it. */
   get path(): string | undefined {
-    const path = this.context["path"];
+    const path = this.context.path;
     return typeof path === "string" ? path : undefined;
   }
 
