@@ -27,8 +27,7 @@ static bool copy(int from, int to) {
         ssize_t n = read(from, memory, COPY_BYTES);
         if (n == 0) return true;
         if (n < 0 && errno == EAGAIN) {
-            struct pollfd wait = {.fd = from, .events = POLLIN};
-            poll(&wait, 1, -1);
+            wait_readable(from);
         } else if (n < 0 && errno != EINTR) {
             return false;
         } else if (n > 0 && !write_all(to, memory, (size_t)n)) {

@@ -18,6 +18,7 @@
 
 /* The modes. Each returns the exit status of the program. */
 int spawner_main(void);
+int attributes_main(void);
 int init_main(int argc, char **argv);
 int dial_main(int argc, char **argv);
 int daemonize_main(int argc, char **argv);
@@ -76,6 +77,7 @@ void put_u64(struct events *e, uint64_t v);
 bool events_flush(struct events *e);
 bool event_failed(uint32_t id, uint8_t stage, int error);
 
+void wait_readable(int fd);
 bool write_all(int fd, const void *data, size_t bytes);
 void complain(const char *what, int error); /* one line on stderr; error 0 = none */
 int64_t now_ms(void);

@@ -70,6 +70,11 @@ void event_begin(struct events *e, uint8_t type, uint32_t id, uint32_t payload_b
     put_u32(e, id);
 }
 
+void wait_readable(int fd) {
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    poll(&wait, 1, -1);
+}
+
 bool write_all(int fd, const void *data, size_t bytes) {
     const char *p = data;
     while (bytes > 0) {
