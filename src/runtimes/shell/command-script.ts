@@ -109,7 +109,7 @@ function startScript(options: CommandScriptOptions): string {
   const watched = options.timeoutMs !== undefined;
   return `_bn=$1
 shift
-_bs=
+${options.env.some(([name]) => name === "SHLVL") ? "" : "unset SHLVL\n"}_bs=
 { IFS= read -r _bs </proc/$$/stat; } 2>/dev/null
 printf '\\001\\002%s:start %s %s\\003' "$_bn" "$$" "$_bs" >&6
 ${watched ? 'echo "$$" >&8' : ":"}
@@ -159,7 +159,8 @@ ${options.timeoutMs === undefined ? "" : "echo >&8"}`;
 function environment(env: CommandScriptOptions["env"]): string {
   const lines = NON_INTERACTIVE.map(([name, value]) => `export ${name}=${value}`);
   for (const [name, value] of env) {
-    lines.push(value === null ? `unset ${name}` : `export ${name}=${shellQuote(value)}`);
+    // bash goes on after it has refused a name of its own (UID).
+    lines.push(`${value === null ? `unset ${name}` : `export ${name}=${shellQuote(value)}`} || exit 1`);
   }
   return lines.join("\n");
 }

@@ -262,6 +262,7 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
       context: {
         command: argv[0],
         cwd,
+        name: /(\w+): (?:is )?read[- ]?only/.exec(said)?.[1],
         reason: said.trim().split("\n").at(-1) || "the shell does not say why",
       },
     });

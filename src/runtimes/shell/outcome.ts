@@ -43,10 +43,12 @@ function deathBy(said: string, status: number, launcher: Launcher): number | und
 
 /**
  * Why the command never ran, from what was said by the shell or launcher that tried: glibc, musl and BSD name the
- * errno alike. `ran` tells that exec was reached with a file that exists, so that a missing file is its interpreter.
+ * errno alike. bash refuses
+ * to set a few names, such as UID. `ran` tells that exec was reached with a file that exists, so that a missing file is its interpreter.
  */
 export function startFailure(said: string, status: number, ran: boolean): ErrorCode {
   if (/argument list too long/i.test(said)) return "process.arguments_too_long";
+  if (/read-?only|is read only/i.test(said)) return "process.env_invalid";
   if (/bad interpreter|interpreter/i.test(said)) return "process.interpreter_not_found";
   if (/permission denied|operation not permitted|is a directory/i.test(said))
     return "process.permission_denied";

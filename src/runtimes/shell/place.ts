@@ -321,7 +321,12 @@ export class ShellPlace {
         message: `${this.description} did not answer the first probe in ${PROBE_DEADLINE_MS / 1000} s`,
       });
     const body = probeScript(this.shell);
-    const result = await this.collect(body, { idleTimeoutMs: PROBE_DEADLINE_MS, late, urgent: true });
+    const options = { idleTimeoutMs: PROBE_DEADLINE_MS, late, urgent: true };
+    const result = await this.collect(body, options).catch((cause: unknown) => {
+      // A place that is reached and has no shell to speak of ends the run at once.
+      if (!isBerthError(cause, "transport.disconnected")) throw cause;
+      throw berthError("provision.probe_failed", { hop: "transport", runtime: this.description, cause });
+    });
     this.#knownTools = parseProbe(result.stdout.toString("utf8"));
     return this.#knownTools;
   }

@@ -1,0 +1,132 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { BerthEventInput } from "../../contract/events.ts";
+import type { Runtime } from "../../contract/runtime.ts";
+import { createLocalTransport } from "../../transports/local.ts";
+import type { Transport } from "../../transports/transport.ts";
+import type { ShellRuntimeOptions } from "./runtime.ts";
+import { createShellRuntime } from "./runtime.ts";
+
+/**
+ * Shells and tools of this machine, each as if it were a place of its own. `bare` has job control but no setsid, no
+ * stat, readlink or tar: the fallbacks. (As on macOS commands get a group by `set -m`; its tools are not to be had.)
+ */
+export const PLACES = ["dash", "bash", "busybox", "bare"] as const;
+export type PlaceName = (typeof PLACES)[number];
+
+const BUSYBOX = "/bin/busybox";
+const MISSING_IN_BARE = [
+  "setsid",
+  "time",
+  "stat",
+  "readlink",
+  "tar",
+  "timeout",
+  "realpath",
+  "mktemp",
+  "bash",
+  "find",
+];
+
+let links: string | undefined;
+
+/** A directory with links to the applets of busybox, less some. */
+async function applets(directory: string, without: readonly string[]): Promise<string> {
+  await mkdir(directory, { recursive: true });
+  const names = execFileSync(BUSYBOX, ["--list"], { encoding: "utf8" }).split("\n");
+  for (const name of names) {
+    if (name !== "" && !without.includes(name)) await symlink(BUSYBOX, join(directory, name));
+  }
+  return directory;
+}
+
+/** Why a place can't be had here; undefined when it can. */
+export function placeMissing(name: PlaceName): string | undefined {
+  const needed = { dash: "/bin/dash", bash: "/bin/bash", busybox: BUSYBOX, bare: BUSYBOX }[name];
+  return existsSync(needed) ? undefined : `${needed} is not installed`;
+}
+
+async function placeOf(name: PlaceName): Promise<{ shell: string; path: string | undefined }> {
+  if (name === "dash") return { shell: "/bin/dash", path: undefined };
+  if (name === "bash") return { shell: "/bin/bash", path: undefined };
+  links ??= await mkdtemp(join(tmpdir(), "berth-applets-"));
+  const directory = join(links, name);
+  if (!existsSync(directory)) await applets(directory, name === "bare" ? MISSING_IN_BARE : []);
+  return { shell: name === "bare" ? "/bin/bash" : join(directory, "sh"), path: directory };
+}
+
+/** To be called by the test file's `after`. */
+export async function removeApplets(): Promise<void> {
+  if (links !== undefined) await rm(links, { recursive: true, force: true });
+  links = undefined;
+}
+
+export interface TestPlace extends AsyncDisposable {
+  readonly runtime: Runtime;
+  /** A directory of this test. */
+  readonly directory: string;
+  path(name: string): string;
+  readonly events: BerthEventInput[];
+  /** argv of every run so far. */
+  readonly runs: readonly (readonly string[])[];
+}
+
+/** A shell runtime over this machine, as one of the places. */
+export async function testPlace(
+  name: PlaceName,
+  options: Partial<ShellRuntimeOptions> = {},
+): Promise<TestPlace> {
+  const { shell, path } = await placeOf(name);
+  const local = createLocalTransport();
+  const runs: (readonly string[])[] = [];
+  const transport: Transport = {
+    ...local,
+    run: (argv, runOptions) => {
+      runs.push(argv);
+      const env = { ...runOptions?.env, ...(path === undefined ? {} : { PATH: path }) };
+      return local.run(argv, { ...runOptions, env });
+    },
+  };
+  const directory = await mkdtemp(join(tmpdir(), "berth-shell-"));
+  const events: BerthEventInput[] = [];
+  const runtime = createShellRuntime({
+    kind: "local",
+    description: `${name} of this machine`,
+    isolation: { filesystem: "shared", processes: "shared", network: "shared", kernel: "shared" },
+    workdir: directory,
+    transport,
+    shell,
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  return {
+    runtime,
+    directory,
+    path: (name) => join(directory, name),
+    events,
+    runs,
+    [Symbol.asyncDispose]: async () => {
+      await runtime.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Looks until it is true. */
+export async function until(what: string, probe: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 20_000;
+  while (!(await probe())) {
+    if (performance.now() > end) throw new Error(`${what}: not within 20 s`);
+    await delay(20);
+  }
+}
+
+/** Whether a process with these words as its arguments runs on this machine. */
+export function isRunning(...argv: readonly string[]): boolean {
+  const listed = execFileSync("ps", ["-eo", "stat=,args="], { encoding: "utf8" });
+  return listed.split("\n").some((line) => !line.startsWith("Z") && line.endsWith(` ${argv.join(" ")}`));
+}
