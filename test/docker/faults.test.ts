@@ -22,7 +22,7 @@ async function recovers(runtime: Runtime): Promise<void> {
 
 /** Pids of berthd in the container, by its own ps. */
 async function daemons(place: TestContainer): Promise<number[]> {
-  const { stdout } = await place.exec(["sh", "-c", "ps | grep '[b]erthd.mjs serve'"]);
+  const { stdout } = await place.exec(["sh", "-c", "ps | grep '[b]erthd.[cm]js serve'"]);
   return stdout
     .toString()
     .split("\n")

@@ -53,7 +53,7 @@ test("many clients at the same moment end up with one daemon", async () => {
     Array.from({ length: 4 }, () => state.open({ type: "docker", containerId: place.name })),
   );
   try {
-    const daemons = await place.exec(["sh", "-c", "ps | grep -c '[b]erthd.mjs serve'"]);
+    const daemons = await place.exec(["sh", "-c", "ps | grep -c '[b]erthd.[cm]js serve'"]);
     assert.equal(daemons.stdout.toString().trim(), "1");
     const results = await Promise.all(runtimes.map((runtime) => runtime.exec(["echo", "hi"])));
     assert.deepEqual(

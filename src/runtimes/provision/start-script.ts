@@ -85,17 +85,16 @@ while [ ! -s "$run/token" ] && [ "$attempt" -lt ${DIAL_ATTEMPTS} ]; do attempt=$
 read -r token <"$run/token"
 say token "$token"
 say bridge "$bridge"
-echo ${DIAL_MARK}
 attempt=0
 while :; do
-  eval "$bridge \\"\\$run/sock\\"" 2>/dev/null
-  status=$?
-  [ "$status" = 3 ] || exit "$status"
+  eval "$bridge "$run/sock"" </dev/null >/dev/null 2>&1 && break
   if [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; then echo "the daemon has ended" >&2; exit 70; fi
   attempt=$((attempt + 1))
   [ "$attempt" -lt ${DIAL_ATTEMPTS} ] || { echo "the daemon's socket did not appear" >&2; exit 71; }
   pause
 done
+echo ${DIAL_MARK}
+eval "exec $bridge "$run/sock""
 `;
 }
 
