@@ -479,3 +479,32 @@ test("PINGs are echoed", async () => {
   assert.equal(peer.frames.find(({ type }) => type === FRAME.PONG)!.payload.toString(), "12345678");
   client.close();
 });
+
+test("a RESET overtakes the data that waited, which is never sent", async () => {
+  const { peer, server } = await rawClient((stream, method) => {
+    if (method === "daemon.info") return stream.respond(1);
+    stream.data(Buffer.alloc(200_000));
+    stream.event("behind the data");
+    stream.reset(berthError("process.lost", { hop: "berthd" }));
+  });
+  peer.send(FRAME.REQUEST, 1, { method: "fs.read", params: { path: "/x" } });
+  peer.send(FRAME.REQUEST, 3, { method: "daemon.info" });
+  await peer.json(FRAME.RESPONSE, 3);
+  assert.deepEqual(
+    peer.frames.filter(({ stream }) => stream === 1).map(({ type }) => type),
+    [FRAME.RESET],
+  );
+  server.close();
+});
+
+test("a peer that falls silent is lost, at either end; one that answers PINGs is not", async () => {
+  const heartbeat = { idleMs: 10, deadMs: 30 };
+  const { peer, server } = await rawClient(() => undefined, { heartbeat });
+  assert.ok(isBerthError(await server.ended, "transport.disconnected"));
+  assert.ok(peer.frames.some(({ type }) => type === FRAME.PING));
+  const answering = await connected((stream) => stream.respond(1), { heartbeat });
+  const silent = await rawDaemon({ heartbeat });
+  assert.ok(isBerthError(await silent.client.ended, "transport.disconnected"));
+  assert.equal(await answering.client.call("daemon.info", {}), 1);
+  answering.client.close();
+});

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import { DEAD_AFTER_MS, PING_IDLE_MS } from "./frame.ts";
 import { readU32, writeU32 } from "./frame-codec.ts";
 

@@ -59,8 +59,8 @@ export function guardEnvironment(environment: Readonly<Record<string, string>>):
 export function launchEnvironment(nodeArgv: readonly string[]): Record<string, string> {
   return {
     [NODE_ARGV_VARIABLE]: JSON.stringify(nodeArgv),
-    // File operations that hang, on a FIFO or a dead network mount, hold a thread each: the default is 4.
-    UV_THREADPOOL_SIZE: "16",
+    // File operations that hang, on a dead network mount, hold a thread each: the default is 4. A thread takes 36 KiB.
+    UV_THREADPOOL_SIZE: "12",
     // These threads hardly allocate: an arena for each would only keep memory.
     MALLOC_ARENA_MAX: "1",
   };

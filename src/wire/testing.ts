@@ -226,11 +226,13 @@ export async function rawClient(
 }
 
 /** A client with a daemon that speaks by hand, after the handshake. */
-export async function rawDaemon(): Promise<{ peer: RawPeer; client: WireClient }> {
+export async function rawDaemon(
+  options: { heartbeat?: HeartbeatOptions } = {},
+): Promise<{ peer: RawPeer; client: WireClient }> {
   const [near, far] = loopbackPair();
   const peer = new RawPeer(far);
   peer.send(FRAME.HELLO, 0, TEST_HELLO);
-  const connecting = connectWire(near, { token: TEST_TOKEN, clientId: "c", version: "1" });
+  const connecting = connectWire(near, { token: TEST_TOKEN, clientId: "c", version: "1", ...options });
   await peer.json(FRAME.HELLO, 0);
   peer.send(FRAME.EVENT, 0, { welcome: true });
   return { peer, client: await connecting };
