@@ -10,11 +10,22 @@ import type { PlaceTools } from "./tools.ts";
 const FAIL_FUNCTION = `${WHY_FUNCTION}
 _bF() { _bm "maybe $(_bw "$1")" >&2; exit 1; }`;
 
-/** Defines `_br LINK`, which puts its target into _bl, newlines at its end included. */
+/**
+ * Defines `_br LINK`, which puts its target into _bl, newlines at its end included. ls shows what it can't print as
+ * "?": such a target is not to be had without readlink, and no guess is made.
+ */
 export function readLinkFunction(tools: PlaceTools): string {
-  return tools.readlink
-    ? `_br() { _bl=$(readlink -n "$1"; printf x); _bl=\${_bl%x}; }`
-    : `_br() { _bl=$(ls -ld "$1"; printf x); _bl=\${_bl#*"$1 -> "}; _bl=\${_bl%?x}; }`;
+  if (tools.readlink) return `_br() { _bl=$(readlink -n "$1"; printf x); _bl=\${_bl%x}; }`;
+  return `_br() {
+_bl=$(ls -ld "$1"; printf x)
+case $_bl in
+*\\?*) _bE ENOTSUP ;;
+*"$1 -> "*) ;;
+*) _bE ENOTSUP ;;
+esac
+_bl=\${_bl#*"$1 -> "}
+_bl=\${_bl%?x}
+}`;
 }
 
 /** Follows the link that _bp may be, until it is none. */

@@ -51,6 +51,7 @@ ${FOLLOW}
 if [ -d "$_bp" ]; then _bE EISDIR; fi
 _bd=\${_bp%/*}/
 if [ ! -d "$_bd" ]; then
+case $(_bw "$_bd") in ENOTDIR) _bE ENOTDIR ;; esac
 mkdir -p "$_bd" || _bF "$_bp"
 fi
 _bh=replace
