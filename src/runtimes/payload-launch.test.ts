@@ -45,7 +45,7 @@ test("the launch hides what would change the daemon's Node, and the daemon gives
       const output = execFileSync(shell, ["-c", script], { env: user, stdio: ["ignore", "pipe", "inherit"] });
       const [seen, args] = JSON.parse(output.toString()) as [Record<string, string>, string[]];
       assert.deepEqual(args, ["serve", "--dir", "/a b"]);
-      assert.equal(seen.UV_THREADPOOL_SIZE, "16");
+      assert.equal(seen.UV_THREADPOOL_SIZE, "12");
       assert.equal(seen.NODE_OPTIONS, undefined);
       assert.equal(seen[OPEN_FILES_VARIABLE], "333");
       assert.deepEqual(JSON.parse(seen[NODE_ARGV_VARIABLE] ?? ""), [process.execPath]);
