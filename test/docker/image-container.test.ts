@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { collectGarbage } from "../../src/runtimes/docker/gc.ts";
@@ -191,7 +191,7 @@ test("what the engine refuses is a typed error, and nothing is left behind", asy
 test("garbage is what this Berth made, whose lease is over, and holds no workspace", async () => {
   await using state = await testState();
   await using other = await testState();
-  const { socketPath, docker } = await dockerEngine();
+  const { socketPath } = await dockerEngine();
   const engine = createDockerEngine(await resolveEndpoint({ host: `unix://${socketPath}` }));
   const owner = await ownerId(state.directory);
   const reference = await image("busybox");
@@ -209,7 +209,10 @@ test("garbage is what this Berth made, whose lease is over, and holds no workspa
   const foreign = labels({ "berth.owner": await ownerId(other.directory) });
   await using ofAnother = await container({ image: reference, labels: foreign });
   await using ofNobody = await container({ image: reference });
-  const live = await state.open({ type: "docker", image: reference, leaseMs: 3_600_000 });
+  const leaseMs = 1_000;
+  const openedAt = Date.now();
+  await using live = await state.open({ type: "docker", image: reference, leaseMs });
+  await waitFor("it is older than its lease", () => Date.now() - openedAt > 2 * leaseMs);
 
   const look = await collectGarbage({ engine, stateDirectory: state.directory, dryRun: true });
   assert.deepEqual(
@@ -227,17 +230,5 @@ test("garbage is what this Berth made, whose lease is over, and holds no workspa
     assert.equal((await place.inspect()).State.Running, true);
   }
   assert.equal((await live.exec(["echo", "hi"])).stdout, "hi\n");
-
-  // The owner of the live one is gone, as after kill -9: nobody renews its lease.
-  const [record = ""] = await readdir(join(state.directory, "containers"));
-  const long = new Date(Date.now() - 7_200_000);
-  await utimes(join(state.directory, "containers", record, "lease"), long, long);
-  const [, ...names] = (await made(state)).map(({ Id }) => Id);
-  assert.equal(names.length > 0, true);
-  await live.close();
   engine.close();
-  assert.equal(
-    (await docker.listContainers({ all: true })).some(({ Id }) => Id === garbage.id),
-    false,
-  );
 });

@@ -44,9 +44,10 @@ export async function registryAuth(
   return fromFile(config, registry, server);
 }
 
-/** As the header wants it: JSON in base64url. */
+/** As the header wants it: JSON in the URL's base64, with its padding. */
 export function encodeRegistryAuth(auth: RegistryAuth): string {
-  return Buffer.from(JSON.stringify(auth)).toString("base64url");
+  const base64 = Buffer.from(JSON.stringify(auth)).toString("base64");
+  return base64.replaceAll("+", "-").replaceAll("/", "_");
 }
 
 async function readConfig(path: string): Promise<DockerConfigFile | undefined> {
