@@ -196,3 +196,57 @@ test("a watch reports changes, and says rescan behind a lost connection", async 
   await reading;
   await assert.rejects(runtime.fs.watch("nowhere"), { code: "ENOENT" });
 });
+
+test("upload and download of trees and of files", async () => {
+  await using place = await TestPlace.open();
+  await using runtime = await place.runtime({ bulkConnection: true });
+  const source = join(place.directory, "source");
+  const tree =
+    "mkdir -p source/a/b source/empty; echo one > source/a/one; head -c 2000000 /dev/urandom > source/a/b/two; ln -s ../one source/a/b/link; chmod 750 source/a/one; touch -d '2020-01-02 03:04:05.678' source/a/one";
+  await runtime.exec(tree);
+  const seen: number[] = [];
+  const up = await runtime.fs.upload(source, "there/tree", { onProgress: ({ bytes }) => seen.push(bytes) });
+  assert.deepEqual([up.files, up.bytes], [3, 2_000_004]);
+  assert.equal(seen.at(-1), 2_000_004);
+  const down = await runtime.fs.download("there/tree", join(place.directory, "back/tree"));
+  assert.equal(down.bytes, 2_000_004);
+  const listing =
+    "find . -mindepth 1 -printf '%P %y %m %l %T@\\n' | sort; find . -type f | sort | xargs sha256sum";
+  const listings = await Promise.all(
+    ["source", "there/tree", "back/tree"].map(async (cwd) => {
+      const { stdout } = await runtime.exec(listing, { cwd });
+      // To the millisecond, as the contract says.
+      return stdout.replace(/\d+\.\d+$/gm, (seconds) => String(Math.round(Number(seconds) * 1000)));
+    }),
+  );
+  assert.equal(listings[1], listings[0]);
+  assert.equal(listings[2], listings[0]);
+  await runtime.fs.upload(join(source, "a/one"), "file");
+  assert.equal(await runtime.fs.readFile("file", "utf8"), "one\n");
+  await runtime.fs.download("file", join(place.directory, "deep/er/file"));
+  assert.equal(await readFile(join(place.directory, "deep/er/file"), "utf8"), "one\n");
+});
+
+test("transfers that fail are typed, and can be aborted", async () => {
+  await using place = await TestPlace.open();
+  await using runtime = await place.runtime();
+  const { fs } = runtime;
+  await assert.rejects(fs.upload(join(place.directory, "nothing"), "x"), { code: "ENOENT", hop: "client" });
+  await assert.rejects(fs.download("nothing", join(place.directory, "x")), { code: "ENOENT", hop: "berthd" });
+  await fs.writeFile("file", "x");
+  await assert.rejects(fs.download("file", join(place.directory, "file/below")), { code: "ENOTDIR" });
+  await assert.rejects(fs.upload(join(place.directory, "file"), "file/below"), { code: "ENOTDIR" });
+  await runtime.exec("mkdir tree; for i in 1 2 3 4 5 6 7 8; do head -c 3000000 /dev/zero > tree/$i; done");
+  for (const transfer of [
+    (signal: AbortSignal, onProgress: () => void) =>
+      fs.upload(join(place.directory, "tree"), "up", { signal, onProgress }),
+    (signal: AbortSignal, onProgress: () => void) =>
+      fs.download("tree", join(place.directory, "down"), { signal, onProgress }),
+  ]) {
+    const controller = new AbortController();
+    await assert.rejects(
+      transfer(controller.signal, () => controller.abort()),
+      { code: "operation.aborted" },
+    );
+  }
+});

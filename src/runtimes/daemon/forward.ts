@@ -24,12 +24,16 @@ abstract class OpenForward implements Forward, Closable {
     context.open.add(this);
   }
 
+  /** Ended with the forward. */
+  hold(connection: Duplex): void {
+    this.#connections.add(connection);
+    connection.once("close", () => this.#connections.delete(connection));
+  }
+
   /** Bytes both ways with half-close; a failure of either side ends both. */
   join(one: Duplex, other: Duplex): void {
-    for (const side of [one, other]) {
-      this.#connections.add(side);
-      side.on("close", () => this.#connections.delete(side));
-    }
+    this.hold(one);
+    this.hold(other);
     one.on("error", () => other.destroy());
     other.on("error", () => one.destroy());
     one.on("close", () => {
@@ -95,6 +99,7 @@ export async function forwardPort(
   await listen(server, options.localPort ?? 0, options.localHost ?? LOOPBACK);
   const forward = new LocalForward(context, server, remotePort);
   server.on("connection", (socket) => {
+    forward.hold(socket);
     void connectRemote(context.link, socket, remotePort, options.remoteHost).then(
       (remote) => {
         if (forward.disposed || socket.destroyed) remote.destroy();

@@ -19,8 +19,8 @@ export class StreamReader implements StreamHandler, AsyncIterableIterator<Uint8A
   #waiting: Waiting[] = [];
   #ended = false;
   #error: BerthError | undefined;
-  /** Called once, when the stream is over. */
-  onClosed: (() => void) | undefined;
+  /** What the peer says besides the bytes. */
+  onExtra: ((value: unknown) => void) | undefined;
 
   /** `aborted` is what the peer is told when the reader leaves early. */
   constructor(open: (handler: StreamHandler) => WireStream, aborted: BerthError) {
@@ -32,6 +32,10 @@ export class StreamReader implements StreamHandler, AsyncIterableIterator<Uint8A
 
   onResponse(result: unknown): void {
     this.#opening.resolve(result);
+  }
+
+  onEvent(value: unknown): void {
+    this.onExtra?.(value);
   }
 
   onData(chunk: Uint8Array): void {
@@ -95,7 +99,6 @@ export class StreamReader implements StreamHandler, AsyncIterableIterator<Uint8A
     this.#ended = true;
     this.#error = error;
     this.#opening.reject(error ?? this.#abort);
-    this.onClosed?.();
     for (const waiting of this.#waiting.splice(0)) this.#settle(waiting);
   }
 

@@ -26,6 +26,11 @@ export class StreamWriter {
     });
   }
 
+  /** Nothing more is taken. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Resolves when the bytes are within the window; they must not be changed until the answer. */
   async write(bytes: Uint8Array): Promise<void> {
     let rest = this.#sendSome(bytes);

@@ -1,28 +1,131 @@
-import { berthError } from "../../contract/errors.ts";
+import { mkdir, realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { berthError, fileError } from "../../contract/errors.ts";
 import type { TransferOptions, TransferProgress } from "../../contract/files.ts";
+import { FileCalls } from "../../files/calls.ts";
+import { extractTree } from "../../files/tar-extract.ts";
+import { packTree } from "../../files/tar-pack.ts";
+import { TemporaryNames } from "../../files/temporary.ts";
+import { FileThreads } from "../../files/threads.ts";
+import type { Spot } from "../../files/walk.ts";
 import type { ParamsInput } from "../../wire/messages.ts";
-import type { Link } from "./link.ts";
+import { abortedError, type Link } from "./link.ts";
+import { StreamReader } from "./stream-reader.ts";
+import { StreamWriter } from "./stream-writer.ts";
 
+/** Shared by all transfers of this process, as it counts what hangs and which temporaries are alive. */
+const threads = new FileThreads();
+const temporaries = new TemporaryNames();
+/** What a place may set here: nothing set-user-id comes out of it. */
+const DOWNLOAD_MODE_MASK = 0o777;
+
+/** Packs a local file or tree and has it unpacked in the place, as it is read. */
 export async function upload(
   link: Link,
-  _local: string,
-  _params: ParamsInput<"fs.upload">,
-  _options: TransferOptions,
+  local: string,
+  params: ParamsInput<"fs.upload">,
+  options: TransferOptions,
 ): Promise<TransferProgress> {
-  throw berthError("runtime.capability_unsupported", {
-    runtime: link.description,
-    context: { capability: "upload" },
+  const { signal, onProgress } = options;
+  const at = await localPath(resolve(local), true);
+  const client = link.client ?? (await link.connect(signal));
+  if (signal?.aborted) throw abortedError(signal, link.description);
+  const writer = new StreamWriter((handler) => client.request("fs.upload", params, handler));
+  const onAbort = () => writer.abort(abortedError(signal, link.description));
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const chunks = packTree(new FileCalls(threads, at), at, {
+    cancellation: {
+      get aborted() {
+        return writer.failed;
+      },
+    },
+    onSkipped: (entry) => reportSkipped(link, [entry]),
+    ...(onProgress === undefined ? {} : { onProgress }),
   });
+  try {
+    for await (const parts of chunks) for (const part of parts) await writer.write(part);
+    return progress(link, await writer.finish());
+  } catch (error) {
+    const explained = link.explain(fileError(error, local, "client"));
+    writer.abort(explained);
+    throw explained;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
 }
 
+/** Has a file or tree of the place packed and unpacks it here, as it comes. */
 export async function download(
   link: Link,
-  _params: ParamsInput<"fs.download">,
-  _local: string,
-  _options: TransferOptions,
+  params: ParamsInput<"fs.download">,
+  local: string,
+  options: TransferOptions,
 ): Promise<TransferProgress> {
-  throw berthError("runtime.capability_unsupported", {
-    runtime: link.description,
-    context: { capability: "download" },
-  });
+  const { signal, onProgress } = options;
+  const client = link.client ?? (await link.connect(signal));
+  const reader = new StreamReader(
+    (handler) => client.request("fs.download", params, handler),
+    berthError("operation.aborted"),
+  );
+  reader.onExtra = (value) => reportSkipped(link, (value as { skipped?: unknown } | null)?.skipped);
+  const onAbort = () => reader.abort(abortedError(signal, link.description));
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  try {
+    const { totalBytes } = ((await reader.opened) ?? {}) as { totalBytes?: number };
+    const at = await localPath(resolve(local), false);
+    const result = await extractTree(new FileCalls(threads, at), spotOf(at), reader, {
+      temporaries,
+      modeMask: DOWNLOAD_MODE_MASK,
+      onSkipped: (entry) => reportSkipped(link, [entry]),
+      ...(onProgress === undefined
+        ? {}
+        : { onProgress: (done: TransferProgress) => onProgress({ totalBytes, ...done }) }),
+    });
+    return { bytes: result.bytes, files: result.files, totalBytes };
+  } catch (error) {
+    throw link.explain(fileError(error, local, "client"));
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    await reader.return();
+  }
+}
+
+/** The path behind links, so that a link to the target is kept and what it points to is meant. */
+async function localPath(path: string, mustExist: boolean): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (mustExist || (error as NodeJS.ErrnoException).code !== "ENOENT")
+      throw fileError(error, path, "client");
+  }
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    return path;
+  } catch (error) {
+    throw fileError(error, path, "client");
+  }
+}
+
+function spotOf(at: string): Spot {
+  const parent = dirname(at);
+  return { at, sibling: (name) => join(parent, name), name: basename(at), pinned: false, release() {} };
+}
+
+function progress(link: Link, answer: unknown): TransferProgress {
+  const { files, bytes, skipped } = (answer ?? {}) as { files?: number; bytes?: number; skipped?: unknown };
+  reportSkipped(link, skipped);
+  return { files: files ?? 0, bytes: bytes ?? 0 };
+}
+
+/** What a transfer left out is an event: the transfer itself has not failed. */
+function reportSkipped(link: Link, skipped: unknown): void {
+  if (!Array.isArray(skipped)) return;
+  for (const { path, reason } of skipped as { path: string; reason: string }[]) {
+    link.emit({
+      type: "transfer.skipped",
+      message: `${path} was left out: ${reason}`,
+      data: { path, reason },
+    });
+  }
 }
