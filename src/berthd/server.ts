@@ -43,6 +43,9 @@ export interface DaemonOptions {
   readonly onShutdown?: () => void;
 }
 
+/** Time without requests after which memory is tidied up once. */
+const TIDY_AFTER_MS = 1500;
+
 export interface Daemon {
   readonly bootId: string;
   /** Serves one client over a byte stream until it ends. */
@@ -122,6 +125,7 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
     ...services.map((service) => service.methods),
   );
 
+  const tidy = new Tidy();
   const dispatch = <M extends Method>(
     stream: WireStream,
     method: M,
@@ -170,6 +174,28 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
       for (const service of services) await service.close();
     },
   };
+}
+
+/**
+ * Collects garbage once after a burst of requests, where Node was started with `--expose-gc`: an idle daemon would
+ * otherwise keep what the burst left, charged to the container it is in. No timer runs while nothing happens.
+ */
+class Tidy {
+  #lastMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  touch(): void {
+    this.#lastMs = performance.now();
+    this.#timer ??= this.#schedule(TIDY_AFTER_MS);
+  }
+
+  #schedule(delayMs: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      const quietMs = performance.now() - this.#lastMs;
+      this.#timer = quietMs < TIDY_AFTER_MS ? this.#schedule(TIDY_AFTER_MS - quietMs) : undefined;
+      if (this.#timer === undefined) globalThis.gc?.();
+    }, delayMs).unref();
+  }
 }
 
 async function makeSpawner(options: DaemonOptions): Promise<Spawner> {

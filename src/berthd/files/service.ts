@@ -1,8 +1,9 @@
 import type { Duplex } from "node:stream";
 import { TemporaryNames } from "../../files/temporary.ts";
 import { FileThreads } from "../../files/threads.ts";
-import type { Method } from "../../wire/messages.ts";
+import type { Method, Params } from "../../wire/messages.ts";
 import type { WireStream } from "../../wire/types.ts";
+import { EarlyInput } from "../early-input.ts";
 import type { MethodHandler, Service } from "../service.ts";
 import { type AttributeCopier, cpAttributeCopier } from "./attributes.ts";
 import { FileContext } from "./context.ts";
@@ -11,6 +12,7 @@ import { rename, rm } from "./move.ts";
 import { read } from "./read.ts";
 import { Outgoing } from "./stream-life.ts";
 import { download, upload } from "./transfer.ts";
+import { UserWorkers } from "./user-workers.ts";
 import { write } from "./write.ts";
 
 export interface FileServiceOptions {
@@ -20,6 +22,21 @@ export interface FileServiceOptions {
   readonly attributes?: AttributeCopier;
   /** Starts `berthd.mjs file-worker` as a user; its stdin and stdout as one stream. */
   readonly startWorker?: (user: string) => Promise<Duplex>;
+  /** After this long without requests a worker ends. Default 60 s. */
+  readonly workerIdleMs?: number;
+}
+
+type FileMethod = Extract<Method, `fs.${string}`>;
+type Work<M extends Method> = (context: FileContext, params: Params<M>, stream: WireStream) => Promise<void>;
+
+/** One answer and nothing besides. */
+function answer<M extends FileMethod>(
+  work: (context: FileContext, params: Params<M>, outgoing: Outgoing) => Promise<unknown>,
+): Work<M> {
+  return async (context, params, stream) => {
+    stream.respond(await work(context, params, new Outgoing(stream)));
+    stream.end();
+  };
 }
 
 /** The daemon's file operations (SEMANTICS, Files). Paths are absolute or begin with `~`. */
@@ -31,55 +48,49 @@ export function createFileService(options: FileServiceOptions): Service {
     temporaries: new TemporaryNames(),
     attributes,
   });
+  const { startWorker, workerIdleMs } = options;
+  const workers =
+    startWorker === undefined
+      ? undefined
+      : new UserWorkers({ startWorker, ...(workerIdleMs === undefined ? {} : { idleMs: workerIdleMs }) });
   let active = 0;
-  const counted = <M extends Method>(work: MethodHandler<M>): MethodHandler<M> => {
-    return async (params, stream, session) => {
+
+  const method = <M extends FileMethod>(name: M, work: Work<M>): MethodHandler<M> => {
+    return async (params, stream) => {
       active += 1;
       try {
-        await work(params, stream, session);
+        const { user } = params;
+        if (user === undefined || workers === undefined) return await work(context, params, stream);
+        const early = new EarlyInput(stream);
+        if (!(await workers.isOwn(user))) return await workers.forward(user, name, params, stream, early);
+        const working = work(context, params, stream);
+        early.replay(stream.handler);
+        return await working;
       } finally {
         active -= 1;
       }
     };
   };
-  const simple = <M extends Method>(
-    work: (
-      context: FileContext,
-      params: Parameters<MethodHandler<M>>[0],
-      outgoing: Outgoing,
-    ) => Promise<unknown>,
-  ): MethodHandler<M> =>
-    counted<M>(async (params, stream) => {
-      const result = await work(context, params, new Outgoing(stream));
-      stream.respond(result);
-      stream.end();
-    });
-  const streaming = <M extends Method>(
-    work: (
-      context: FileContext,
-      params: Parameters<MethodHandler<M>>[0],
-      stream: WireStream,
-    ) => Promise<void>,
-  ): MethodHandler<M> => counted<M>((params, stream) => work(context, params, stream));
 
   return {
     methods: {
-      "fs.stat": streaming<"fs.stat">(stat),
-      "fs.read": streaming<"fs.read">(read),
-      "fs.write": streaming<"fs.write">(write),
-      "fs.realpath": simple<"fs.realpath">(realpath),
-      "fs.readdir": streaming<"fs.readdir">(readdir),
-      "fs.mkdir": simple<"fs.mkdir">(mkdir),
-      "fs.rename": simple<"fs.rename">(rename),
-      "fs.rm": simple<"fs.rm">(rm),
-      "fs.symlink": simple<"fs.symlink">(symlink),
-      "fs.upload": streaming<"fs.upload">(upload),
-      "fs.download": streaming<"fs.download">(download),
-      "fs.chmod": simple<"fs.chmod">(chmod),
+      "fs.stat": method("fs.stat", stat),
+      "fs.read": method("fs.read", read),
+      "fs.write": method("fs.write", write),
+      "fs.realpath": method("fs.realpath", answer(realpath)),
+      "fs.readdir": method("fs.readdir", readdir),
+      "fs.mkdir": method("fs.mkdir", answer(mkdir)),
+      "fs.rename": method("fs.rename", answer(rename)),
+      "fs.rm": method("fs.rm", answer(rm)),
+      "fs.symlink": method("fs.symlink", answer(symlink)),
+      "fs.chmod": method("fs.chmod", answer(chmod)),
+      "fs.upload": method("fs.upload", upload),
+      "fs.download": method("fs.download", download),
     },
     busy: () => active > 0,
     async close() {
       attributes.close();
+      await workers?.close();
     },
   };
 }

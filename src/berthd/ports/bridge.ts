@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { type BerthError, berthError, toBerthError } from "../../contract/errors.ts";
 import type { StreamHandler, WireStream } from "../../wire/types.ts";
+import type { EarlyInput } from "../early-input.ts";
 
 /**
  * Joins a socket (made with `allowHalfOpen`) and a stream: bytes both ways with backpressure, END as half-close,
@@ -47,37 +48,6 @@ function connectionError(cause?: NodeJS.ErrnoException): BerthError {
     hint: "The server there closed it without an end; see its output.",
     cause,
   });
-}
-
-/** Holds what the client sends before there is a socket, within the stream's first window. */
-export class EarlyInput {
-  readonly #chunks: Uint8Array[] = [];
-  #ended = false;
-  #resetBy: BerthError | undefined;
-  onReset: (() => void) | undefined;
-
-  constructor(stream: WireStream) {
-    stream.handler = {
-      onData: (chunk) => this.#chunks.push(chunk),
-      onEnd: () => {
-        this.#ended = true;
-      },
-      onReset: (error) => {
-        this.#resetBy = error;
-        this.onReset?.();
-      },
-    };
-  }
-
-  get aborted(): boolean {
-    return this.#resetBy !== undefined;
-  }
-
-  replay(handler: StreamHandler): void {
-    for (const chunk of this.#chunks) handler.onData?.(chunk);
-    if (this.#ended) handler.onEnd?.();
-    if (this.#resetBy !== undefined) handler.onReset?.(this.#resetBy);
-  }
 }
 
 /** What a failed connection to a port of the place means to the caller. */

@@ -3,8 +3,9 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { berthError } from "../../contract/errors.ts";
 import type { Params } from "../../wire/messages.ts";
 import type { WireStream } from "../../wire/types.ts";
+import { EarlyInput } from "../early-input.ts";
 import type { Service } from "../service.ts";
-import { bridge, EarlyInput, portError } from "./bridge.ts";
+import { bridge, portError } from "./bridge.ts";
 import { connectPort } from "./connect.ts";
 
 /** A connection that nobody takes is closed after this long. */

@@ -38,6 +38,8 @@ export class OutputStream {
   #done = false;
   /** Called once, when nothing more will be sent. */
   onDone: () => void = () => {};
+  /** Called when the cursor has moved. */
+  onAdvance: () => void = () => {};
 
   constructor(source: OutputSource, stream: WireStream, options: OutputStreamOptions) {
     this.#source = source;
@@ -58,6 +60,12 @@ export class OutputStream {
   }
 
   pump(): void {
+    const before = this.#position.cursor;
+    this.#pump();
+    if (this.#position.cursor !== before) this.onAdvance();
+  }
+
+  #pump(): void {
     while (!this.#done && !this.#reading) {
       if (this.#stream.closed) {
         this.stop();
@@ -77,7 +85,8 @@ export class OutputStream {
         void read.then((result) => {
           this.#reading = false;
           this.#take(result);
-          this.pump();
+          this.#pump();
+          this.onAdvance();
         });
         return;
       }

@@ -188,6 +188,11 @@ export class ManagedProcess implements SpawnEvents {
 
   // --- backpressure ---
 
+  /** A lossless reader has moved on or is gone: a process that waited for it may go on. */
+  readerAdvanced(): void {
+    if (this.#paused) this.#applyBackpressure();
+  }
+
   /**
    * With overflow "pause" the process waits when its lossless reader lags by the log's limit; with either it
    * waits for a disk that is behind but works. With "drop" the oldest bytes go.

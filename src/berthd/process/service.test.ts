@@ -220,3 +220,37 @@ test("the same request starts one process; a name is one live process", async ()
   assert.equal((await start({ name: "dev" })).process.id, named.process.id);
   await assert.rejects(start({ name: "dev", command: ["sleep", "6"] }), { code: "process.name_conflict" });
 });
+
+test("a process that waits for its lossless reader goes on when the reader does", async () => {
+  await using place = await setUp();
+  const bytes = 30_000_000;
+  const total = await new Promise<number>((resolve, reject) => {
+    let seen = 0;
+    const stream = place.client.request(
+      "process.start",
+      {
+        requestId: randomUUID(),
+        command: ["head", "-c", String(bytes), "/dev/zero"],
+        cwd: "/",
+        overflow: "pause",
+        logLimitBytes: 1_000_000,
+        attach: { from: 0, lossless: true },
+      },
+      {
+        onData: (payload) => {
+          decodeOutput(payload, (_channel, data) => {
+            seen += data.length;
+          });
+          // A reader that takes its time: the log fills and the process has to wait.
+          setImmediate(() => stream.consumed(payload.length));
+        },
+        onEvent: (event) => {
+          if ("gap" in (event as object)) reject(new Error("a gap for a lossless reader"));
+        },
+        onEnd: () => resolve(seen),
+        onReset: reject,
+      },
+    );
+  });
+  assert.equal(total, bytes);
+});

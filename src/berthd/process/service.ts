@@ -214,9 +214,10 @@ function connect(sender: OutputStream, stream: WireStream): void {
 function holdFloor(hosted: HostedProcess, sender: OutputStream): () => void {
   const { log } = hosted.process;
   log.holders.add(sender);
+  sender.onAdvance = () => hosted.process.readerAdvanced();
   return () => {
     log.holders.delete(sender);
-    log.onChange();
+    hosted.process.readerAdvanced();
   };
 }
 
