@@ -40,6 +40,7 @@ static _Noreturn void run(const struct daemon *d) {
         if (d->lock >= 0) fcntl(d->lock, F_SETFD, 0);
         signals_default_all();
         signals_set_mask(0);
+        record_open_files_limit();
         execvp(d->argv[0], d->argv);
         report.error = errno;
     }

@@ -1,7 +1,9 @@
-/* Closing what must not be inherited. */
+/* Descriptors: closing what must not be inherited, and their limit. */
 #include "helper.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,3 +24,11 @@ void close_between(unsigned first, unsigned last) {
 }
 
 void close_from(unsigned first) { close_between(first, ~0u); }
+
+void record_open_files_limit(void) {
+    struct rlimit limit;
+    char text[24];
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)limit.rlim_cur);
+    setenv("BERTHD_OPEN_FILES", text, 0);
+}

@@ -95,6 +95,9 @@ uint64_t signals_mask_of(int signal);
 int open_null(void);
 void close_from(unsigned first);
 void close_between(unsigned first, unsigned last);
+/* The soft limit, for the daemon to give to its children: its Node is about to raise its own. In
+ * BERTHD_OPEN_FILES (src/wire/launch-environment.ts), unless the launch has set that. */
+void record_open_files_limit(void);
 
 /* ---- tree.c: descendants through /proc ---- */
 struct process_stat {
@@ -172,6 +175,7 @@ struct supervisor_setting {
     int requests; /* a SOCK_SEQPACKET socket to the spawner: frames without their length */
     uint8_t *buffer; /* the spawner's own, of which the fork has a copy; given up after the start */
     size_t buffer_bytes;
+    bool large_pipes;
 };
 /* `frame`: SPAWN from its type on. */
 _Noreturn void supervise(const struct supervisor_setting *setting, const uint8_t *frame, size_t bytes);

@@ -100,6 +100,30 @@ test("daemonize: its own session, no terminal, output to the log, nothing inheri
   assert.equal(statSync(log).mode & 0o777, 0o600);
 });
 
+test("daemonize: the daemon is told the soft limit of open files, unless the launch has told it", async () => {
+  for (const [set, expected] of [
+    [{}, "321"],
+    [{ BERTHD_OPEN_FILES: "77" }, "77"],
+  ] as const) {
+    const log = join(directory, `limit-${expected}.log`);
+    const argv = [
+      "--nofile=321:4000",
+      program,
+      "daemonize",
+      "--log",
+      log,
+      "--",
+      "sh",
+      "-c",
+      "echo $BERTHD_OPEN_FILES",
+    ];
+    const env = { PATH: process.env.PATH, ...set };
+    const { stdout } = spawnSync("prlimit", argv, { encoding: "utf8", env });
+    await until("it has ended", () => !isRunning(Number(stdout)));
+    assert.equal(readFileSync(log, "utf8"), `${expected}\n`);
+  }
+});
+
 test("daemonize: the log is appended to, a link in its place is refused", async () => {
   const log = join(directory, "appended.log");
   writeFileSync(log, "before\n");
@@ -320,6 +344,39 @@ test("init: the command has stdio and environment, the daemon /dev/null and the 
   child.stdin.end("input\n");
   assert.equal((await collect(child)).stdout, "input\nfrom the container\n");
   assert.equal(readFileSync(log, "utf8"), "daemon\n/dev/null\n");
+});
+
+test("init: the command's environment is the container's, not the daemon's", { skip }, async () => {
+  const log = join(directory, "environment.log");
+  const show =
+    'echo "[$NODE_OPTIONS] [$BERTHD_KEPT_NODE_OPTIONS] [$BERTHD_NODE] [$BERTHD_OPEN_FILES] [$PLAIN]"';
+  const later = `while ! grep -q "\\[" ${log}; do :; done; ${show}`;
+  const daemon = ["sh", "-c", `${show}; sleep 60`];
+  const limited = [
+    "prlimit",
+    "--nofile=321:4000",
+    ...namespaced,
+    "--log",
+    log,
+    "--",
+    ...daemon,
+    "--",
+    "sh",
+    "-c",
+    later,
+  ];
+  const child = spawn(limited[0]!, limited.slice(1), {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: {
+      PATH: process.env.PATH,
+      NODE_OPTIONS: "",
+      BERTHD_KEPT_NODE_OPTIONS: "--inspect",
+      BERTHD_NODE: "[]",
+      PLAIN: "1",
+    },
+  });
+  assert.equal((await collect(child)).stdout, "[--inspect] [] [] [] [1]\n");
+  assert.equal(readFileSync(log, "utf8"), "[] [--inspect] [[]] [321] [1]\n");
 });
 
 test("init: signals go to the command, and none of them ends init", { skip }, async () => {

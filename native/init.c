@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,6 +22,10 @@
 #define BACKOFF_MAX_MS 30000
 #define STEADY_MS 60000 /* a daemon that lived this long starts again without delay */
 #define SIGNAL_SHUTDOWN 37 /* SIGRTMIN+3 of the kernel: the stop signal of images with a service manager */
+
+/* As in src/wire/launch-environment.ts. */
+#define OWN_PREFIX "BERTHD_"
+#define KEPT_PREFIX "BERTHD_KEPT_"
 
 static const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGNAL_SHUTDOWN};
 
@@ -58,6 +63,7 @@ static void start_daemon(struct init *s) {
         if (null >= 0) dup2(null, 0);
         dup2(s->log, 1);
         dup2(s->log, 2);
+        record_open_files_limit();
         exec_child(s->daemon_argv);
     }
     if (pid < 0) {
@@ -68,6 +74,34 @@ static void start_daemon(struct init *s) {
     s->daemon = pid;
 }
 
+static bool starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
+
+/* Whether the variable of this entry has another value kept for everybody but the daemon. */
+static bool is_kept(const char *entry) {
+    size_t bytes = strcspn(entry, "=") + 1;
+    for (char **e = environ; *e != NULL; e++)
+        if (starts_with(*e, KEPT_PREFIX) && strncmp(*e + strlen(KEPT_PREFIX), entry, bytes) == 0) return true;
+    return false;
+}
+
+/* The container's own: what was moved out of the way of the daemon's Node comes back under its name, and
+ * what is only between Berth and its daemon goes. */
+static void restore_environment(void) {
+    size_t count = 0;
+    while (environ[count] != NULL) count++;
+    void *memory = mmap(NULL, (count + 1) * sizeof *environ, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return;
+    char **restored = memory, **out = restored;
+    for (char **e = environ; *e != NULL; e++) {
+        if (starts_with(*e, KEPT_PREFIX)) {
+            *out++ = *e + strlen(KEPT_PREFIX);
+        } else if (!starts_with(*e, OWN_PREFIX) && !is_kept(*e)) {
+            *out++ = *e;
+        }
+    }
+    environ = restored;
+}
+
 static bool start_command(struct init *s) {
     pid_t pid = fork();
     if (pid == 0) {
@@ -75,6 +109,7 @@ static bool start_command(struct init *s) {
          * mask still blocks SIGTTOU. */
         setpgid(0, 0);
         if (isatty(0)) tcsetpgrp(0, getpid());
+        restore_environment();
         exec_child(s->command_argv);
     }
     if (pid < 0) complain("fork", errno);

@@ -16,6 +16,7 @@
 #define BUFFER_BYTES (FRAME_MAX_LENGTH + 4)
 #define BUFFER_KEPT_BYTES (64 * 1024)
 #define FORWARDED_MAX_BYTES 64
+#define LARGE_PIPES_MAX 64 /* of 256 KiB: a quarter of what the kernel allows an ordinary user by default */
 #define SHUTDOWN_LIMIT_MS 12000 /* more than a supervisor takes to give up */
 #define ORPHAN_CHECK_MS 20
 #define ORPHAN_LOOKS 500 /* what ten seconds can't end, nothing here can */
@@ -64,7 +65,10 @@ static void start(uint32_t id, const uint8_t *frame, size_t bytes) {
          * would hide the spawner's death from the supervisor at the other end. */
         close_between(NULL_FD + 1, (unsigned)pair[1] - 1);
         close_from((unsigned)pair[1] + 1);
-        struct supervisor_setting setting = {.requests = pair[1], .buffer = buffer, .buffer_bytes = BUFFER_BYTES};
+        struct supervisor_setting setting = {.requests = pair[1],
+                                             .buffer = buffer,
+                                             .buffer_bytes = BUFFER_BYTES,
+                                             .large_pipes = slot_count < LARGE_PIPES_MAX};
         supervise(&setting, frame, bytes);
     }
     int error = errno;

@@ -16,6 +16,7 @@
 #define GROUP_KILL_WAIT_MS 2    /* what a killed group gets to die before /proc is searched */
 #define SEARCH_WAIT_MAX_MS 50
 #define HUNG_UP_CHECK_MS 500
+#define STDOUT_PIPE_BYTES (256 * 1024)
 #define DRAIN_MAX_BYTES (256u * 1024) /* more than a pty holds: what comes later was written after the exit */
 
 struct supervisor {
@@ -276,13 +277,18 @@ static bool open_terminal(struct supervisor *s, const struct spawn_request *r, s
     return true;
 }
 
-static bool open_pipes(struct supervisor *s, const struct spawn_request *r, struct ends *ends) {
+/* Doubles the rate at which berthd can read. Not for many at once: beyond a limit that all processes of
+ * an ordinary user share, new pipes get a single page or two. */
+static void enlarge(int pipe) { fcntl(pipe, F_SETPIPE_SZ, STDOUT_PIPE_BYTES); }
+
+static bool open_pipes(struct supervisor *s, const struct spawn_request *r, struct ends *ends, bool large) {
     ends->child[0] = NULL_FD;
     if ((r->flags & SPAWN_STDIN) != 0) {
         if (!make_pipe(&ends->child[0], &s->handed[0])) return false;
         ends->close_after[ends->close_count++] = ends->child[0];
     }
     if (!make_pipe(&s->handed[1], &ends->child[1])) return false;
+    if (large) enlarge(s->handed[1]);
     ends->close_after[ends->close_count++] = ends->child[1];
     ends->child[2] = ends->child[1];
     if ((r->flags & SPAWN_MERGE) == 0) {
@@ -304,16 +310,16 @@ static void tell_started(struct supervisor *s) {
     events_flush(&s->events);
 }
 
-static bool open_stdio(struct supervisor *s, const struct spawn_request *r, struct ends *ends, struct command_failure *why) {
+static bool open_stdio(struct supervisor *s, const struct spawn_request *r, struct ends *ends, bool large, struct command_failure *why) {
     if ((r->flags & SPAWN_TTY) != 0) return open_terminal(s, r, ends, why);
-    if (open_pipes(s, r, ends)) return true;
+    if (open_pipes(s, r, ends, large)) return true;
     *why = (struct command_failure){.stage = STAGE_RESOURCES, .error = errno};
     return false;
 }
 
-static bool start_command(struct supervisor *s, const struct spawn_request *r, struct command_failure *why) {
+static bool start_command(struct supervisor *s, const struct spawn_request *r, bool large, struct command_failure *why) {
     struct ends ends = {.close_count = 0};
-    if (!open_stdio(s, r, &ends, why)) return false;
+    if (!open_stdio(s, r, &ends, large, why)) return false;
     struct command_stdio stdio = {.child = {ends.child[0], ends.child[1], ends.child[2]}, .terminal = (r->flags & SPAWN_TTY) != 0};
     s->command = command_start(r, &stdio, why);
     if (s->command < 0) return false;
@@ -328,7 +334,7 @@ _Noreturn void supervise(const struct supervisor_setting *setting, const uint8_t
     struct command_failure why = {.stage = STAGE_RESOURCES, .error = EINVAL};
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     s.id = load_u32(frame + 1);
-    if (!spawn_request_parse(&request, s.id, frame + 5, bytes - 5) || !start_command(&s, &request, &why)) {
+    if (!spawn_request_parse(&request, s.id, frame + 5, bytes - 5) || !start_command(&s, &request, setting->large_pipes, &why)) {
         event_failed(s.id, why.stage, why.error);
         _exit(0);
     }
