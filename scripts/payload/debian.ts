@@ -59,7 +59,15 @@ export async function debianLibraries(
   return { directory, versions: versions.sort() };
 }
 
-async function fetchPackages(names: readonly string[], arch: string, directory: string): Promise<string[]> {
+/**
+ * Fetches packages of Debian's architecture `arch` by apt, and unpacks each in `directory` to a directory of its
+ * name. Returns those names.
+ */
+export async function fetchPackages(
+  names: readonly string[],
+  arch: string,
+  directory: string,
+): Promise<string[]> {
   const state = join(directory, "apt");
   await mkdir(join(state, "lists", "partial"), { recursive: true });
   await mkdir(join(state, "cache", "archives", "partial"), { recursive: true });
