@@ -132,6 +132,7 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
     params: Params<M>,
     session: ClientSession,
   ): void | Promise<void> => {
+    tidy.touch();
     const handler = handlers[method];
     if (handler === undefined)
       throw berthError("wire.method_unknown", { hop: "berthd", context: { method } });
