@@ -2,67 +2,97 @@ import type { OutputStream } from "../../contract/process.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** The first and the last bytes of one stream, each at most half of the limit. */
+/** The last bytes of a stream: a ring that grows up to its limit. */
+class Tail {
+  readonly #limit: number;
+  #ring = NOTHING;
+  #start = 0;
+  #length = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(bytes: Uint8Array): void {
+    const kept = bytes.length > this.#limit ? bytes.subarray(bytes.length - this.#limit) : bytes;
+    if (kept.length === 0) return;
+    this.#reserve(Math.min(this.#limit, this.#length + kept.length));
+    const size = this.#ring.length;
+    const at = (this.#start + this.#length) % size;
+    const first = Math.min(kept.length, size - at);
+    this.#ring.set(kept.subarray(0, first), at);
+    this.#ring.set(kept.subarray(first), 0);
+    const excess = Math.max(0, this.#length + kept.length - size);
+    this.#start = (this.#start + excess) % size;
+    this.#length += kept.length - excess;
+  }
+
+  copyTo(target: Uint8Array, offset: number): void {
+    const first = Math.min(this.#length, this.#ring.length - this.#start);
+    target.set(this.#ring.subarray(this.#start, this.#start + first), offset);
+    target.set(this.#ring.subarray(0, this.#length - first), offset + first);
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#ring.length) return;
+    const ring = new Uint8Array(Math.min(this.#limit, Math.max(bytes, 2 * this.#ring.length)));
+    this.copyTo(ring, 0);
+    this.#ring = ring;
+    this.#start = 0;
+  }
+}
+
+/** The first and the last bytes of one stream, each at most half of the limit. Holds copies, never the chunks. */
 class HeadAndTail {
   readonly #headLimit: number;
   readonly #tailLimit: number;
-  readonly #head: Uint8Array[] = [];
+  #head = NOTHING;
   #headBytes = 0;
-  readonly #tail: Uint8Array[] = [];
-  #tailBytes = 0;
-  #dropped = false;
+  #tail: Tail | undefined;
 
   constructor(headLimit: number, tailLimit: number) {
     this.#headLimit = headLimit;
     this.#tailLimit = tailLimit;
   }
 
-  get headBytes(): number {
-    return this.#headBytes;
-  }
-
   get bytes(): number {
-    return this.#headBytes + this.#tailBytes;
-  }
-
-  get dropped(): boolean {
-    return this.#dropped;
+    return this.#headBytes + (this.#tail?.length ?? 0);
   }
 
   push(bytes: Uint8Array): void {
     const room = this.#headLimit - this.#headBytes;
-    if (room > 0) {
-      const part = bytes.length <= room ? bytes : bytes.subarray(0, room);
-      this.#head.push(owned(part));
-      this.#headBytes += part.length;
-      if (part.length === bytes.length) return;
-      bytes = bytes.subarray(part.length);
-    }
-    this.#tail.push(owned(bytes));
-    this.#tailBytes += bytes.length;
-    this.#trim();
+    const part = bytes.length <= room ? bytes : bytes.subarray(0, room);
+    if (part.length > 0) this.#pushHead(part);
+    if (part.length === bytes.length) return;
+    this.#tail ??= new Tail(this.#tailLimit);
+    this.#tail.push(bytes.subarray(part.length));
   }
 
-  /** Drops what is beyond the tail's limit; a single chunk is cut, so that memory stays at the limit. */
-  #trim(): void {
-    let excess = this.#tailBytes - this.#tailLimit;
-    if (excess <= 0) return;
-    this.#dropped = true;
-    let whole = 0;
-    while (excess > 0 && this.#tail[whole]!.length <= excess) {
-      excess -= this.#tail[whole]!.length;
-      whole++;
+  #pushHead(bytes: Uint8Array): void {
+    const length = this.#headBytes + bytes.length;
+    if (length > this.#head.length) {
+      const head = new Uint8Array(Math.min(this.#headLimit, Math.max(length, 2 * this.#head.length)));
+      head.set(this.#head.subarray(0, this.#headBytes));
+      this.#head = head;
     }
-    if (whole > 0) this.#tail.splice(0, whole);
-    if (excess > 0) this.#tail[0] = this.#tail[0]!.slice(excess);
-    this.#tailBytes = this.#tailLimit;
+    this.#head.set(bytes, this.#headBytes);
+    this.#headBytes = length;
   }
 
   /** Everything kept, as bytes and as text. `gap` says that bytes between head and tail may be missing. */
   take(gap: boolean): { readonly bytes: Uint8Array; readonly text: string } {
-    if (this.#headBytes === 0 && this.#tailBytes === 0) return { bytes: NOTHING, text: "" };
-    const bytes = join([...this.#head, ...this.#tail], this.#headBytes + this.#tailBytes);
-    if (!gap || this.#tailBytes === 0) return { bytes, text: decode(bytes) };
+    const tailBytes = this.#tail?.length ?? 0;
+    if (tailBytes === 0 && this.#headBytes === this.#head.length) {
+      return { bytes: this.#head, text: decode(this.#head) };
+    }
+    const bytes = new Uint8Array(this.#headBytes + tailBytes);
+    bytes.set(this.#head.subarray(0, this.#headBytes));
+    this.#tail?.copyTo(bytes, this.#headBytes);
+    if (!gap || tailBytes === 0) return { bytes, text: decode(bytes) };
     const head = bytes.subarray(0, this.#headBytes);
     const tail = bytes.subarray(this.#headBytes);
     const text =
@@ -118,24 +148,8 @@ export class Capture {
 
   /** Only a stream with a full head and a full tail can have lost its middle. */
   #isFull(stream: HeadAndTail): boolean {
-    return stream.dropped || stream.bytes >= this.#headLimit + this.#tailLimit;
+    return stream.bytes >= this.#headLimit + this.#tailLimit;
   }
-}
-
-/** A chunk to keep: copied when it would hold a much larger receive buffer in memory. */
-function owned(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength * 2 < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
-}
-
-function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0]!;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 /** UTF-8 with U+FFFD for what is not; a byte order mark stays, as it is output like any other. */
