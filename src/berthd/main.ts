@@ -2,11 +2,14 @@ import { randomBytes } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { Duplex } from "node:stream";
 import { parseArgs } from "node:util";
 import { VERSION } from "../contract/version.ts";
 import { NODE_ARGV_VARIABLE, OPEN_FILES_VARIABLE } from "../wire/launch-environment.ts";
+import { runFileWorker } from "./files/worker-main.ts";
 import { releaseWhenQuiet } from "./release-memory.ts";
 import { createDaemon } from "./server.ts";
+import { dropRights } from "./worker.ts";
 
 /** Time without client and process after which the daemon ends by itself. */
 const IDLE_EXIT_MS = 10 * 60_000;
@@ -45,6 +48,15 @@ async function main(): Promise<void> {
       idleExitMs: values["idle-exit-ms"] === undefined ? IDLE_EXIT_MS : Number(values["idle-exit-ms"]),
       helperPath: values.helper,
     });
+  } else if (mode === "file-worker" && values.home !== undefined) {
+    dropRights({
+      uid: Number(values.uid),
+      gid: Number(values.gid),
+      groups: (values.groups ?? "").split(",").filter(Boolean).map(Number),
+    });
+    const { home } = values;
+    await runFileWorker(Duplex.from({ readable: process.stdin, writable: process.stdout }), { home });
+    process.exit(0);
   } else {
     process.stderr.write(USAGE);
     process.exitCode = 2;
