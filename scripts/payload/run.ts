@@ -25,6 +25,7 @@ export async function runTool(
       },
       (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
+        if (error.code === "ENOENT") return reject(new Error(`${command} is not on this machine`));
         const lines = `${stderr}${stdout}`.trim().split("\n").slice(-8).join("\n  ");
         reject(new Error(`${argv.slice(0, 3).join(" ")} failed: ${error.code ?? error.signal}\n  ${lines}`));
       },
