@@ -239,6 +239,21 @@ test("a handle that is awaited late still has everything", async () => {
   assert.equal((await handle).stdout.length, 588_895);
 });
 
+test("a handle that is awaited after its end has its result, or its error", async () => {
+  await using place = await TestPlace.open();
+  await using runtime = await place.runtime();
+  const done = runtime.exec("echo done; exit 3");
+  const missing = runtime.exec(["no-such-program"]);
+  await until(async () => (await runtime.processes())[0]?.state === "exited");
+  await runtime.exec("true");
+  const { stdout, exitCode } = await done;
+  assert.deepEqual([stdout, exitCode], ["done\n", 3]);
+  await assert.rejects(async () => await missing, { code: "process.not_found" });
+  const aborted = runtime.exec("sleep 1000", { signal: AbortSignal.timeout(20) });
+  await delay(50);
+  await assert.rejects(async () => await aborted, { code: "operation.aborted" });
+});
+
 test("a handle is awaited or iterated, once", async () => {
   await using place = await TestPlace.open();
   await using runtime = await place.runtime();

@@ -161,6 +161,8 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     const queue = this.#queue;
     this.#queue = undefined;
     this.#capture = this.#newCapture();
+    // It may be over already: its end is in the queue, behind its output.
+    this.#settled = false;
     queue?.drainTo(this);
   }
 

@@ -238,6 +238,9 @@ test("ready: too late, ended before, aborted, nothing to wait for", async () => 
     code: "operation.aborted",
   });
   await assert.rejects(process.ready({}), { code: "config.invalid" });
+  await using quick = await runtime.spawn("echo quick");
+  await quick.exit;
+  await quick.ready({ output: /quick/ });
   await using short = await runtime.spawn("sleep 0.1");
   await assert.rejects(short.ready({ output: /never/ }), { code: "process.ended_before_ready" });
   await assert.rejects(short.ready({ port: 1 }), { code: "process.ended_before_ready" });

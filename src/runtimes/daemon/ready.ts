@@ -40,13 +40,18 @@ export async function waitReady(target: ReadyTarget, condition: ReadyCondition):
   const onAbort = () => end(abortedError(condition.signal, link.description));
   if (condition.signal?.aborted) onAbort();
   else condition.signal?.addEventListener("abort", onAbort, { once: true });
+  const waits: Promise<void>[] = [];
+  const output = condition.output === undefined ? undefined : waitOutput(target, condition.output, signal);
+  if (output !== undefined) waits.push(output);
   target.exit.then(
-    () => end(berthError("process.ended_before_ready", { context: { id } })),
+    async () => {
+      // What it wrote before its end still counts.
+      await Promise.allSettled([output]);
+      end(berthError("process.ended_before_ready", { context: { id } }));
+    },
     (error: unknown) => end(link.explain(error)),
   );
-  const waits: Promise<void>[] = [];
   if (condition.port !== undefined) waits.push(waitPort(link, id, condition.port, timeoutMs, signal));
-  if (condition.output !== undefined) waits.push(waitOutput(target, condition.output, signal));
   if (url !== undefined) waits.push(waitHttp(link, url, signal));
   try {
     signal.throwIfAborted();

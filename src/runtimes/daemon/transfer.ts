@@ -14,10 +14,10 @@ import { StreamReader } from "./stream-reader.ts";
 import { StreamWriter } from "./stream-writer.ts";
 
 /** Shared by all transfers of this process, as it counts what hangs and which temporaries are alive. */
-const threads = new FileThreads();
-const temporaries = new TemporaryNames();
+export const threads = new FileThreads();
+export const temporaries = new TemporaryNames();
 /** What a place may set here: nothing set-user-id comes out of it. */
-const DOWNLOAD_MODE_MASK = 0o777;
+export const DOWNLOAD_MODE_MASK = 0o777;
 
 /** Packs a local file or tree and has it unpacked in the place, as it is read. */
 export async function upload(
@@ -92,7 +92,7 @@ export async function download(
 }
 
 /** The path behind links, so that a link to the target is kept and what it points to is meant. */
-async function localPath(path: string, mustExist: boolean): Promise<string> {
+export async function localPath(path: string, mustExist: boolean): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
@@ -107,7 +107,7 @@ async function localPath(path: string, mustExist: boolean): Promise<string> {
   }
 }
 
-function spotOf(at: string): Spot {
+export function spotOf(at: string): Spot {
   const parent = dirname(at);
   return { at, sibling: (name) => join(parent, name), name: basename(at), pinned: false, release() {} };
 }
