@@ -8,8 +8,8 @@ import { berthError } from "../../contract/errors.ts";
  */
 export function demultiplex(source: Readable): { readonly stdout: Readable; readonly stderr: Readable } {
   const full = new Set<Readable>();
-  const output = (): Readable =>
-    new Readable({
+  const output = (): Readable => {
+    const stream = new Readable({
       highWaterMark: 256 * 1024,
       read() {
         if (full.delete(this) && full.size === 0) source.resume();
@@ -20,6 +20,10 @@ export function demultiplex(source: Readable): { readonly stdout: Readable; read
         done(error);
       },
     });
+    // Whoever reads it gets the error; one of the two may have no reader.
+    stream.on("error", () => {});
+    return stream;
+  };
   const stdout = output();
   const stderr = output();
   const header = Buffer.alloc(8);

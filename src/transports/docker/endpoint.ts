@@ -99,7 +99,7 @@ export function parseHost(host: string, tls: TlsMaterial | undefined): EngineEnd
     if (!path.startsWith("/")) throw invalid("the socket's path has to be absolute");
     return unixEndpoint(path);
   }
-  const match = /^(?:([a-z]+):\/\/)?(.+)$/.exec(host);
+  const match = /^(?:([a-z]+):\/\/)?(.*)$/s.exec(host);
   const scheme = match?.[1] ?? "tcp";
   if (scheme === "npipe") throw invalid("named pipes are of Windows; use Berth in WSL");
   if (!["tcp", "http", "https", "ssh"].includes(scheme)) throw invalid(`${scheme}:// is unknown`);

@@ -63,7 +63,7 @@ export function createDockerEngine(endpoint: EngineEndpoint): DockerEngine {
     }>();
     const isArchive = request.body instanceof Readable;
     const body = request.body === undefined || isArchive ? undefined : JSON.stringify(request.body);
-    const headers: Record<string, string> = { Host: "docker", ...request.headers };
+    const headers: Record<string, string> = { Host: hostHeader(endpoint), ...request.headers };
     if (isArchive) headers["Content-Type"] ??= "application/x-tar";
     if (body !== undefined) {
       headers["Content-Type"] = "application/json";
@@ -227,6 +227,12 @@ function connectionOptions(endpoint: EngineEndpoint): https.RequestOptions {
   const { host, port, tls } = endpoint;
   if (tls === undefined) return { host, port };
   return { host, port, ca: tls.ca, cert: tls.cert, key: tls.key, rejectUnauthorized: !tls.skipVerify };
+}
+
+/** Over TLS the name that the certificate is checked against. */
+function hostHeader(endpoint: EngineEndpoint): string {
+  if (endpoint.kind !== "tcp") return "docker";
+  return endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
 }
 
 function queryString(query: EngineRequest["query"]): string {
