@@ -10,6 +10,8 @@ import { PROTOCOL_MAX, PROTOCOL_MIN } from "../wire/frame.ts";
 import { unguardEnvironment } from "../wire/launch-environment.ts";
 import type { Method, Params } from "../wire/messages.ts";
 import type { WireStream } from "../wire/types.ts";
+import { cpAttributeCopier } from "./files/attributes.ts";
+import { helperAttributeCopier } from "./files/helper-attributes.ts";
 import { createFileService } from "./files/service.ts";
 import { createPortService } from "./ports/service.ts";
 import { waitForPort } from "./ports/wait-for-port.ts";
@@ -110,6 +112,9 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
     createProcessService({ host, waitForPort }),
     createFileService({
       home: user.home,
+      ...(options.helperPath === undefined
+        ? {}
+        : { attributes: helperAttributeCopier(options.helperPath, cpAttributeCopier()) }),
       startWorker: workerStarter({
         spawner,
         nodeArgv: options.nodeArgv,
