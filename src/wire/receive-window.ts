@@ -2,6 +2,17 @@ import { INITIAL_WINDOW_BYTES, MAX_WINDOW_BYTES } from "./frame.ts";
 
 /** Round trips below this are all the same to window growth: they measure the event loop, not the way. */
 const MIN_IDLE_MS = 1;
+/**
+ * Round trips as multiples of the idle one. A question is sent when data comes and credit goes back, so it sees
+ * the queue at its shortest; others see up to a quarter of the window more.
+ */
+const GROW_BELOW = 1.25;
+const SHRINK_ABOVE = 1.4;
+const SHRINK_AFTER_SAMPLES = 3;
+/** On a way at least this long a lasting queue is the network's, so that a window may become smaller than at first. */
+const LONG_WAY_MS = 10;
+/** Three quarters of it, what is granted at least to who keeps up, hold a whole DATA frame. */
+const MIN_WINDOW_BYTES = 128 * 1024;
 /** Beyond their first 256 KiB the windows of one connection grow by so much together. */
 export const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
 /** A window that had to shrink stays so for a while. */
@@ -21,8 +32,8 @@ export interface RoundTrip {
 
 /**
  * The receiving half's credit. It is given back as the receiver uses bytes. It doubles when it is the
- * bottleneck (a full window came within one round trip) and the round trip shows no queue on the way (under
- * twice the idle one); it halves again when a queue builds up.
+ * bottleneck (a full window came within one round trip) and the round trip shows no queue on the way; it
+ * loses a quarter when a queue stays, so that what others ask takes less than twice its idle time.
  */
 export class ReceiveWindow {
   #sizeBytes = INITIAL_WINDOW_BYTES;
@@ -86,14 +97,16 @@ export class ReceiveWindow {
     this.#probed = false;
     const received = this.#sinceProbeBytes;
     this.#sinceProbeBytes = 0;
-    if (ms >= 2 * Math.max(idleMs, MIN_IDLE_MS)) {
+    const stretch = ms / Math.max(idleMs, MIN_IDLE_MS);
+    if (stretch > SHRINK_ABOVE) {
       this.#congested += 1;
-      if (this.#congested >= 2) this.#shrink(now);
+      if (this.#congested >= SHRINK_AFTER_SAMPLES)
+        this.#shrink(idleMs >= LONG_WAY_MS ? MIN_WINDOW_BYTES : INITIAL_WINDOW_BYTES, now);
       return 0;
     }
     this.#congested = 0;
     // A window that was used up within a round trip is the bottleneck; grants come in quarters of it.
-    return received * 4 >= this.#sizeBytes * 3 ? this.#grow(now) : 0;
+    return stretch < GROW_BELOW && received * 4 >= this.#sizeBytes * 3 ? this.#grow(now) : 0;
   }
 
   /** Gives back what it took of the shared budget. */
@@ -113,13 +126,13 @@ export class ReceiveWindow {
     return this.#grant();
   }
 
-  #shrink(now: number): void {
+  #shrink(floorBytes: number, now: number): void {
     this.#congested = 0;
-    const size = Math.max(INITIAL_WINDOW_BYTES, this.#sizeBytes / 2);
+    const size = Math.max(Math.min(floorBytes, this.#sizeBytes), (this.#sizeBytes / 4) * 3);
     const less = this.#sizeBytes - size;
     if (less === 0) return;
-    this.#sizeBytes = size;
     this.#budget.growthBytes -= less;
+    this.#sizeBytes = size;
     this.#debtBytes += less;
     this.#ceilingBytes = size;
     this.#ceilingUntil = now + SHRUNK_FOR_MS;
