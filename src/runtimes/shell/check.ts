@@ -77,7 +77,7 @@ function describe(place: ShellPlace, tools: PlaceTools): string {
 
 function advice(tools: PlaceTools): { readonly hint?: string } {
   const missing = [
-    ...(tools.tar ? [] : ["tar (trees are copied file by file)"]),
+    ...(tools.tar !== "none" ? [] : ["tar (trees are copied file by file)"]),
     ...(tools.readlink ? [] : ["readlink (links with odd names are not followed)"]),
     ...(tools.launcher === "none" ? ["setsid (only the command itself can be ended, not its children)"] : []),
   ];

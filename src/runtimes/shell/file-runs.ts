@@ -59,6 +59,12 @@ export class FileRuns {
     return result;
   }
 
+  /** What a transfer left out is an event: the transfer itself has not failed. */
+  skipped(path: string, reason: string): void {
+    const message = `${path} was left out: ${reason}`;
+    this.#place.emit({ type: "transfer.skipped", message, data: { path, reason } });
+  }
+
   /** Cleaning up that nobody has to wait for; what can't be cleaned up is swept later. Never rejects. */
   background(body: string, path: string): Promise<void> {
     const work = this.run(body, path, {}).then(

@@ -186,7 +186,7 @@ elif [ -n "$_bk" ]; then
 if [ -e "$_bq" ] || [ -L "$_bq" ]; then _bE ENOTDIR; fi
 fi`,
     // Without -T, mv would move into the directory that a link points to.
-    tools.mvNoTarget
+    tools.coreutils
       ? 'mv -f -T "$_bp" "$_bq" || _bF "$_bq"'
       : `if [ -L "$_bq" ]; then rm -f "$_bq" || _bF "$_bq"; fi
 mv -f "$_bp" "$_bq" || _bF "$_bq"`,

@@ -6,7 +6,6 @@ import type {
   FileOptions,
   FileStat,
   FileSystem,
-  FileType,
   FileWriter,
   ReadOptions,
   TransferOptions,
@@ -21,25 +20,16 @@ import { decode } from "../daemon/capture.ts";
 import { fileFailure } from "./file-errors.ts";
 import { FileRuns } from "./file-runs.ts";
 import * as scripts from "./file-scripts.ts";
+import { listDirectory, statPath } from "./look.ts";
 import type { ShellPlace } from "./place.ts";
 import { readChunks, readWhole } from "./read.ts";
-import { parseStat, parseStatOutput } from "./stat-format.ts";
+import { parseStat } from "./stat-format.ts";
 import { download, upload } from "./transfer.ts";
 import { ShellFileWriter, writeWhole } from "./write.ts";
 
 /** Paths of one stat run, so that they fit the arguments of `stat`. */
 const MAX_STAT_PATHS = 500;
 const MAX_STAT_CHARACTERS = 64 * 1024;
-
-const TYPES: Record<string, FileType> = {
-  "-": "file",
-  d: "directory",
-  l: "symlink",
-  p: "fifo",
-  s: "socket",
-  b: "block",
-  c: "character",
-};
 
 /** Files of a place by its own tools, one run for each operation. */
 export class ShellFileSystem implements FileSystem {
@@ -94,10 +84,7 @@ export class ShellFileSystem implements FileSystem {
   }
 
   async #stat(path: string, options: FileOptions, follow: boolean): Promise<FileStat> {
-    const at = this.#runs.path(path, options);
-    const tools = await this.#runs.tools();
-    const { stdout } = await this.#runs.run(scripts.statBody(at, follow, tools), at, options);
-    return parseStatOutput(stdout, tools.stat);
+    return await statPath(this.#runs, this.#runs.path(path, options), options, follow);
   }
 
   async statMany(paths: readonly string[], options: FileOptions = {}): Promise<(FileStat | null)[]> {
@@ -152,17 +139,7 @@ export class ShellFileSystem implements FileSystem {
   }
 
   async readdir(path: string, options: FileOptions = {}): Promise<DirectoryEntry[]> {
-    const at = this.#runs.path(path, options);
-    const { stdout } = await this.#runs.run(scripts.readdirBody(at), at, options);
-    const entries: DirectoryEntry[] = [];
-    for (let start = 0; start < stdout.length; ) {
-      const end = stdout.indexOf(0, start);
-      const type = TYPES[String.fromCharCode(stdout[start]!)];
-      if (end === -1 || type === undefined) break;
-      entries.push({ name: nameFromBytes(stdout.subarray(start + 1, end)), type });
-      start = end + 1;
-    }
-    return entries;
+    return await listDirectory(this.#runs, this.#runs.path(path, options), options);
   }
 
   async mkdir(
@@ -206,11 +183,11 @@ export class ShellFileSystem implements FileSystem {
     throw this.#unsupported("watch");
   }
 
-  upload(local: string, remote: string, options: TransferOptions = {}): Promise<TransferProgress> {
-    return upload(this, this.#runs, local, this.#runs.path(remote, options), options);
+  async upload(local: string, remote: string, options: TransferOptions = {}): Promise<TransferProgress> {
+    return await upload(this.#runs, local, this.#runs.path(remote, options), options);
   }
 
-  download(remote: string, local: string, options: TransferOptions = {}): Promise<TransferProgress> {
-    return download(this, this.#runs, this.#runs.path(remote, options), local, options);
+  async download(remote: string, local: string, options: TransferOptions = {}): Promise<TransferProgress> {
+    return await download(this.#runs, this.#runs.path(remote, options), local, options);
   }
 }

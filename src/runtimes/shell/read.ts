@@ -1,5 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
-import type { ReadOptions } from "../../contract/files.ts";
+import type { FileOptions, ReadOptions } from "../../contract/files.ts";
 import type { FileRuns } from "./file-runs.ts";
 import { type ReadRange, readBody } from "./file-scripts.ts";
 import type { ScriptRun } from "./script-run.ts";
@@ -56,6 +56,16 @@ export async function* readChunks(
   options: ReadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const body = readBody(path, readRange(options, path), await runs.tools());
+  yield* chunksOf(runs, body, path, options);
+}
+
+/** The stdout of a script as it comes, with backpressure; leaving early ends the run. */
+export async function* chunksOf(
+  runs: FileRuns,
+  body: string,
+  path: string,
+  options: FileOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   let source: ScriptRun | undefined;

@@ -6,11 +6,11 @@ import { parseProbe } from "./tools.ts";
 after(removeApplets);
 
 test("what start-up files print is left out, and what is missing is the least that works", () => {
-  const tools = parseProbe("Welcome to host = 7!\nos=Linux\nstat=gnu\nlauncher=rocket\ntar=1\n");
+  const tools = parseProbe("Welcome to host = 7!\nos=Linux\nstat=gnu\nlauncher=rocket\ntar=gnu\n");
   assert.equal(tools.os, "Linux");
   assert.equal(tools.stat, "gnu");
   assert.equal(tools.launcher, "none");
-  assert.equal(tools.tar, true);
+  assert.equal(tools.tar, "gnu");
   assert.equal(tools.home, "/");
   assert.equal(parseProbe("").stat, "ls");
 });

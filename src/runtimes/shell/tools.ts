@@ -28,9 +28,10 @@ export interface PlaceTools {
   readonly lsFullTime: boolean;
   readonly readlink: boolean;
   readonly headBytes: boolean;
-  readonly tar: boolean;
-  /** GNU's `mv -T`: never moves into a directory. That of busybox refuses links to directories. */
-  readonly mvNoTarget: boolean;
+  /** GNU's and BSD's read pax headers; that of busybox does not. */
+  readonly tar: "gnu" | "bsd" | "other" | "none";
+  /** GNU coreutils: `mv -T` (that of busybox refuses links to directories), `touch -d @SECONDS.FRACTION`. */
+  readonly coreutils: boolean;
   /** `cp --attributes-only`: ACLs and extended attributes can be carried over. */
   readonly cpAttributes: boolean;
 }
@@ -80,13 +81,22 @@ fi
 _bq ls -lind --full-time / && echo lsFullTime=1
 _bh readlink; [ -n "$_bx" ] && echo readlink=1
 [ "$(printf abc | head -c 2 2>/dev/null)" = ab ] && echo headBytes=1
-_bh tar; [ -n "$_bx" ] && echo tar=1
-case $(mv --version 2>/dev/null </dev/null) in *coreutils*) echo mvNoTarget=1 ;; esac
+_bh tar
+if [ -n "$_bx" ]; then
+case $("$_bx" --version 2>/dev/null </dev/null) in
+*'GNU tar'*) echo tar=gnu ;;
+*bsdtar*) echo tar=bsd ;;
+*) echo tar=other ;;
+esac
+fi
+case $(mv --version 2>/dev/null </dev/null) in *coreutils*) echo coreutils=1 ;; esac
 cp --help 2>&1 </dev/null | grep -q -e --attributes-only && echo cpAttributes=1
 :`;
 }
 
 const LAUNCHERS: readonly Launcher[] = ["wait", "time", "plain", "monitor", "none"];
+
+const TARS = ["gnu", "bsd", "other"] as const;
 
 /** What the probe printed. Lines that it does not know are left out: start-up files may print something. */
 export function parseProbe(text: string): PlaceTools {
@@ -113,8 +123,8 @@ export function parseProbe(text: string): PlaceTools {
     lsFullTime: has("lsFullTime"),
     readlink: has("readlink"),
     headBytes: has("headBytes"),
-    tar: has("tar"),
-    mvNoTarget: has("mvNoTarget"),
+    tar: TARS.find((tar) => tar === value("tar")) ?? "none",
+    coreutils: has("coreutils"),
     cpAttributes: has("cpAttributes"),
   };
 }

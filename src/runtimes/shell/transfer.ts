@@ -1,20 +1,217 @@
-import type { FileSystem, TransferOptions, TransferProgress } from "../../contract/files.ts";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { berthError, fileError } from "../../contract/errors.ts";
+import type { FileOptions, TransferOptions, TransferProgress } from "../../contract/files.ts";
+import { FileCalls } from "../../files/calls.ts";
+import { joinPath } from "../../files/names.ts";
+import { extractTree } from "../../files/tar-extract.ts";
+import { TAR_END } from "../../files/tar-format.ts";
+import { packTree } from "../../files/tar-pack.ts";
+import { TarReader } from "../../files/tar-read.ts";
+import { DOWNLOAD_MODE_MASK, localPath, spotOf, temporaries, threads } from "../daemon/transfer.ts";
 import type { FileRuns } from "./file-runs.ts";
+import { mkdirBody } from "./file-scripts.ts";
+import { listDirectory, statPath } from "./look.ts";
+import { chunksOf, readChunks } from "./read.ts";
+import { asArchive, inDialect } from "./tar-dialect.ts";
+import { attributesBody, packBody, replaceLinkBody, unpackBody } from "./transfer-scripts.ts";
+import { writeWhole } from "./write.ts";
+
+type Uploaded = { files: number; bytes: number };
+
+/** Copies a local file or tree to `remote` (a path of the place): by its tar, else file by file. */
 export async function upload(
-  _f: FileSystem,
-  _r: FileRuns,
-  _l: string,
-  _p: string,
-  _o: TransferOptions,
+  runs: FileRuns,
+  local: string,
+  remote: string,
+  options: TransferOptions,
 ): Promise<TransferProgress> {
-  throw new Error("later");
+  try {
+    if (options.signal?.aborted) throw berthError("operation.aborted", { cause: options.signal.reason });
+    const at = await localPath(resolve(local), true);
+    const stats = await stat(at);
+    if (!stats.isDirectory()) return await uploadFile(runs, at, remote, options);
+    const done: Uploaded = { files: 0, bytes: 0 };
+    const reader = new TarReader(localTree(at, options, done, runs));
+    const { tar } = await runs.tools();
+    if (tar === "none") await uploadEach(runs, reader, remote, options);
+    else {
+      const input = inDialect(reader, tar === "other" ? "long-names" : "pax");
+      await runs.run(unpackBody(remote, await runs.tools()), remote, options, { input });
+    }
+    return done;
+  } catch (error) {
+    throw fileError(error, local, "client");
+  }
 }
+
+async function* localTree(
+  at: string,
+  options: TransferOptions,
+  done: Uploaded,
+  runs: FileRuns,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = packTree(new FileCalls(threads, at), at, {
+    cancellation: {
+      get aborted() {
+        return options.signal?.aborted === true;
+      },
+    },
+    onProgress: (progress) => {
+      done.files = progress.files;
+      done.bytes = progress.bytes;
+      options.onProgress?.(progress);
+    },
+    onSkipped: ({ path, reason }) => runs.skipped(path, reason),
+  });
+  for await (const parts of chunks) yield* parts;
+  // A packer that was cancelled ends early, and the archive would seem whole.
+  if (options.signal?.aborted) throw berthError("operation.aborted", { cause: options.signal.reason });
+}
+
+async function uploadFile(
+  runs: FileRuns,
+  local: string,
+  remote: string,
+  options: TransferOptions,
+): Promise<TransferProgress> {
+  const { mode, mtimeMs, size } = await stat(local);
+  let bytes = 0;
+  async function* content(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of createReadStream(local) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      options.onProgress?.({ bytes, totalBytes: size, files: 0 });
+      yield chunk;
+    }
+  }
+  await writeWhole(runs, remote, content(), { ...options, mode: mode & 0o7777 });
+  const body = attributesBody(remote, mode & 0o7777, mtimeMs, await runs.tools());
+  await runs.run(body, remote, options);
+  const progress = { bytes, totalBytes: size, files: 1 };
+  options.onProgress?.(progress);
+  return progress;
+}
+
+/** Without tar: a run or two for each entry. Further names of a file become copies of it. */
+async function uploadEach(
+  runs: FileRuns,
+  reader: TarReader,
+  remote: string,
+  options: TransferOptions,
+): Promise<void> {
+  const tools = await runs.tools();
+  const directories: (readonly [string, number, number])[] = [];
+  for (let entry = await reader.next(); entry !== undefined; entry = await reader.next()) {
+    const name = entry.name.replace(/\/$/, "");
+    const path = name === "." ? remote : joinPath(remote, name);
+    if (entry.type === "directory") {
+      await runs.run(mkdirBody(path, true, undefined), path, options);
+      directories.push([path, entry.mode, entry.mtimeMs]);
+    } else if (entry.type === "symlink") {
+      await runs.run(replaceLinkBody(entry.linkname, path), path, options);
+    } else {
+      const content =
+        entry.type === "link"
+          ? readChunks(runs, joinPath(remote, entry.linkname), options)
+          : contentOf(reader);
+      await writeWhole(runs, path, content, { ...options, mode: entry.mode });
+      await runs.run(attributesBody(path, entry.mode, entry.mtimeMs, tools), path, options);
+    }
+  }
+  // What is written into a directory changes its time, and its mode may forbid it.
+  for (const [path, mode, mtimeMs] of directories.reverse()) {
+    await runs.run(attributesBody(path, mode, mtimeMs, tools), path, options);
+  }
+}
+
+async function* contentOf(reader: TarReader): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let bytes = await reader.content(); bytes !== undefined; bytes = await reader.content()) yield bytes;
+}
+
+/** Copies a file or tree of the place to `local`, as it comes. */
 export async function download(
-  _f: FileSystem,
-  _r: FileRuns,
-  _p: string,
-  _l: string,
-  _o: TransferOptions,
+  runs: FileRuns,
+  remote: string,
+  local: string,
+  options: TransferOptions,
 ): Promise<TransferProgress> {
-  throw new Error("later");
+  const tools = await runs.tools();
+  const chunks = chunksOf(runs, packBody(remote, tools), remote, options);
+  try {
+    const first = await chunks.next();
+    if (first.done === true) {
+      throw berthError("internal", { hop: "transport", message: "the place's shell prints something else" });
+    }
+    const isDirectory = first.value[0] === "d".charCodeAt(0);
+    const tree =
+      tools.tar === "none" ? treeArchive(runs, remote, options) : rest(first.value.subarray(1), chunks);
+    const source = isDirectory ? tree : await fileArchive(runs, remote, options);
+    const at = await localPath(resolve(local), false);
+    const { onProgress } = options;
+    return await extractTree(new FileCalls(threads, at), spotOf(at), source, {
+      temporaries,
+      modeMask: DOWNLOAD_MODE_MASK,
+      onSkipped: ({ path, reason }) => runs.skipped(path, reason),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    });
+  } catch (error) {
+    throw fileError(error, local, "client");
+  } finally {
+    await chunks.return();
+  }
 }
+
+async function* rest(
+  first: Uint8Array,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (first.length > 0) yield first;
+  yield* chunks;
+}
+
+async function fileArchive(
+  runs: FileRuns,
+  path: string,
+  options: FileOptions,
+): Promise<AsyncIterable<Uint8Array>> {
+  const { size, mode, mtimeMs } = await statPath(runs, path, options, true);
+  return asArchive(
+    { name: ".", type: "file", size, mode, mtimeMs, linkname: "" },
+    readChunks(runs, path, options),
+  );
+}
+
+/** Without tar: a run or two for each entry. */
+async function* treeArchive(
+  runs: FileRuns,
+  path: string,
+  options: FileOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* treeEntries(runs, path, ".", options);
+  yield TAR_END;
+}
+
+async function* treeEntries(
+  runs: FileRuns,
+  path: string,
+  name: string,
+  options: FileOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const found = await statPath(runs, path, options, name === ".");
+  const { type, mode, mtimeMs } = found;
+  if (type !== "file" && type !== "directory" && type !== "symlink") {
+    runs.skipped(name, `it is a ${type}`);
+    return;
+  }
+  const size = type === "file" ? found.size : 0;
+  const entry = { name, type, size, mode, mtimeMs, linkname: found.symlinkTarget ?? "" };
+  const content = type === "file" ? readChunks(runs, path, options) : nothing();
+  yield* asArchive(entry, content, false);
+  if (type !== "directory") return;
+  for (const { name: child } of await listDirectory(runs, path, options)) {
+    yield* treeEntries(runs, joinPath(path, child), name === "." ? child : `${name}/${child}`, options);
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}

@@ -115,7 +115,7 @@ fi
 if [ "$_bh" = replace ]; then
 chmod "$_bx" "$_bt" || _bF "$_bp"
 if [ -d "$_bp" ]; then _bE EISDIR; fi
-if mv -f ${tools.mvNoTarget ? "-T " : ""}"$_bt" "$_bp" 2>/dev/null; then trap - EXIT
+if mv -f ${tools.coreutils ? "-T " : ""}"$_bt" "$_bp" 2>/dev/null; then trap - EXIT
 else _bh=in-place
 fi
 fi
