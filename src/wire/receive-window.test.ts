@@ -62,6 +62,12 @@ test("a window that is the bottleneck doubles up to 8 MiB", () => {
   assert.equal(window.sizeBytes, MAX_WINDOW_BYTES);
 });
 
+test("on a short way it grows to 1 MiB only", () => {
+  const window = new ReceiveWindow({ growthBytes: 0 });
+  for (let index = 0; index < 7; index += 1) fullRoundTrip(window, { ms: 0.5, idleMs: 0.1, now: 0 });
+  assert.equal(window.sizeBytes, 4 * INITIAL_WINDOW_BYTES);
+});
+
 test("it does not grow while the round trip shows a queue, nor when it is not the bottleneck", () => {
   const window = new ReceiveWindow({ growthBytes: 0 });
   fullRoundTrip(window, QUEUED);

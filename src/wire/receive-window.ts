@@ -9,6 +9,8 @@ const MIN_IDLE_MS = 1;
 const GROW_BELOW = 1.25;
 const SHRINK_ABOVE = 1.4;
 const SHRINK_AFTER_SAMPLES = 3;
+/** Where a round trip takes under MIN_IDLE_MS more than this would only fill memory. */
+const MAX_SHORT_WAY_BYTES = 1024 * 1024;
 /** On a way at least this long a lasting queue is the network's, so that a window may become smaller than at first. */
 const LONG_WAY_MS = 10;
 /** Three quarters of it, what is granted at least to who keeps up, hold a whole DATA frame. */
@@ -106,7 +108,7 @@ export class ReceiveWindow {
     }
     this.#congested = 0;
     // A window that was used up within a round trip is the bottleneck; grants come in quarters of it.
-    return stretch < GROW_BELOW && received * 4 >= this.#sizeBytes * 3 ? this.#grow(now) : 0;
+    return stretch < GROW_BELOW && received * 4 >= this.#sizeBytes * 3 ? this.#grow(idleMs, now) : 0;
   }
 
   /** Gives back what it took of the shared budget. */
@@ -115,9 +117,10 @@ export class ReceiveWindow {
     this.#sizeBytes = INITIAL_WINDOW_BYTES;
   }
 
-  #grow(now: number): number {
+  #grow(idleMs: number, now: number): number {
     if (now >= this.#ceilingUntil) this.#ceilingBytes = MAX_WINDOW_BYTES;
-    const size = Math.min(this.#sizeBytes * 2, this.#ceilingBytes);
+    const most = idleMs < MIN_IDLE_MS ? MAX_SHORT_WAY_BYTES : MAX_WINDOW_BYTES;
+    const size = Math.min(this.#sizeBytes * 2, this.#ceilingBytes, most);
     const growth = size - this.#sizeBytes;
     if (growth <= 0 || this.#budget.growthBytes + growth > MAX_GROWTH_BYTES) return 0;
     this.#budget.growthBytes += growth;
