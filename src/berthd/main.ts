@@ -7,7 +7,6 @@ import { parseArgs } from "node:util";
 import { VERSION } from "../contract/version.ts";
 import { NODE_ARGV_VARIABLE, OPEN_FILES_VARIABLE } from "../wire/launch-environment.ts";
 import { runFileWorker } from "./files/worker-main.ts";
-import { releaseWhenQuiet } from "./release-memory.ts";
 import { createDaemon } from "./server.ts";
 import { dropRights } from "./worker.ts";
 
@@ -82,9 +81,7 @@ async function serve(options: ServeOptions): Promise<void> {
   }
   const token = await ensureToken(join(directory, "token"));
   let idleTimer: NodeJS.Timeout | undefined;
-  const release = releaseWhenQuiet();
   const watchIdle = (): void => {
-    release();
     clearTimeout(idleTimer);
     idleTimer = setTimeout(() => {
       if (daemon.idle()) void exit();

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { releaseMemory, releaseWhenQuiet } from "./release-memory.ts";
@@ -18,24 +17,21 @@ test("a release collects garbage and leaves no gc function behind", () => {
   });
 });
 
-test("it is released once, after the last call, and not while the loop is busy", async () => {
-  const done = new EventTarget();
-  let count = 0;
-  let busy = true;
-  const schedule = releaseWhenQuiet(() => {
-    assert.equal(busy, false);
-    count++;
-    done.dispatchEvent(new Event("released"));
-  }, 20);
-  const released = once(done, "released");
-  schedule();
-  schedule();
-  const until = performance.now() + 80;
-  while (performance.now() < until) await turn();
-  busy = false;
+test("it is released once for each burst of calls, after the last one", async () => {
+  const released: number[] = [];
+  const touch = releaseWhenQuiet(() => released.push(performance.now()), 50);
   // The timer keeps no process alive by itself.
-  const alive = setTimeout(() => {}, 10_000);
-  await released;
-  clearTimeout(alive);
-  assert.equal(count, 1);
+  const alive = setInterval(() => {}, 10_000);
+  for (const burst of [1, 2]) {
+    const until = performance.now() + 120;
+    let lastMs = 0;
+    for (; performance.now() < until; lastMs = performance.now()) {
+      touch();
+      await turn();
+    }
+    while (released.length < burst) await turn();
+    assert.equal(released.length, burst);
+    assert.ok(released.at(-1)! - lastMs >= 45);
+  }
+  clearInterval(alive);
 });

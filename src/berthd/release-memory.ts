@@ -1,9 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** A full collection takes about 20 ms: it waits for a time in which nobody notices. */
-const WINDOW_MS = 1_000;
-const QUIET_UTILIZATION = 0.05;
+/** A full collection takes 20 to 50 ms: it waits for a time in which nobody notices. */
+const QUIET_MS = 1_500;
 
 type Collect = (options: { type: "major"; execution: "sync"; flavor: "last-resort" }) => void;
 
@@ -19,18 +18,21 @@ export function releaseMemory(): void {
   collect({ type: "major", execution: "sync", flavor: "last-resort" });
 }
 
-/** Releases memory once, in the first quiet second after each call of what it returns. Wakes up for nothing else. */
-export function releaseWhenQuiet(release = releaseMemory, windowMs = WINDOW_MS): () => void {
+/**
+ * Releases memory once after each burst of calls of what it returns, as soon as there has been none for a while. A
+ * call costs next to nothing, and no timer runs while nothing happens.
+ */
+export function releaseWhenQuiet(release = releaseMemory, quietMs = QUIET_MS): () => void {
+  let lastMs = 0;
   let timer: NodeJS.Timeout | undefined;
+  const schedule = (delayMs: number): NodeJS.Timeout =>
+    setTimeout(() => {
+      const restMs = lastMs + quietMs - performance.now();
+      timer = restMs > 0 ? schedule(restMs) : undefined;
+      if (timer === undefined) release();
+    }, delayMs).unref();
   return () => {
-    clearTimeout(timer);
-    const look = (since: ReturnType<typeof performance.eventLoopUtilization>) => {
-      timer = setTimeout(() => {
-        const { utilization } = performance.eventLoopUtilization(since);
-        if (utilization < QUIET_UTILIZATION) release();
-        else look(performance.eventLoopUtilization());
-      }, windowMs).unref();
-    };
-    look(performance.eventLoopUtilization());
+    lastMs = performance.now();
+    timer ??= schedule(quietMs);
   };
 }

@@ -22,6 +22,7 @@ import { NodeSpawner } from "./process/node-spawner.ts";
 import { createProcessService } from "./process/service.ts";
 import type { Spawner } from "./process/spawner.ts";
 import { findUser, type PlaceUser } from "./process/users.ts";
+import { releaseWhenQuiet } from "./release-memory.ts";
 import type { ClientSession, MethodHandler, Service } from "./service.ts";
 import { workerStarter } from "./worker.ts";
 
@@ -44,9 +45,6 @@ export interface DaemonOptions {
   /** A client asked the daemon to end. */
   readonly onShutdown?: () => void;
 }
-
-/** Time without requests after which memory is tidied up once. */
-const TIDY_AFTER_MS = 1500;
 
 export interface Daemon {
   readonly bootId: string;
@@ -130,14 +128,16 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
     ...services.map((service) => service.methods),
   );
 
-  const tidy = new Tidy();
+  const touch = releaseWhenQuiet();
+  // What starting has left.
+  touch();
   const dispatch = <M extends Method>(
     stream: WireStream,
     method: M,
     params: Params<M>,
     session: ClientSession,
   ): void | Promise<void> => {
-    tidy.touch();
+    touch();
     const handler = handlers[method];
     if (handler === undefined)
       throw berthError("wire.method_unknown", { hop: "berthd", context: { method } });
@@ -180,28 +180,6 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
       for (const service of services) await service.close();
     },
   };
-}
-
-/**
- * Collects garbage once after a burst of requests, where Node was started with `--expose-gc`: an idle daemon would
- * otherwise keep what the burst left, charged to the container it is in. No timer runs while nothing happens.
- */
-class Tidy {
-  #lastMs = 0;
-  #timer: NodeJS.Timeout | undefined;
-
-  touch(): void {
-    this.#lastMs = performance.now();
-    this.#timer ??= this.#schedule(TIDY_AFTER_MS);
-  }
-
-  #schedule(delayMs: number): NodeJS.Timeout {
-    return setTimeout(() => {
-      const quietMs = performance.now() - this.#lastMs;
-      this.#timer = quietMs < TIDY_AFTER_MS ? this.#schedule(TIDY_AFTER_MS - quietMs) : undefined;
-      if (this.#timer === undefined) globalThis.gc?.();
-    }, delayMs).unref();
-  }
 }
 
 async function makeSpawner(options: DaemonOptions): Promise<Spawner> {
