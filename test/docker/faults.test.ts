@@ -88,6 +88,10 @@ test("kill -9 of berthd: its processes end, are lost, and the next call starts i
   const process = await runtime.spawn(["sh", "-c", "echo before; sleep 600"], { detached: true });
   for await (const chunk of process.output()) if (chunk.type === "data") break;
   const lost = codeOf(process.exit);
+  await waitFor("the process is on record", async () => {
+    const { stdout } = await place.exec(["sh", "-c", "find /root/.local/state/berth/run -name process.json"]);
+    return stdout.length > 0;
+  });
   const [pid] = await daemons(place);
   await place.exec(["kill", "-9", String(pid)]);
   assert.equal(await lost, "process.lost");
@@ -97,7 +101,7 @@ test("kill -9 of berthd: its processes end, are lost, and the next call starts i
   assert.equal(sleepers.stdout.toString().trim(), "0");
   const old = await runtime.process(process.id);
   let text = "";
-  for await (const chunk of old.output()) {
+  for await (const chunk of old.output({ follow: false })) {
     if (chunk.type === "data") text += Buffer.from(chunk.data).toString();
   }
   assert.equal(text, "before\n");
