@@ -49,6 +49,8 @@ test("the examples of docs/library.md print what it says", async (t) => {
     });
   }
   await run(["pkill", "-TERM", "-f", daemon(scratch.path)]);
-  await waitFor("the daemon's end", async () => (await run(["pgrep", "-f", daemon(scratch.path)])).exitCode === 1);
-});
+  await waitFor(
+    "the daemon's end",
+    async () => (await run(["pgrep", "-f", daemon(scratch.path)])).exitCode === 1,
+  );
 });
