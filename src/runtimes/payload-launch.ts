@@ -62,8 +62,8 @@ export function portableNodeArgv(directory: string, flags: readonly string[]): s
 }
 
 /**
- * Shell text that becomes the daemon (`exec`), with the variables guarded that would change its Node and with
- * the limit of open files noted, which Node raises. `through` is a command that starts it, such as the
+ * Shell text that becomes the daemon (`exec`), with the variables guarded that would change its Node, without those
+ * that the shell has set for itself, and with the limit of open files noted, which Node raises. `through` is a command that starts it, such as the
  * helper's `daemonize`.
  */
 export function launchScript(launch: Launch, through: readonly string[] = []): string {
@@ -72,7 +72,8 @@ export function launchScript(launch: Launch, through: readonly string[] = []): s
   eval "_berth_set=\\\${$_berth_name+x} _berth_value=\\\${$_berth_name-}"
   if [ -n "$_berth_set" ]; then export "${KEPT_PREFIX}$_berth_name=$_berth_value"; unset "$_berth_name"; fi
 done
-unset _berth_name _berth_set _berth_value
+unset _berth_name _berth_set _berth_value PWD OLDPWD
+[ "\${SHLVL-}" != 1 ] || unset SHLVL
 ${OPEN_FILES_VARIABLE}=$(ulimit -S -n 2>/dev/null) && export ${OPEN_FILES_VARIABLE}
 ${env.join("\n")}
 exec ${[...through, ...launch.argv].map(shellQuote).join(" ")}

@@ -72,9 +72,12 @@ export function unguardEnvironment(
 ): Record<string, string> {
   const restored: Record<string, string> = {};
   // A launch moves every guarded variable away: what has such a name then is the launch's own.
-  const own = new Set<string>(environment[NODE_ARGV_VARIABLE] === undefined ? [] : GUARDED_VARIABLES);
+  // `_` is what bash calls the command that it runs: the daemon.
+  const launched = environment[NODE_ARGV_VARIABLE] !== undefined;
+  const own = new Set<string>(launched ? [...GUARDED_VARIABLES, "_"] : []);
   for (const [name, value] of Object.entries(environment)) {
-    if (value === undefined) continue;
+    // bash that becomes the daemon leaves a level of zero.
+    if (value === undefined || (launched && name === "SHLVL" && value === "0")) continue;
     if (name.startsWith(KEPT_PREFIX)) restored[name.slice(KEPT_PREFIX.length)] = value;
     else if (!name.startsWith(OWN_PREFIX) && !own.has(name)) restored[name] = value;
   }
