@@ -29,7 +29,14 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
       "process.output": (params, stream) => output(host, params, stream),
       "process.stdin": async ({ id }, stream) => {
         const hosted = await host.findLive(id);
-        acceptStdin(hosted, stream);
+        const handler = acceptStdin(hosted, stream);
+        stream.handler = {
+          ...handler,
+          onEnd: () => {
+            handler.onEnd?.();
+            stream.end();
+          },
+        };
         stream.respond({ accepted: hosted.process.stdin?.accepted ?? 0 });
       },
       "process.signal": async ({ id, signal }, stream) => {
