@@ -162,6 +162,8 @@ async function httpStatus(link: Link, target: HttpTarget, signal: AbortSignal): 
   const socket = new StreamDuplex((handler) =>
     client.request("port.connect", { port: target.port }, handler),
   );
+  // Its failure is told by `opened` or by the request; without a listener it would end this process.
+  socket.on("error", () => {});
   try {
     await socket.opened;
     return await new Promise<number>((resolve, reject) => {
@@ -178,9 +180,6 @@ async function httpStatus(link: Link, target: HttpTarget, signal: AbortSignal): 
       request.end();
     });
   } finally {
-    socket.on("error", () => {
-      // Its end is of no interest any more.
-    });
     socket.destroy();
   }
 }
