@@ -1,0 +1,404 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import type { Capabilities } from "../../src/contract/capabilities.ts";
+import type { RuntimeConfig } from "../../src/contract/config.ts";
+import type { Runtime } from "../../src/contract/runtime.ts";
+import { openRuntime } from "../../src/runtimes/open.ts";
+import { container, type TestContainer } from "../fixtures/container.ts";
+import { scratchDirectory, smallDisk } from "../fixtures/disk.ts";
+import { dockerEngine } from "../fixtures/docker.ts";
+import { type ImageKind, image } from "../fixtures/images.ts";
+import { isAlive, run, waitFor } from "../fixtures/process.ts";
+import { ordinaryUser } from "../fixtures/user.ts";
+import type { OpenClientOptions, OtherUser, Place, PlaceFacts } from "./case.ts";
+
+/** Everything on: a daemon of its own by root. */
+const FULL = {
+  daemon: true,
+  spawn: true,
+  resume: true,
+  tty: true,
+  processTree: "exact",
+  user: true,
+  watch: true,
+  forward: true,
+  reverseForward: true,
+  contained: true,
+  durableWrite: true,
+} as const satisfies Omit<Capabilities, "reasons">;
+
+const NONE = {
+  daemon: false,
+  spawn: false,
+  resume: false,
+  tty: false,
+  processTree: "group",
+  user: false,
+  watch: false,
+  forward: false,
+  reverseForward: false,
+  contained: false,
+  durableWrite: false,
+} as const satisfies Omit<Capabilities, "reasons">;
+
+export interface PlaceRecipe {
+  /** For people, as in the matrix. */
+  readonly title: string;
+  /** What it has to be able to do: a place that can less is a failure, not a smaller place. */
+  readonly expects: Omit<Capabilities, "reasons">;
+  /** Run by an ordinary user of this machine who is in the docker group. */
+  readonly asUser?: boolean;
+  /** Seen to by root before an ordinary user needs it. */
+  readonly prepare?: () => Promise<unknown>;
+  readonly make: (stack: AsyncDisposableStack) => Promise<Place>;
+}
+
+export const PLACE_NAMES = [
+  "local-root",
+  "local-root-embedded",
+  "local-user",
+  "local-user-embedded",
+  "debian",
+  "debian-without-daemon",
+  "busybox",
+  "busybox-without-daemon",
+  "nonroot",
+  "nonroot-without-daemon",
+  "readonly",
+  "readonly-without-daemon",
+  "image",
+  "image-without-daemon",
+] as const;
+
+export type PlaceName = (typeof PLACE_NAMES)[number];
+
+const ORDINARY = { ...FULL, user: false };
+
+export const PLACES: Readonly<Record<PlaceName, PlaceRecipe>> = {
+  "local-root": {
+    title: "local, root",
+    expects: FULL,
+    make: (stack) => local(stack, "local-root", "auto"),
+  },
+  "local-root-embedded": {
+    title: "local, root, daemon: never",
+    expects: { ...FULL, daemon: false },
+    make: (stack) => local(stack, "local-root-embedded", "never"),
+  },
+  "local-user": {
+    title: "local, ordinary user",
+    expects: ORDINARY,
+    asUser: true,
+    make: (stack) => local(stack, "local-user", "auto"),
+  },
+  "local-user-embedded": {
+    title: "local, ordinary user, daemon: never",
+    expects: { ...ORDINARY, daemon: false },
+    asUser: true,
+    make: (stack) => local(stack, "local-user-embedded", "never"),
+  },
+  debian: {
+    title: "Debian container",
+    expects: FULL,
+    make: (stack) => inContainer(stack, "debian", "debian", "auto"),
+  },
+  "debian-without-daemon": {
+    title: "Debian container, daemon: never",
+    expects: NONE,
+    make: (stack) => inContainer(stack, "debian-without-daemon", "debian", "never"),
+  },
+  busybox: {
+    title: "busybox container",
+    expects: FULL,
+    make: (stack) => inContainer(stack, "busybox", "busybox", "auto"),
+  },
+  "busybox-without-daemon": {
+    title: "busybox container, daemon: never",
+    expects: NONE,
+    make: (stack) => inContainer(stack, "busybox-without-daemon", "busybox", "never"),
+  },
+  nonroot: {
+    title: "container whose user is not root",
+    expects: ORDINARY,
+    make: (stack) => inContainer(stack, "nonroot", "debian-user", "auto"),
+  },
+  "nonroot-without-daemon": {
+    title: "container whose user is not root, daemon: never",
+    expects: NONE,
+    make: (stack) => inContainer(stack, "nonroot-without-daemon", "debian-user", "never"),
+  },
+  readonly: {
+    title: "container with a read-only root",
+    expects: FULL,
+    make: (stack) => inContainer(stack, "readonly", "debian", "auto", { readOnly: true }),
+  },
+  "readonly-without-daemon": {
+    title: "container with a read-only root, daemon: never",
+    expects: NONE,
+    make: (stack) => inContainer(stack, "readonly-without-daemon", "debian", "never", { readOnly: true }),
+  },
+  image: {
+    title: "container made from an image, by an ordinary user",
+    expects: FULL,
+    asUser: true,
+    prepare: () => image("busybox"),
+    make: (stack) => fromImage(stack, "image", "auto"),
+  },
+  "image-without-daemon": {
+    title: "container made from an image, daemon: never",
+    expects: NONE,
+    make: (stack) => fromImage(stack, "image-without-daemon", "never"),
+  },
+};
+
+const INHERITED = { name: "PLACE_VARIABLE", value: 'it\'s of the $place, "really"' };
+
+/** The account that containers get for the cases about other users: without a tool, busybox has none. */
+const OTHER: OtherUser = {
+  name: "other",
+  uid: 4321,
+  gid: 4321,
+  groups: [4321, 4400, 4401],
+  home: "/tmp/other",
+  shell: "/bin/sh",
+};
+
+const ACCOUNTS = [
+  `echo 'other:x:4321:4321::/tmp/other:/bin/sh' >> /etc/passwd`,
+  `printf 'other:x:4321:\\ntools:x:4400:other\\nbuild:x:4401:root,other\\n' >> /etc/group`,
+  "mkdir -p /tmp/other && chown 4321:4321 /tmp/other",
+].join(" && ");
+
+function placeOf(
+  base: Omit<Place, "runtime" | "open"> & { readonly runtime: Runtime },
+  stack: AsyncDisposableStack,
+): Place {
+  return {
+    ...base,
+    open: async (options = {}) => {
+      const runtime = await openRuntime(withOptions(base.config, options), {
+        stateDirectory: base.stateDirectory,
+        ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+      });
+      stack.use(runtime);
+      return runtime;
+    },
+  };
+}
+
+function withOptions(config: RuntimeConfig, options: OpenClientOptions): RuntimeConfig {
+  return {
+    ...config,
+    ...(options.env === undefined ? {} : { env: { ...config.env, ...options.env } }),
+    ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
+  };
+}
+
+async function local(stack: AsyncDisposableStack, name: string, daemon: "auto" | "never"): Promise<Place> {
+  const { username, uid, homedir } = userInfo();
+  const scratch = stack.use(await scratchDirectory());
+  const stateDirectory = join(scratch.path, "state");
+  const workdir = join(scratch.path, "work");
+  await mkdir(workdir);
+  const root = uid === 0;
+  // Another user has to get to its directories in it.
+  if (root) await chmod(scratch.path, 0o711);
+  const other = root ? stack.use(await ordinaryUser()) : undefined;
+  const groups = other === undefined ? [] : await groupsOf(other.name);
+  const disk = root ? stack.use(await smallDisk({ mode: 0o777 })) : undefined;
+  // The account was made for the tests, its login shell's files are theirs.
+  const ownAccount = username.startsWith("berthtest");
+  if (ownAccount) {
+    const value = INHERITED.value.replaceAll("'", `'\\''`);
+    await writeFile(
+      join(homedir, ".profile"),
+      `export ${INHERITED.name}='${value}'\necho noise of a profile\n`,
+    );
+    await writeFile(join(homedir, ".bash_profile"), ". ~/.profile\nread -r answer\n");
+  }
+  const config: RuntimeConfig = { type: "local", workdir, daemon };
+  stack.defer(() => endDaemons(stateDirectory));
+  const runtime = stack.use(await openRuntime(config, { stateDirectory }));
+  const facts: PlaceFacts = {
+    root,
+    container: false,
+    shared: true,
+    readOnlyRoot: false,
+    secondClient: daemon === "auto",
+    mountedHosts: false,
+    bash: existsSync("/bin/bash"),
+    ipv6: existsSync("/proc/net/if_inet6"),
+  };
+  return placeOf(
+    {
+      name,
+      runtime,
+      facts,
+      config,
+      stateDirectory,
+      inherited: ownAccount && daemon === "auto" ? INHERITED : undefined,
+      otherUser: other && {
+        name: other.name,
+        uid: other.uid,
+        gid: other.gid,
+        groups,
+        home: other.home,
+        shell: "/bin/bash",
+      },
+      smallDisk: disk?.path,
+      direct: undefined,
+    },
+    stack,
+  );
+}
+
+async function groupsOf(name: string): Promise<number[]> {
+  const { stdout } = await run(["id", "-G", name]);
+  return stdout.toString().trim().split(" ").map(Number);
+}
+
+/** Ends the daemons that serve directories of a test's own state: nothing else would before their idle exit. */
+export async function endDaemons(stateDirectory: string): Promise<void> {
+  const pids = daemonPids(stateDirectory);
+  for (const pid of pids) process.kill(pid, "SIGTERM");
+  await waitFor("the daemons have ended", () => pids.every((pid) => !isAlive(pid)));
+}
+
+/** Daemons that serve a directory of this state directory, found by their argv. */
+export function daemonPids(stateDirectory: string): number[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const argv = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
+      const served = argv[argv.indexOf("--dir") + 1] ?? "";
+      return argv.includes("serve") && served.startsWith(`${stateDirectory}/`) ? [Number(name)] : [];
+    } catch {
+      // It ended while it was looked at.
+      return [];
+    }
+  });
+}
+
+interface ContainerPlaceOptions {
+  readonly readOnly?: boolean;
+}
+
+async function inContainer(
+  stack: AsyncDisposableStack,
+  name: string,
+  kind: ImageKind,
+  daemon: "auto" | "never",
+  options: ContainerPlaceOptions = {},
+): Promise<Place> {
+  const scratch = stack.use(await scratchDirectory());
+  const stateDirectory = join(scratch.path, "state");
+  const readOnly = options.readOnly === true;
+  const root = kind !== "debian-user";
+  // No init in the busybox one: what its processes leave behind is not reaped.
+  const place = stack.use(
+    await container({
+      image: await image(kind),
+      env: { [INHERITED.name]: INHERITED.value },
+      init: kind !== "busybox",
+      readOnly,
+      tmpfs: {
+        "/small": "size=1m,mode=1777",
+        ...(readOnly ? { "/tmp": "size=1g,exec,mode=1777" } : {}),
+      },
+    }),
+  );
+  const accounts = root && !readOnly;
+  if (accounts) await direct(place, ["sh", "-c", ACCOUNTS]);
+  const work = root ? "/tmp/work" : "/home/agent/work";
+  await direct(place, ["sh", "-c", `mkdir -p ${work}`]);
+  const config: RuntimeConfig = { type: "docker", containerId: place.id, workdir: work, daemon };
+  const runtime = stack.use(await openRuntime(config, { stateDirectory }));
+  const ipv6 = (await direct(place, ["sh", "-c", "cat /proc/net/if_inet6 2>/dev/null || true"])) !== "";
+  const facts: PlaceFacts = {
+    root,
+    container: true,
+    shared: false,
+    readOnlyRoot: readOnly,
+    secondClient: daemon === "auto",
+    mountedHosts: root && !readOnly,
+    bash: kind !== "busybox",
+    ipv6,
+  };
+  return placeOf(
+    {
+      name,
+      runtime,
+      facts,
+      config,
+      stateDirectory,
+      inherited: INHERITED,
+      // An image without the account still has its numbers.
+      otherUser: accounts ? OTHER : undefined,
+      smallDisk: "/small",
+      direct: (argv) => direct(place, argv),
+    },
+    stack,
+  );
+}
+
+async function direct(place: TestContainer, argv: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await place.exec(argv);
+  if (exitCode !== 0) throw new Error(`${argv.join(" ")}: exit ${exitCode}: ${stderr}`);
+  return stdout.toString();
+}
+
+async function fromImage(
+  stack: AsyncDisposableStack,
+  name: string,
+  daemon: "auto" | "never",
+): Promise<Place> {
+  const engine = await dockerEngine();
+  const scratch = stack.use(await scratchDirectory());
+  const stateDirectory = join(scratch.path, "state");
+  // The name makes it the same place for every client; it is kept until all are done.
+  const containerName = `berth-test-${process.pid}-${randomBytes(4).toString("hex")}`;
+  const config: RuntimeConfig = {
+    type: "docker",
+    image: await image("busybox"),
+    name: containerName,
+    keep: true,
+    pull: "never",
+    workdir: "/work",
+    env: { [INHERITED.name]: INHERITED.value },
+    daemon,
+  };
+  stack.defer(async () => {
+    const made = engine.docker.getContainer(containerName);
+    await made.remove({ force: true, v: true }).catch((error: { statusCode?: number }) => {
+      if (error.statusCode !== 404) throw error;
+    });
+  });
+  const runtime = stack.use(await openRuntime(config, { stateDirectory }));
+  const facts: PlaceFacts = {
+    root: true,
+    container: true,
+    shared: false,
+    readOnlyRoot: false,
+    secondClient: daemon === "auto",
+    mountedHosts: true,
+    bash: false,
+    ipv6: (await runtime.exec("cat /proc/net/if_inet6")).stdout !== "",
+  };
+  return placeOf(
+    {
+      name,
+      runtime,
+      facts,
+      config,
+      stateDirectory,
+      inherited: INHERITED,
+      otherUser: undefined,
+      smallDisk: undefined,
+      direct: undefined,
+    },
+    stack,
+  );
+}
