@@ -1,6 +1,7 @@
 import { parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
 import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { isRuntimeUri, parseRuntimeUri } from "../contract/uri.ts";
+import { throwIfAborted } from "../transports/abort.ts";
 import { type BerthFile, findBerthFile, unknownRuntime } from "./berth-yaml.ts";
 import { createRuntime } from "./factory.ts";
 import { stateDirectoryPath } from "./state-directory.ts";
@@ -51,7 +52,7 @@ export async function openRuntime(
   runtime?: RuntimeConfig | string,
   options: OpenOptions = {},
 ): Promise<Runtime> {
-  options.signal?.throwIfAborted();
+  throwIfAborted(options.signal);
   const { config } = await resolveRuntime(runtime, options);
   return createRuntime(config, {
     options,

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { berthError } from "../contract/errors.ts";
+import { throwIfAborted } from "../transports/abort.ts";
 import type { Payload, TarOptions } from "./payload.ts";
 import type { PayloadPart } from "./payload-manifest.ts";
 import {
@@ -88,7 +89,7 @@ async function begin(target: InstallTarget, place: InstallPlace, options: Instal
   const startedAtMs = performance.now();
   let seen = { fingerprint: "", sinceMs: startedAtMs };
   for (;;) {
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal);
     const result = await place.run(beginScript(target));
     const answer = parseBegin(result.stdout);
     if (answer === undefined) throw silent(result);
@@ -130,9 +131,9 @@ async function uploadAndCommit(
         context: { directory: target.base, freeBytes: begun.freeBytes, neededBytes },
       });
     }
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal);
     await place.put(payload.tar(part, options), begun.directory);
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal);
     const result = await place.run(commitScript(target, payload, part));
     const answer = parseCommit(result.stdout);
     if (answer === undefined) throw silent(result);

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { berthError } from "../contract/errors.ts";
+import { abortedError } from "./abort.ts";
 import type { RawProcess, RunResult } from "./transport.ts";
 
 const DEFAULT_LIMIT_BYTES = 1024 * 1024;
@@ -78,7 +79,7 @@ export async function withDeadline<T>(
 ): Promise<T> {
   promise.catch(() => {});
   const { promise: cut, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(berthError("operation.aborted", { cause: options.signal?.reason }));
+  const onAbort = () => reject(abortedError(options.signal));
   const timer =
     options.deadlineMs === undefined
       ? undefined

@@ -3,6 +3,7 @@ import { type FileHandle, lstat, open } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { berthError, isBerthError } from "../contract/errors.ts";
+import { abortedError } from "./abort.ts";
 
 const CONNECT_DEADLINE_MS = 5_000;
 
@@ -58,7 +59,7 @@ function accept(path: string, stat: Stats, options: DialUnixOptions): void {
 }
 
 async function connectTo(address: string, path: string, options: DialUnixOptions): Promise<Duplex> {
-  const aborted = () => berthError("operation.aborted", { cause: options.signal?.reason });
+  const aborted = () => abortedError(options.signal);
   if (options.signal?.aborted) throw aborted();
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const socket = connect({ path: address, allowHalfOpen: true });

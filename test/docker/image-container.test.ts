@@ -88,12 +88,11 @@ test("the image's own entrypoint runs beside the daemon when asked for", async (
   });
   const ran = await runtime.exec(["cat", "/var/entrypoint"]);
   assert.match(ran.stdout, / serve 8080\n$/);
-  const [container] = await made(state);
-  const { docker } = await dockerEngine();
-  const { NetworkSettings } = await docker.getContainer(container?.Id ?? "").inspect();
-  const port = NetworkSettings.Ports["8080/tcp"]?.[0]?.HostPort;
+  const started = state.events.find(({ type }) => type === "docker.container_started");
+  const ports = started?.data?.ports as Record<string, string> | undefined;
+  const address = ports?.["8080/tcp"];
   const text = await waitFor("the server answers", async () =>
-    fetch(`http://127.0.0.1:${port}/`).then(
+    fetch(`http://${address}/`).then(
       (response) => response.text(),
       () => false as const,
     ),
@@ -186,6 +185,23 @@ test("what the engine refuses is a typed error, and nothing is left behind", asy
   assert.equal(await codeOf(state.open({ ...base, ports: [{ container: 9, host }] })), "docker.port_in_use");
   assert.deepEqual(await made(state), []);
   assert.deepEqual(await readdir(join(state.directory, "containers")), []);
+});
+
+test("an opening that is aborted leaves no container behind", async () => {
+  await using state = await testState();
+  const reference = await image("busybox");
+  for (const phase of ["create", "handshake"] as const) {
+    const controller = new AbortController();
+    const opening = state.open(
+      { type: "docker", image: reference },
+      {
+        signal: controller.signal,
+        onProgress: (step) => step.phase === phase && controller.abort(),
+      },
+    );
+    assert.equal(await codeOf(opening), "operation.aborted");
+    assert.deepEqual(await made(state), []);
+  }
 });
 
 test("garbage is what this Berth made, whose lease is over, and holds no workspace", async () => {

@@ -30,6 +30,11 @@ export interface ContainerDescription {
     readonly PidMode: string;
     readonly ReadonlyRootfs: boolean;
   };
+  readonly NetworkSettings: {
+    readonly Ports?: Readonly<
+      Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>
+    > | null;
+  };
 }
 
 /** @throws docker.container_not_found and what the engine client throws */
@@ -52,6 +57,15 @@ export function assertRunning(container: ContainerDescription): void {
   const options = { hop: "transport", context: { container: displayName(container) } } as const;
   if (State.Paused) throw berthError("docker.container_paused", options);
   if (!State.Running || State.Restarting) throw berthError("docker.container_not_running", options);
+}
+
+/** Published ports: "8080/tcp" → "127.0.0.1:49153". */
+export function publishedPorts(container: ContainerDescription): Record<string, string> {
+  const entries = Object.entries(container.NetworkSettings.Ports ?? {}).flatMap(([port, bindings]) => {
+    const first = bindings?.[0];
+    return first === undefined ? [] : [[port, `${first.HostIp}:${first.HostPort}`] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** The name that `docker ps` shows. */

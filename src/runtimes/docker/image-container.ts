@@ -14,7 +14,13 @@ import { createHandshake } from "../provision/handshake.ts";
 import { platformOf } from "../provision/probe-answer.ts";
 import { createProgressSink, type ProgressSink } from "../provision/progress.ts";
 import { checkDocker } from "./check.ts";
-import { type ContainerDescription, displayName, inspectContainer, isolationOf } from "./container.ts";
+import {
+  type ContainerDescription,
+  displayName,
+  inspectContainer,
+  isolationOf,
+  publishedPorts,
+} from "./container.ts";
 import { configIdentity, createContainer, createError, type OwnMount } from "./create-container.ts";
 import {
   CONTAINER_PATHS,
@@ -87,6 +93,12 @@ export async function openImage(config: DockerImageConfig, context: RuntimeConte
   const container = await inspectContainer(engine, started.id, signal);
   const name = displayName(container);
   const description = `docker container ${name} (${config.image})`;
+  onEvent?.({
+    type: "docker.container_started",
+    message: `${description} runs`,
+    runtime: description,
+    data: { container: started.id, image: config.image, ports: publishedPorts(container) },
+  });
   const transport = createDockerTransport({
     engine,
     id: started.id,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
+import { throwIfAborted } from "../../transports/abort.ts";
 import { collect } from "../../transports/collect.ts";
 import type { DockerEngine } from "../../transports/docker/engine.ts";
 import { apiReason } from "../../transports/docker/errors.ts";
@@ -25,8 +26,8 @@ export interface OwnContainer {
   readonly launch: ContainerLaunch;
   readonly transport: Transport;
   readonly handshake: Handshake;
-  /** Where a socket in the shared directory may be connected to from here. */
-  readonly direct: boolean;
+  /** A socket in the shared directory may be connected to from here; false once only the bridge has worked. */
+  direct: boolean;
   /** Known when the directory is shared; otherwise it is read in the container. */
   token: string | undefined;
 }
@@ -45,10 +46,12 @@ export async function connectOwn(
   let lookedAt = startedAt;
   let last: unknown;
   for (;;) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const bridged = !container.direct || performance.now() - startedAt > BRIDGE_AFTER_MS;
     try {
-      return await attempt(container, bridged, signal);
+      const client = await attempt(container, bridged, signal);
+      if (bridged) container.direct = false;
+      return client;
     } catch (error) {
       if (!isNotYet(error)) throw error;
       last = error;

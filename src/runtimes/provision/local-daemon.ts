@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
+import { throwIfAborted } from "../../transports/abort.ts";
 import { collect } from "../../transports/collect.ts";
 import type { Transport } from "../../transports/transport.ts";
 import { guardEnvironment, NODE_ARGV_VARIABLE } from "../../wire/launch-environment.ts";
@@ -125,7 +126,7 @@ export function createLocalConnector(options: LocalDaemonOptions): LocalConnecto
     const pid = await launch(installation, run, transport);
     const deadline = performance.now() + START_DEADLINE_MS;
     for (;;) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const client = await dial(run, signal);
       if (client !== undefined) {
         progress.phase("handshake", "the daemon is up");

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
-import { type BerthError, berthError } from "../../contract/errors.ts";
+import type { BerthError } from "../../contract/errors.ts";
+import { abortedError } from "../../transports/abort.ts";
 import { bridgeStream } from "../../transports/bridge.ts";
 import type { RawProcess, Transport } from "../../transports/transport.ts";
 import { DIAL_MARK } from "./probe-script.ts";
@@ -33,7 +34,7 @@ export async function runScript(
   options: ScriptOptions,
 ): Promise<ScriptAnswer> {
   const cut = new AbortController();
-  const onAbort = () => cut.abort(berthError("operation.aborted", { cause: options.signal?.reason }));
+  const onAbort = () => cut.abort(abortedError(options.signal));
   if (options.signal?.aborted) onAbort();
   options.signal?.addEventListener("abort", onAbort, { once: true });
   let seen = "";

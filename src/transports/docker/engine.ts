@@ -3,6 +3,7 @@ import * as https from "node:https";
 import type { Duplex } from "node:stream";
 import { Readable } from "node:stream";
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import { abortedError } from "../abort.ts";
 import type { EngineEndpoint } from "./endpoint.ts";
 import { connectionError, statusError } from "./errors.ts";
 import { SshSocket } from "./ssh-socket.ts";
@@ -77,8 +78,7 @@ export function createDockerEngine(endpoint: EngineEndpoint): DockerEngine {
       path: `${prefix}${request.path}${queryString(request.query)}`,
       headers,
     });
-    const onAbort = () =>
-      outgoing.destroy(berthError("operation.aborted", { cause: request.signal?.reason }));
+    const onAbort = () => outgoing.destroy(abortedError(request.signal));
     if (request.signal?.aborted) onAbort();
     request.signal?.addEventListener("abort", onAbort, { once: true });
     promise.finally(() => request.signal?.removeEventListener("abort", onAbort)).catch(() => {});
@@ -158,8 +158,7 @@ export function createDockerEngine(endpoint: EngineEndpoint): DockerEngine {
     async stream(options) {
       const { message } = await request(options, false);
       if ((message.statusCode ?? 0) >= 300) await refused(message);
-      const onAbort = () =>
-        message.destroy(berthError("operation.aborted", { cause: options.signal?.reason }));
+      const onAbort = () => message.destroy(abortedError(options.signal));
       options.signal?.addEventListener("abort", onAbort, { once: true });
       message.once("close", () => options.signal?.removeEventListener("abort", onAbort));
       return message;

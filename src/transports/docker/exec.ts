@@ -1,6 +1,7 @@
 import { type Duplex, PassThrough, Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { berthError } from "../../contract/errors.ts";
+import { abortedError } from "../abort.ts";
 import type { RawProcess, RunOptions } from "../transport.ts";
 import { demultiplex } from "./demultiplex.ts";
 import type { DockerEngine } from "./engine.ts";
@@ -61,7 +62,7 @@ export async function execInContainer(
     })
     .catch(refine);
   if (options.tty !== undefined) await resize(engine, id, options.tty);
-  const onAbort = () => socket.destroy(berthError("operation.aborted", { cause: options.signal?.reason }));
+  const onAbort = () => socket.destroy(abortedError(options.signal));
   options.signal?.addEventListener("abort", onAbort, { once: true });
   const ended = Promise.withResolvers<void>();
   socket.once("end", ended.resolve);
