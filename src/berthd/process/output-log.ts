@@ -5,7 +5,7 @@ import type { RunHint, RunTable } from "./run-table.ts";
 import { Segment } from "./segment.ts";
 
 /** Bytes of a log kept in memory behind what the file has, so that readers at the end need no disk. */
-const RESIDENT_BYTES = 2 * 1024 * 1024;
+const RESIDENT_BYTES = 4 * 1024 * 1024;
 /** Read from the disk at once by a reader that is behind; it takes them piece by piece. */
 const READ_AHEAD_BYTES = 512 * 1024;
 /** Bytes kept in memory when there is no disk to write to. */

@@ -12,6 +12,11 @@ const KILL_TREE_LIMIT_MS = 2000;
 /** Turns of the loop without a byte after which the pipes of an ended command are empty (SEMANTICS, Commands 1). */
 const QUIET_TURNS = 2;
 
+/** Lag of a lossless reader that memory holds easily. */
+const AHEAD_BYTES = 2 * 1024 * 1024;
+/** Longest time that a process waits for a lossless reader which is within the log's limit. */
+const PATIENCE_MS = 20;
+
 export interface ProcessOptions {
   readonly id: string;
   readonly name: string | undefined;
@@ -58,6 +63,10 @@ export class ManagedProcess implements SpawnEvents {
   #deadline: NodeJS.Timeout | undefined;
   #ending: Promise<number> | undefined;
   #paused = false;
+  /** Runs while the process waits for a reader that may be fast. */
+  #patience: NodeJS.Timeout | undefined;
+  /** Cursor up to which it does not wait again. */
+  #freeUntil = 0;
 
   constructor(options: ProcessOptions) {
     this.options = options;
@@ -198,9 +207,29 @@ export class ManagedProcess implements SpawnEvents {
    * waits for a disk that is behind but works. With "drop" the oldest bytes go.
    */
   #applyBackpressure(): void {
-    const lag = this.options.overflow === "pause" ? this.log.end - Math.min(this.log.floor, this.log.end) : 0;
-    this.#paused = this.log.congested || lag >= this.log.limitBytes;
+    const { log } = this;
+    const lag = this.options.overflow === "pause" ? log.end - Math.min(log.floor, log.end) : 0;
+    this.#paused = log.congested || lag >= log.limitBytes || this.#waitsForReader(lag);
     if (!this.#paused) for (const reader of this.#readers) reader.resume();
+  }
+
+  /**
+   * Lets a fast reader catch up while its bytes are still in memory, instead of through the disk. A slow one
+   * costs the process at most PATIENCE_MS for every AHEAD_BYTES, so that a slow link never sets its pace.
+   */
+  #waitsForReader(lag: number): boolean {
+    if (lag <= (this.#patience === undefined ? AHEAD_BYTES : AHEAD_BYTES / 2)) {
+      clearTimeout(this.#patience);
+      this.#patience = undefined;
+      return false;
+    }
+    if (this.log.end < this.#freeUntil) return false;
+    this.#patience ??= setTimeout(() => {
+      this.#patience = undefined;
+      this.#freeUntil = this.log.end + AHEAD_BYTES;
+      this.#applyBackpressure();
+    }, PATIENCE_MS);
+    return true;
   }
 
   // --- control ---
@@ -292,6 +321,7 @@ export class ManagedProcess implements SpawnEvents {
   /** Lets go of the pipes; the tree has been ended or is left to itself. */
   dispose(): void {
     clearTimeout(this.#deadline);
+    clearTimeout(this.#patience);
     for (const reader of this.#readers) reader.destroy();
     this.stdin?.destroy();
     this.#listeners.clear();
