@@ -35,6 +35,8 @@ export class Lease {
   release(): void {
     if (this.#timer !== undefined || this.#process.finished || this.#process.detached) return;
     this.#timer = setTimeout(() => this.#reap("SIGHUP"), this.#leaseMs);
+    // An embedded host must not keep its caller's process alive for a lease.
+    this.#timer.unref();
   }
 
   #reap(step: SignalName): void {
@@ -49,5 +51,6 @@ export class Lease {
       // It ended between the look and the signal.
     });
     this.#timer = setTimeout(() => this.#reap(step === "SIGHUP" ? "SIGTERM" : "SIGKILL"), STEP_MS);
+    this.#timer.unref();
   }
 }
