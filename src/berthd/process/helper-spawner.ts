@@ -230,6 +230,8 @@ export class HelperSpawner implements Spawner {
     const helper = this.#helper;
     if (helper === undefined || helper.exitCode !== null) return;
     const ended = new Promise<void>((resolve) => helper.once("exit", () => resolve()));
+    // Whoever closes an embedded host waits for this, perhaps with nothing else to keep its process alive.
+    helper.ref();
     // EOF on the channel makes the helper end every tree.
     this.#channel?.end();
     this.#channel?.destroy();
