@@ -14,6 +14,11 @@ const MAX_SWEPT = 4096;
 
 const PATTERN = /^\.berth-([0-9a-z]{6})-([0-9a-z]{1,7})-[0-9a-z]{10}$/;
 
+/** Whether a name is that of one of Berth's temporaries, of whatever process. */
+export function isTemporaryName(name: string): boolean {
+  return name.startsWith(".berth-") && PATTERN.test(name);
+}
+
 /**
  * Names for temporary siblings, `.berth-<place>-<pid>-<random>`, and the removal of those that a killed process
  * left behind. `<place>` marks kernel, pid namespace and host name, so that a pid is only looked up where it

@@ -13,6 +13,7 @@ import { read } from "./read.ts";
 import { Outgoing } from "./stream-life.ts";
 import { download, upload } from "./transfer.ts";
 import { UserWorkers } from "./user-workers.ts";
+import { watch } from "./watch.ts";
 import { write } from "./write.ts";
 
 export interface FileServiceOptions {
@@ -84,6 +85,7 @@ export function createFileService(options: FileServiceOptions): Service {
       "fs.rm": method("fs.rm", answer(rm)),
       "fs.symlink": method("fs.symlink", answer(symlink)),
       "fs.chmod": method("fs.chmod", answer(chmod)),
+      "fs.watch": method("fs.watch", watch),
       "fs.upload": method("fs.upload", upload),
       "fs.download": method("fs.download", download),
     },
