@@ -39,7 +39,7 @@ export interface TtySize {
 
 /** Options of everything that starts a command. */
 export interface CommandOptions {
-  /** Relative to the runtime's workdir; `~` is the HOME of the place's user. Default: the workdir. */
+  /** Relative to the runtime's workdir; `~` is the HOME of the command's user. Default: the workdir. */
   readonly cwd?: string;
   /** Added to the place's environment and Berth's non-interactive defaults; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;

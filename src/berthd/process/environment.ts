@@ -1,18 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { isAbsolute, join } from "node:path";
+import { DEFAULT_PATH, NON_INTERACTIVE_ENVIRONMENT } from "../../contract/environment.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { PlaceUser } from "./users.ts";
 
-/** Commands without a terminal never wait for a person: no pager, no editor, no password prompt of git. */
-const NON_INTERACTIVE: readonly (readonly [string, string])[] = [
-  ["TERM", "dumb"],
-  ["PAGER", "cat"],
-  ["GIT_PAGER", "cat"],
-  ["GIT_TERMINAL_PROMPT", "0"],
-  ["GIT_EDITOR", "true"],
-];
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Longest time that a login shell may take to start. */
 const LOGIN_DEADLINE_MS = 5000;
 
@@ -34,7 +26,7 @@ export function commandEnvironment(options: {
   }
   if (!variables.has("PATH")) variables.set("PATH", DEFAULT_PATH);
   if (options.tty) variables.set("TERM", "xterm-256color");
-  else for (const [name, value] of NON_INTERACTIVE) variables.set(name, value);
+  else for (const [name, value] of NON_INTERACTIVE_ENVIRONMENT) variables.set(name, value);
   for (const [name, value] of options.caller) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || value?.includes("\0") === true) {
       throw berthError("process.env_invalid", { hop: "berthd", context: { name } });

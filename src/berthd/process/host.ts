@@ -107,6 +107,9 @@ export class ProcessHost {
   }
 
   async #start(params: Params<"process.start">, clientId: string): Promise<HostedProcess> {
+    const user = params.user === undefined ? undefined : await findUser(params.user);
+    const base = await this.#options.baseEnvironment;
+    // From here to where the name is taken nothing is awaited: two starts of one name would both find it free.
     const { name } = params;
     if (name !== undefined) {
       if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw fail("process.name_invalid", { name });
@@ -116,10 +119,8 @@ export class ProcessHost {
     if (params.command.some((word) => word.includes("\0"))) throw fail("process.argument_invalid", {});
     if (this.#processes.size >= MAX_PROCESSES && !this.#forgetOne()) throw fail("process.limit", {});
     const id = this.#newId();
-    const user = params.user === undefined ? undefined : await findUser(params.user);
     this.#checkUser(user, params.user);
     const self = user ?? this.#options.daemonUser;
-    const base = await this.#options.baseEnvironment;
     const command =
       params.shellLookup && params.command[0] === "$SHELL"
         ? [self.shell, ...params.command.slice(1)]
@@ -141,7 +142,7 @@ export class ProcessHost {
       log,
       spec: {
         argv: command,
-        cwd: resolveCwd(params.cwd, base.HOME ?? self.home),
+        cwd: resolveCwd(params.cwd, user?.home ?? base.HOME ?? self.home),
         env: commandEnvironment({ base, user, tty: params.tty !== undefined, caller: params.env }),
         stdin: params.stdin,
         stderr: params.stderr,

@@ -1,16 +1,8 @@
+import { DEFAULT_PATH, NON_INTERACTIVE_ENVIRONMENT } from "../../contract/environment.ts";
 import { shellQuote } from "../../transports/shell-quote.ts";
 import { markerFunction, pathWord, seconds, WHY_FUNCTION, words } from "./script.ts";
 import type { PlaceTools } from "./tools.ts";
 
-/** Commands without a terminal never wait for a person: no pager, no editor, no password prompt of git. */
-const NON_INTERACTIVE: readonly (readonly [string, string])[] = [
-  ["TERM", "dumb"],
-  ["PAGER", "cat"],
-  ["GIT_PAGER", "cat"],
-  ["GIT_TERMINAL_PROMPT", "0"],
-  ["GIT_EDITOR", "true"],
-];
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Time between two looks whether a group has ended. */
 const LOOK_MS = 100;
 
@@ -157,7 +149,7 @@ ${options.timeoutMs === undefined ? "" : "echo >&8"}`;
 }
 
 function environment(env: CommandScriptOptions["env"]): string {
-  const lines = NON_INTERACTIVE.map(([name, value]) => `export ${name}=${value}`);
+  const lines = NON_INTERACTIVE_ENVIRONMENT.map(([name, value]) => `export ${name}=${value}`);
   for (const [name, value] of env) {
     // bash goes on after it has refused a name of its own (UID).
     lines.push(`${value === null ? `unset ${name}` : `export ${name}=${shellQuote(value)}`} || exit 1`);
