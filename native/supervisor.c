@@ -310,9 +310,20 @@ static void tell_started(struct supervisor *s) {
     events_flush(&s->events);
 }
 
+/* The command's user owns its pipes, so that it can open /dev/stdout and the like again. */
+static void give_pipes(const struct spawn_request *r, const struct ends *ends) {
+    if ((r->flags & SPAWN_USER) == 0) return;
+    /* Where it fails (a user namespace without that uid) the pipes still work as they are. */
+    for (size_t i = 0; i < ends->close_count; i++)
+        if (fchown(ends->close_after[i], r->uid, r->gid) != 0) return;
+}
+
 static bool open_stdio(struct supervisor *s, const struct spawn_request *r, struct ends *ends, bool large, struct command_failure *why) {
     if ((r->flags & SPAWN_TTY) != 0) return open_terminal(s, r, ends, why);
-    if (open_pipes(s, r, ends, large)) return true;
+    if (open_pipes(s, r, ends, large)) {
+        give_pipes(r, ends);
+        return true;
+    }
     *why = (struct command_failure){.stage = STAGE_RESOURCES, .error = errno};
     return false;
 }
