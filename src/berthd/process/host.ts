@@ -32,6 +32,8 @@ export interface ProcessHostOptions {
   readonly baseEnvironment: Promise<Readonly<Record<string, string>>>;
   readonly daemonUser: PlaceUser;
   readonly retentionMs?: number;
+  /** Default 10,000. */
+  readonly maxProcesses?: number;
   readonly log: (message: string, data: Record<string, unknown>) => void;
 }
 
@@ -117,7 +119,8 @@ export class ProcessHost {
       if (live !== undefined) return this.#sameCommand(live, params);
     }
     if (params.command.some((word) => word.includes("\0"))) throw fail("process.argument_invalid", {});
-    if (this.#processes.size >= MAX_PROCESSES && !this.#forgetOne()) throw fail("process.limit", {});
+    const limit = this.#options.maxProcesses ?? MAX_PROCESSES;
+    if (this.#processes.size >= limit && !this.#forgetOne()) throw fail("process.limit", {});
     const id = this.#newId();
     this.#checkUser(user, params.user);
     const self = user ?? this.#options.daemonUser;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { CapabilityName } from "../../contract/capabilities.ts";
 import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { Command, CommandOptions } from "../../contract/process.ts";
 import type { ParamsInput } from "../../wire/messages.ts";
@@ -22,6 +23,10 @@ export interface RuntimeContextOptions {
   readonly paths: PathContext;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly user?: string | undefined;
+  /** Names of the daemon's own user, which needs no capability. */
+  readonly ownUser: readonly string[];
+  /** @throws runtime.capability_unsupported */
+  readonly require: (capability: CapabilityName) => void;
 }
 
 /** What all parts of one daemon runtime share. */
@@ -29,9 +34,11 @@ export class RuntimeContext {
   readonly link: Link;
   readonly paths: PathContext;
   readonly user: string | undefined;
+  readonly require: (capability: CapabilityName) => void;
   /** Everything that `close()` ends. */
   readonly open = new Set<Closable>();
   readonly #environment: EnvironmentPairs;
+  readonly #ownUser: readonly string[];
   readonly #background = new Set<Promise<void>>();
   readonly #requestPrefix = randomBytes(12).toString("base64url");
   #requests = 0;
@@ -40,12 +47,23 @@ export class RuntimeContext {
     this.link = options.link;
     this.paths = options.paths;
     this.user = options.user;
+    this.require = options.require;
+    this.#ownUser = options.ownUser;
     this.#environment = environmentPairs(options.env);
   }
 
   /**
+   * As whom something is done: the call's user, else the runtime's.
+   * @throws runtime.capability_unsupported for another user than the daemon's where it can't be another
+   */
+  userFor(asked: string | undefined): string | undefined {
+    if (asked !== undefined && !this.#ownUser.includes(asked)) this.require("user");
+    return asked ?? this.user;
+  }
+
+  /**
    * What `process.start` and its repeats send, without `attach`.
-   * @throws process.argument_invalid, process.env_invalid, config.invalid
+   * @throws process.argument_invalid, process.env_invalid, config.invalid, runtime.capability_unsupported
    */
   startParams(command: Command, options: CommandOptions): ParamsInput<"process.start"> {
     const { argv, shellLookup } = commandArgv(command, options.shell);
@@ -54,7 +72,7 @@ export class RuntimeContext {
       command: argv,
       cwd: options.cwd === undefined ? this.paths.workdir : placePath(options.cwd, this.paths),
       env: environmentPairs(options.env, this.#environment),
-      user: options.user ?? this.user,
+      user: this.userFor(options.user),
       stderr: options.stderr,
       shellLookup: shellLookup || undefined,
       timeoutMs: milliseconds("timeoutMs", options.timeoutMs, 1),

@@ -247,7 +247,7 @@ export class RemoteFiles implements FileSystem {
   #base(options: FileOptions) {
     const { contained } = options;
     return {
-      user: options.user ?? this.#context.user,
+      user: this.#context.userFor(options.user),
       timeoutMs: milliseconds("timeoutMs", options.timeoutMs, 1),
       contained:
         contained === undefined

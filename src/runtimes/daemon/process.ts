@@ -24,6 +24,7 @@ import { ProcessWatch } from "./process-watch.ts";
 import { waitReady } from "./ready.ts";
 
 const DEFAULT_TTY: TtySize = { columns: 80, rows: 24 };
+const MAX_TTY_SIDE = 65_535;
 
 interface HandleOptions {
   /** Watches already, as it started the process. */
@@ -154,12 +155,14 @@ export class ProcessHandle implements Process, Closable {
 
   async resize(size: TtySize): Promise<void> {
     if (this.#finished) throw this.#finishedError();
+    requireSize(size);
     const { columns, rows } = size;
     await this.#context.link.call("process.resize", { id: this.id, columns, rows }, { repeatable: true });
     this.#tty = { columns, rows };
   }
 
   async detach(): Promise<void> {
+    this.#context.require("daemon");
     await this.#context.link.call("process.detach", { id: this.id }, { repeatable: true });
     this.#detached = true;
   }
@@ -267,6 +270,8 @@ export async function spawnProcess(
   if (signal?.aborted) throw abortedError(signal, context.link.description);
   const params = context.startParams(command, options);
   const tty = options.tty === true ? DEFAULT_TTY : options.tty || undefined;
+  if (tty !== undefined) requireSize(tty);
+  if (options.name !== undefined) requireName(options.name);
   const hasInput = tty !== undefined || options.stdin === "pipe";
   params.kind = "spawn";
   if (userShell) params.shellLookup = true;
@@ -325,5 +330,21 @@ async function untilAborted<T>(
     return await Promise.race([promise, aborted.promise]);
   } finally {
     signal.removeEventListener("abort", listener);
+  }
+}
+
+function requireName(name: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
+    throw berthError("process.name_invalid", { context: { name } });
+  }
+}
+
+function requireSize({ columns, rows }: TtySize): void {
+  for (const [field, value] of Object.entries({ columns, rows })) {
+    if (Number.isInteger(value) && value >= 1 && value <= MAX_TTY_SIDE) continue;
+    throw berthError("config.invalid", {
+      message: `${field} has to be a whole number from 1 to ${MAX_TTY_SIDE}`,
+      context: { field },
+    });
   }
 }

@@ -1,4 +1,4 @@
-import type { Capabilities, Isolation } from "../../contract/capabilities.ts";
+import type { Capabilities, CapabilityName, Isolation } from "../../contract/capabilities.ts";
 import type { RuntimeConfig } from "../../contract/config.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { FileSystem } from "../../contract/files.ts";
@@ -77,6 +77,8 @@ class DaemonRuntime implements Runtime {
       paths: { workdir: this.workdir, mapPath: options.mapPath },
       env: options.env,
       user: options.user,
+      ownUser: ownUser(hello),
+      require: (capability) => this.#require(capability),
     });
     this.#bulk = new BulkLink(link, options.bulkConnection === true ? options : undefined);
     this.fs = new RemoteFiles(this.#context, this.#bulk);
@@ -97,6 +99,7 @@ class DaemonRuntime implements Runtime {
   async #spawn(command: Command, options: SpawnOptions, userShell: boolean): Promise<Process> {
     this.#require("spawn");
     if (options.tty !== undefined && options.tty !== false) this.#require("tty");
+    if (options.detached) this.#require("daemon");
     try {
       return await spawnProcess(this.#context, command, options, userShell);
     } catch (error) {
@@ -153,7 +156,7 @@ class DaemonRuntime implements Runtime {
     await this.close();
   }
 
-  #require(capability: "spawn" | "tty" | "forward" | "reverseForward"): void {
+  #require(capability: CapabilityName): void {
     if (this.capabilities[capability]) return;
     const reason = this.capabilities.reasons[capability];
     throw berthError("runtime.capability_unsupported", {
@@ -164,6 +167,11 @@ class DaemonRuntime implements Runtime {
         : { message: `${capability} is not available in this runtime: ${reason}` }),
     });
   }
+}
+
+/** All that names the user of the daemon. */
+function ownUser({ user }: Hello): string[] {
+  return user === undefined ? [] : [user.name, String(user.uid), `${user.uid}:${user.gid}`];
 }
 
 async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
