@@ -112,11 +112,11 @@ export const CONTAINED: readonly Case[] = [
           .readFile(`${root}/real/file`, { contained: { root }, encoding: "utf8" })
           .catch((error: { code: string }) => error.code);
         if (content === "inside") inside++;
-        else assert.match(content, /^(ENOENT|fs\.outside_workspace)$/);
+        else assert.match(content, /^(ENOENT|ENOTDIR|fs\.outside_workspace)$/);
         await runtime.fs
           .writeFile(`${root}/real/planted`, "planted", { contained: { root } })
           .catch((error: { code: string }) =>
-            assert.match(error.code, /^(ENOENT|EEXIST|fs\.outside_workspace)$/),
+            assert.match(error.code, /^(ENOENT|ENOTDIR|EEXIST|fs\.outside_workspace)$/),
           );
       }
       abort.abort();

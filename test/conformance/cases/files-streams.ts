@@ -108,15 +108,6 @@ export const FILES_STREAMS: readonly Case[] = [
     },
   },
   {
-    id: "files.4.deadline",
-    title: "an operation has a deadline",
-    run: async ({ runtime, directory }) => {
-      const path = `${await directory()}/fifo`;
-      await runtime.exec(["mkfifo", path]);
-      await refused(runtime.fs.readFile(path, { special: true, timeoutMs: 300 }), "fs.timeout");
-    },
-  },
-  {
     id: "files.4.rename-across-devices",
     title: "rename across devices copies",
     run: async ({ runtime, directory, defer }) => {
