@@ -44,14 +44,13 @@ async function feed(process: RawProcess, input: CollectOptions["input"]): Promis
     process.stdin.end(input);
     return;
   }
-  let failed = false;
-  input.once("error", () => {
-    failed = true;
+  let cause: Error | undefined;
+  input.once("error", (error) => {
+    // When the command has closed its input first, that is why the source was ended.
+    if (!process.stdin.destroyed) cause = error;
   });
-  await pipeline(input, process.stdin).catch((error: unknown) => {
-    const own = failed && (error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE";
-    if (own && (error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-  });
+  await pipeline(input, process.stdin).catch(() => {});
+  if (cause !== undefined) throw cause;
 }
 
 async function text(stream: Readable, limit: number): Promise<string> {

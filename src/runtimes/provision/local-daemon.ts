@@ -10,8 +10,8 @@ import { collect } from "../../transports/collect.ts";
 import type { Transport } from "../../transports/transport.ts";
 import { guardEnvironment, NODE_ARGV_VARIABLE } from "../../wire/launch-environment.ts";
 import type { WireClient } from "../../wire/types.ts";
-import { findPayload } from "../payload.ts";
-import { PAYLOAD_PLATFORMS } from "../payload-manifest.ts";
+import { findPayload, type Payload } from "../payload.ts";
+import { PAYLOAD_PLATFORMS, type PayloadPlatform } from "../payload-manifest.ts";
 import { localRunDirectory } from "../state-directory.ts";
 import type { Handshake } from "./handshake.ts";
 import type { ProgressSink } from "./progress.ts";
@@ -40,8 +40,9 @@ export async function localInstallation(): Promise<LocalInstallation> {
   const here = fileURLToPath(import.meta.url);
   const room = dirname(dirname(dirname(here)));
   const platform = PAYLOAD_PLATFORMS.find((name) => name === `${process.platform}-${process.arch}`);
-  if (!here.endsWith(".ts") && platform !== undefined) {
-    const payload = await findPayload(platform);
+  const isBuilt = !here.endsWith(".ts");
+  const payload = isBuilt && platform !== undefined ? await builtPayload(platform) : undefined;
+  if (payload !== undefined) {
     const bundle = payload.partDirectory("bundle");
     const { entry, helper } = payload.manifest;
     return { nodeArgv, entry: join(bundle, entry), helper: helper && join(bundle, helper) };
@@ -51,8 +52,18 @@ export async function localInstallation(): Promise<LocalInstallation> {
     "native/build/PLATFORM",
     "native/prebuilt/PLATFORM",
   ].map((path) => join(dirname(room), path.replace("PLATFORM", platform ?? "none"), "berth-helper"));
-  const entry = join(room, "berthd", here.endsWith(".ts") ? "main.ts" : "main.js");
+  const entry = join(room, "berthd", isBuilt ? "main.js" : "main.ts");
   return { nodeArgv, entry, helper: await firstExecutable(candidates) };
+}
+
+/** undefined: the modules that the bundle is made of run as well, only with more to load. */
+async function builtPayload(platform: PayloadPlatform): Promise<Payload | undefined> {
+  try {
+    return await findPayload(platform);
+  } catch (error) {
+    if (isBerthError(error, "payload.not_built")) return undefined;
+    throw error;
+  }
 }
 
 async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
