@@ -63,6 +63,9 @@ test("file errors carry the errno name and the path", () => {
   const error = fileError(Object.assign(new Error("x"), { code: "ENOSPC" }), "/a b");
   assert.deepEqual([error.code, error.path], ["ENOSPC", "/a b"]);
   assert.equal(fileError(Object.assign(new Error("x"), { code: "EWEIRD" }), "/a").code, "internal");
+  for (const code of ["ENFILE", "EFBIG", "ENODEV", "ESTALE", "EDQUOT"]) {
+    assert.equal(fileError(Object.assign(new Error("x"), { code }), "/a").code, code);
+  }
   assert.equal(fileError(error, "/other"), error);
   assert.equal(toBerthError("text", "berthd").code, "internal");
 });
