@@ -1,6 +1,5 @@
 import { nameFromBytes, nameToBytes } from "../../files/names.ts";
 import { BLOCK_BYTES, encodeHeader, padding, TAR_END, type TarEntry } from "../../files/tar-format.ts";
-import type { TarReader } from "../../files/tar-read.ts";
 
 /**
  * What the `tar` of a place understands: pax headers (GNU, BSD), which also carry fractions of a second, or only
@@ -10,12 +9,18 @@ export type TarDialect = "pax" | "long-names";
 
 const NAME_BYTES = 100;
 
+/** Entries one by one, as TarReader gives them. */
+export interface EntrySource {
+  next(): Promise<TarEntry | undefined>;
+  content(): Promise<Uint8Array | undefined>;
+}
+
 /**
  * The entries of an archive, written anew in a dialect. busybox sets a directory's mode and time at once, before it
  * writes what is in it: there each directory comes writable first, and at the end once more as it is to be.
  */
 export async function* inDialect(
-  reader: TarReader,
+  reader: EntrySource,
   dialect: TarDialect,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const directories: TarEntry[] = [];

@@ -47,6 +47,20 @@ export function attributesBody(path: string, mode: number, mtimeMs: number, tool
   return onPath(path, `chmod ${octal(mode)} "$_bp" || _bF "$_bp"\ntouch ${time} "$_bp" || _bF "$_bp"`);
 }
 
+/** A directory to put entries into; a link to one may only be the top itself. */
+export function directoryBody(path: string, top: boolean): string {
+  return onPath(
+    path,
+    top ? ":" : 'if [ -L "$_bp" ]; then _bE fs.archive_entry_outside; fi',
+    'if [ ! -d "$_bp" ]; then mkdir -p "$_bp" || _bF "$_bp"; fi',
+  );
+}
+
+/** Makes room for a file that is not to be written through a link. */
+export function removeLinkBody(path: string): string {
+  return onPath(path, 'if [ -L "$_bp" ]; then rm -f "$_bp" || _bF "$_bp"; fi');
+}
+
 /** A link in the place of whatever is there, but for a directory. */
 export function replaceLinkBody(target: string, path: string): string {
   return onPath(

@@ -127,3 +127,32 @@ for (const name of PLACES) {
     });
   });
 }
+
+for (const name of PLACES) {
+  test(`${name}: nothing lands outside through a link that is there already`, {
+    skip: placeMissing(name),
+  }, async () => {
+    await using place = await testPlace(name);
+    const { fs } = place.runtime;
+    await mkdir(place.path("tree/sub/deeper"), { recursive: true });
+    await writeFile(place.path("tree/sub/deeper/planted"), "x");
+    await writeFile(place.path("tree/file"), "new");
+    await mkdir(place.path("outside/deeper"), { recursive: true });
+    await writeFile(place.path("secret"), "old");
+    for (const destination of ["one", "two", "three"])
+      await mkdir(place.path(`${destination}/inside`), { recursive: true });
+    await symlink("../outside", place.path("one/sub"));
+    await fs.upload(place.path("tree"), "one").catch((error: { code: string }) => {
+      assert.match(error.code, /^(fs\.archive_entry_outside|ENOTDIR|EEXIST)$/);
+    });
+    assert.deepEqual(await readdir(place.path("outside/deeper")), []);
+    await symlink("../secret", place.path("two/file"));
+    await fs.upload(place.path("tree"), "two");
+    assert.equal(await readFile(place.path("secret"), "utf8"), "old");
+    assert.equal(await readFile(place.path("two/file"), "utf8"), "new");
+    await symlink("three", place.path("top"));
+    await fs.upload(place.path("tree"), "top");
+    assert.equal(await readFile(place.path("three/sub/deeper/planted"), "utf8"), "x");
+    assert.equal(await readlink(place.path("top")), "three");
+  });
+}

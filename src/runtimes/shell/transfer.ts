@@ -11,11 +11,18 @@ import { packTree } from "../../files/tar-pack.ts";
 import { TarReader } from "../../files/tar-read.ts";
 import { DOWNLOAD_MODE_MASK, localPath, spotOf, temporaries, threads } from "../daemon/transfer.ts";
 import type { FileRuns } from "./file-runs.ts";
-import { mkdirBody } from "./file-scripts.ts";
+import { insideOnly } from "./links.ts";
 import { listDirectory, statPath } from "./look.ts";
 import { chunksOf, readChunks } from "./read.ts";
 import { asArchive, inDialect } from "./tar-dialect.ts";
-import { attributesBody, packBody, replaceLinkBody, unpackBody } from "./transfer-scripts.ts";
+import {
+  attributesBody,
+  directoryBody,
+  packBody,
+  removeLinkBody,
+  replaceLinkBody,
+  unpackBody,
+} from "./transfer-scripts.ts";
 import { writeWhole } from "./write.ts";
 
 type Uploaded = { files: number; bytes: number };
@@ -37,7 +44,10 @@ export async function upload(
     const { tar } = await runs.tools();
     if (tar === "none") await uploadEach(runs, reader, remote, options);
     else {
-      const input = inDialect(reader, tar === "other" ? "long-names" : "pax");
+      const input =
+        tar === "other"
+          ? inDialect(await insideOnly(runs, reader, remote, options), "long-names")
+          : inDialect(reader, "pax");
       await runs.run(unpackBody(remote, await runs.tools()), remote, options, { input });
     }
     return done;
@@ -106,7 +116,7 @@ async function uploadEach(
     const name = entry.name.replace(/\/$/, "");
     const path = name === "." ? remote : joinPath(remote, name);
     if (entry.type === "directory") {
-      await runs.run(mkdirBody(path, true, undefined), path, options);
+      await runs.run(directoryBody(path, name === "."), path, options);
       directories.push([path, entry.mode, entry.mtimeMs]);
     } else if (entry.type === "symlink") {
       await runs.run(replaceLinkBody(entry.linkname, path), path, options);
@@ -115,6 +125,7 @@ async function uploadEach(
         entry.type === "link"
           ? readChunks(runs, joinPath(remote, entry.linkname), options)
           : contentOf(reader);
+      await runs.run(removeLinkBody(path), path, options);
       await writeWhole(runs, path, content, { ...options, mode: entry.mode });
       await runs.run(attributesBody(path, entry.mode, entry.mtimeMs, tools), path, options);
     }
