@@ -1,6 +1,5 @@
 // `npm test`: install, build, lint, types, dependency directions, then every test in one run of Node's test runner.
 // Further arguments are patterns of test files: npm test -- "test/conformance/local*.test.ts"
-import { globSync } from "node:fs";
 import { ensureBuilt, ensureInstalled, node, root, step } from "./setup.mjs";
 
 ensureInstalled();
@@ -8,6 +7,7 @@ ensureInstalled();
 if (Number(process.versions.node.split(".")[0]) < 24) {
   process.exit(step(undefined, node, [process.argv[1], ...process.argv.slice(2)], { mayFail: true }));
 }
+const { globSync } = await import("node:fs");
 ensureBuilt();
 const patterns = process.argv.slice(2);
 if (patterns.length === 0) {
