@@ -1,22 +1,22 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { type BerthError, berthError, toBerthError } from "../../contract/errors.ts";
+import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
 import type { Params } from "../../wire/messages.ts";
 import { commandEnvironment, resolveCwd } from "./environment.ts";
+import type { HostedProcess } from "./hosted-process.ts";
 import { Lease } from "./lease.ts";
 import { LogStorage } from "./log-storage.ts";
 import { OutputLog } from "./output-log.ts";
 import { ManagedProcess } from "./process.ts";
-import { type RecoveredProcess, recoveredInfo, recoverProcesses, writeRecord } from "./records.ts";
+import { RecordKeeper } from "./record-keeper.ts";
+import { type RecoveredProcess, recoveredInfo, recoverProcesses } from "./records.ts";
 import { SpawnQueue } from "./spawn-queue.ts";
 import type { Spawner } from "./spawner.ts";
 import { findUser, type PlaceUser } from "./users.ts";
 
 const DEFAULT_LOG_LIMIT_BYTES = 256 * 1024 * 1024;
 const DEFAULT_RETENTION_MS = 10 * 60_000;
-/** Time after which a process that still runs gets a record on the disk. */
-const RECORD_DELAY_MS = 200;
 const MAX_PROCESSES = 10_000;
 /** Finished ones beyond this go before their time, the oldest whose output was delivered first. */
 const MAX_FINISHED = 2_000;
@@ -37,24 +37,11 @@ export interface ProcessHostOptions {
   readonly log: (message: string, data: Record<string, unknown>) => void;
 }
 
-export interface HostedProcess {
-  readonly process: ManagedProcess;
-  readonly lease: Lease;
-  readonly owner: string;
-  readonly requestId: string;
-  /** Open output streams. */
-  readers: number;
-  /** All of its output and the exit were sent to a reader. */
-  delivered: boolean;
-  persisted: boolean;
-  /** The last write of its record; writes of one process follow each other. */
-  recording: Promise<void>;
-}
-
 /** All processes of a daemon: starts them once, finds them by id or name, and lets them go in time. */
 export class ProcessHost {
   readonly #options: ProcessHostOptions;
   readonly #storage: LogStorage;
+  readonly #records: RecordKeeper;
   readonly #queue = new SpawnQueue();
   readonly #processes = new Map<string, HostedProcess>();
   readonly #names = new Map<string, HostedProcess>();
@@ -64,14 +51,17 @@ export class ProcessHost {
   /** Finished ones in the order of their end. */
   readonly #finished = new Set<HostedProcess>();
   readonly #clients = new Map<string, number>();
-  readonly #unrecorded = new Set<HostedProcess>();
   readonly #ready: Promise<void>;
-  #recordTimer: NodeJS.Timeout | undefined;
   #retentionTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ProcessHostOptions) {
     this.#options = options;
     this.#storage = new LogStorage(options.directory ?? "/");
+    this.#records = new RecordKeeper({
+      bootId: options.bootId,
+      isKnown: (hosted) => this.#processes.has(hosted.process.id),
+      log: options.log,
+    });
     this.#storage.evictFinished = () => this.#evictFinished();
     this.#ready = options.directory === undefined ? Promise.resolve() : this.#recover(options.directory);
   }
@@ -176,7 +166,7 @@ export class ProcessHost {
       await log.close({ remove: true });
       throw started.error;
     }
-    if (!process.finished) this.#recordSoon(hosted);
+    if (!process.finished) this.#records.writeSoon(hosted);
     if (!this.#clients.has(clientId)) hosted.lease.release();
     return hosted;
   }
@@ -295,8 +285,8 @@ export class ProcessHost {
     this.#finished.add(hosted);
     hosted.lease.hold();
     this.#releaseName(hosted);
-    this.#unrecorded.delete(hosted);
-    if (hosted.persisted) void this.#writeRecord(hosted);
+    this.#records.unschedule(hosted);
+    if (hosted.persisted) void this.#records.write(hosted);
     if (this.#finished.size > MAX_FINISHED) this.#forgetOne();
     this.#scheduleRetention();
   }
@@ -384,67 +374,17 @@ export class ProcessHost {
     }
   }
 
-  // --- records on the disk ---
-
-  #recordSoon(hosted: HostedProcess): void {
-    if (this.#options.directory === undefined) return;
-    this.#unrecorded.add(hosted);
-    this.#recordTimer ??= setTimeout(() => {
-      this.#recordTimer = undefined;
-      for (const waiting of this.#unrecorded) void this.#writeRecord(waiting);
-      this.#unrecorded.clear();
-    }, RECORD_DELAY_MS);
-  }
-
-  #writeRecord(hosted: HostedProcess): Promise<void> {
-    const { directory } = hosted.process.log;
-    if (directory === undefined) return Promise.resolve();
-    hosted.persisted = true;
-    hosted.recording = hosted.recording.then(() => this.#writeRecordNow(hosted, directory));
-    return hosted.recording;
-  }
-
-  async #writeRecordNow(hosted: HostedProcess, directory: string): Promise<void> {
-    const { process } = hosted;
-    const info = process.info();
-    try {
-      if (process.finished) await process.log.flushed();
-      if (!this.#processes.has(process.id)) return;
-      await writeRecord(directory, {
-        id: info.id,
-        name: info.name,
-        command: [...info.command],
-        cwd: info.cwd,
-        user: info.user,
-        pid: info.pid,
-        startTime: process.startTime,
-        detached: info.detached,
-        startedAt: info.startedAt,
-        endedAt: info.endedAt,
-        exit: info.exit,
-        exitCursor: Number.isFinite(process.exitCursor) ? process.exitCursor : undefined,
-        bootId: this.#options.bootId,
-      });
-    } catch (cause) {
-      // A full disk must not end a process; only a killed daemon would miss the record.
-      this.#options.log("record not written", {
-        id: process.id,
-        error: toBerthError(cause, "berthd").message,
-      });
-    }
-  }
-
   /** `detach` has to be on record before it is answered. */
   async detach(idOrName: string): Promise<void> {
     const hosted = await this.findLive(idOrName);
     hosted.process.detached = true;
     hosted.lease.hold();
-    await this.#writeRecord(hosted);
+    await this.#records.write(hosted);
   }
 
   /** Ends every tree; logs and records stay. */
   async close(): Promise<void> {
-    clearTimeout(this.#recordTimer);
+    this.#records.close();
     clearTimeout(this.#retentionTimer);
     await Promise.all(
       [...this.#processes.values()].map((hosted) => hosted.process.end({ signal: "SIGKILL" })),

@@ -3,7 +3,8 @@ import { parseSignal } from "../../contract/signals.ts";
 import type { Params } from "../../wire/messages.ts";
 import type { StreamHandler, WireStream } from "../../wire/types.ts";
 import type { ClientSession, Service } from "../service.ts";
-import type { HostedProcess, ProcessHost } from "./host.ts";
+import type { ProcessHost } from "./host.ts";
+import type { HostedProcess } from "./hosted-process.ts";
 import { type OutputSource, OutputStream, type OutputStreamOptions, startCursor } from "./output-stream.ts";
 import { recoveredInfo } from "./records.ts";
 

@@ -1,0 +1,17 @@
+import type { Lease } from "./lease.ts";
+import type { ManagedProcess } from "./process.ts";
+
+/** A process and what the host knows of those who are interested in it. */
+export interface HostedProcess {
+  readonly process: ManagedProcess;
+  readonly lease: Lease;
+  readonly owner: string;
+  readonly requestId: string;
+  /** Open output streams. */
+  readers: number;
+  /** All of its output and the exit were sent to a reader. */
+  delivered: boolean;
+  persisted: boolean;
+  /** The last write of its record; writes of one process follow each other. */
+  recording: Promise<void>;
+}
