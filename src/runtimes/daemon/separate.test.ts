@@ -115,7 +115,7 @@ test("kill -9 of the daemon: a typed error at once, a new daemon with the next c
   // Records and logs are written a moment later, so that short commands never touch the disk.
   const own = join(place.directory, "processes", dev.id);
   await until(async () => {
-    const files = await readdir(own).catch(() => []);
+    const files = await readdir(own).catch((): string[] => []);
     const texts = await Promise.all(files.map((name) => readFile(join(own, name), "utf8").catch(() => "")));
     return files.includes("process.json") && texts.includes("started\n");
   });
