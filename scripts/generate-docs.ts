@@ -69,7 +69,7 @@ function section(command: Command): string {
     (option) => `| \`${cell(option.flags)}\` | ${cell(help.optionDescription(option))} |`,
   );
   const table = options.length === 0 ? "" : `\n| option | meaning |\n| --- | --- |\n${options.join("\n")}\n`;
-  return `### berth ${[command.name(), ...words.map((word) => `<${word}>`)].join(" ")}\n\n${command.description()}.\n${table}`;
+  return `### \`berth ${[command.name(), ...words.map((word) => `<${word}>`)].join(" ")}\`\n\n${command.description()}.\n${table}`;
 }
 
 function between(path: string, marker: string, text: string): string {
