@@ -74,6 +74,8 @@ export class OutputStream {
       const room = this.#stream.writable();
       if (room <= 0) return;
       const end = this.#stopCursor();
+      // Only the exit is asked for: what was written in between isn't read, least of all from the disk.
+      if (this.#capture?.nothing) this.#position.cursor = Math.min(end, this.#source.log.end);
       const limit = Math.min(room, MAX_DATA_BYTES, end - this.#position.cursor);
       if (limit <= 0) {
         if (this.#atEnd()) this.#finish();
@@ -194,6 +196,10 @@ class Capture {
   constructor(options: { readonly headBytes: number; readonly tailBytes: number }) {
     this.#headBytes = options.headBytes;
     this.#tailBytes = options.tailBytes;
+  }
+
+  get nothing(): boolean {
+    return this.#headBytes === 0 && this.#tailBytes === 0;
   }
 
   skipped(from: number, to: number): void {

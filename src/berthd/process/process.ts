@@ -9,6 +9,8 @@ import { StdinPipe } from "./stdin-pipe.ts";
 
 /** How long KILL is repeated until a look finds nothing of the tree, in milliseconds. */
 const KILL_TREE_LIMIT_MS = 2000;
+/** How long the end of a process without a tree waits for its last output. */
+const COMPLETION_LIMIT_MS = 1000;
 /** Turns of the loop without a byte after which the pipes of an ended command are empty (SEMANTICS, Commands 1). */
 const QUIET_TURNS = 2;
 
@@ -264,11 +266,18 @@ export class ManagedProcess implements SpawnEvents {
   end(options: { readonly signal?: SignalName; readonly graceMs?: number } = {}): Promise<number> {
     const child = this.#child;
     if (child === undefined || this.treeEmpty) return Promise.resolve(0);
-    if (options.signal === "SIGKILL" || options.graceMs === 0) return child.killTree(KILL_TREE_LIMIT_MS);
+    if (options.signal === "SIGKILL" || options.graceMs === 0) return this.#killTree(child);
     this.#ending ??= this.#end(child, options).finally(() => {
       this.#ending = undefined;
     });
     return this.#ending;
+  }
+
+  /** The end of the tree is known a moment before that of the output: whoever is told of one may ask for the other. */
+  async #killTree(child: SpawnedProcess): Promise<number> {
+    const left = await child.killTree(KILL_TREE_LIMIT_MS);
+    if (left === 0) await this.#within(() => this.finished, COMPLETION_LIMIT_MS);
+    return left;
   }
 
   async #end(
@@ -278,21 +287,23 @@ export class ManagedProcess implements SpawnEvents {
     const signal = options.signal ?? (this.tty === undefined ? "SIGTERM" : "SIGHUP");
     await child.signal(SIGNAL_NUMBERS[signal]);
     await child.signal(SIGNAL_NUMBERS.SIGCONT);
-    if (await this.#emptyWithin(options.graceMs ?? this.options.killGraceMs)) return 0;
-    return child.killTree(KILL_TREE_LIMIT_MS);
+    const graceMs = options.graceMs ?? this.options.killGraceMs;
+    if (await this.#within(() => this.treeEmpty && this.finished, graceMs)) return 0;
+    return this.#killTree(child);
   }
 
-  #emptyWithin(ms: number): Promise<boolean> {
-    if (this.treeEmpty) return Promise.resolve(true);
+  /** True when it comes to hold within the time. */
+  #within(condition: () => boolean, ms: number): Promise<boolean> {
+    if (condition()) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const finish = (empty: boolean): void => {
+      const finish = (held: boolean): void => {
         clearTimeout(timer);
         unlisten();
-        resolve(empty);
+        resolve(held);
       };
       const timer = setTimeout(() => finish(false), ms);
       const unlisten = this.onChange(() => {
-        if (this.treeEmpty) finish(true);
+        if (condition()) finish(true);
       });
     });
   }
