@@ -285,8 +285,8 @@ export class ProcessHost {
     this.#finished.add(hosted);
     hosted.lease.hold();
     this.#releaseName(hosted);
-    this.#records.unschedule(hosted);
     if (hosted.persisted) void this.#records.write(hosted);
+    else this.#records.writeSoon(hosted);
     if (this.#finished.size > MAX_FINISHED) this.#forgetOne();
     this.#scheduleRetention();
   }

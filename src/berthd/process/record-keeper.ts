@@ -2,7 +2,7 @@ import { toBerthError } from "../../contract/errors.ts";
 import type { HostedProcess } from "./hosted-process.ts";
 import { writeRecord } from "./records.ts";
 
-/** Time after which a process that still runs gets a record on the disk. */
+/** Time after which a process gets a record on the disk. */
 const RECORD_DELAY_MS = 200;
 
 export interface RecordKeeperOptions {
@@ -28,13 +28,12 @@ export class RecordKeeper {
     this.#waiting.add(hosted);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      for (const waiting of this.#waiting) void this.write(waiting);
+      for (const waiting of this.#waiting) {
+        // A short command whose client has everything isn't worth a file.
+        if (waiting.persisted || !waiting.delivered) void this.write(waiting);
+      }
       this.#waiting.clear();
     }, RECORD_DELAY_MS);
-  }
-
-  unschedule(hosted: HostedProcess): void {
-    this.#waiting.delete(hosted);
   }
 
   /** Settles when the record is on the disk, or can't be. Writes of one process follow each other. */
