@@ -158,7 +158,7 @@ test("the lock and the leftovers of a Berth that died are taken over and swept",
   const name = payload.directoryName("node");
   await place.run(beginScript({ base, name, token: "dead" }));
   await writeFile(join(base, ".tmp-dead", "half"), "");
-  const options = { base, staleLockMs: 300 };
+  const options = { base, staleLockMs: 3000 };
   const results = await Promise.all([
     installPart(payload, "node", place, options),
     installPart(payload, "node", place, options),
