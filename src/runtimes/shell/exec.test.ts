@@ -108,7 +108,7 @@ for (const name of PLACES) {
     assert.equal(await code(["no-such-command"]), "process.not_found");
     assert.equal(await code(["no-such-command"], undefined, 10_000), "process.not_found");
     assert.equal(await code(["./no/such"]), "process.not_found");
-    assert.equal(await code([""]), "process.argument_invalid");
+    assert.equal(await code([""]), "process.not_found");
     assert.equal(await code([place.path("plain")]), "process.permission_denied");
     assert.equal(await code(["./plain"]), "process.permission_denied");
     assert.equal(await code([place.directory]), "process.permission_denied");
