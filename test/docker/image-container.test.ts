@@ -187,6 +187,36 @@ test("what the engine refuses is a typed error, and nothing is left behind", asy
   assert.deepEqual(await readdir(join(state.directory, "containers")), []);
 });
 
+test("a kept container is reached as a running one, by the daemon that is in it", async () => {
+  for (const delivery of ["mount", "image"] as const) {
+    await using state = await testState();
+    const name = `berth-test-kept-${delivery}-${process.pid}`;
+    try {
+      const runtime = await state.open({
+        type: "docker",
+        image: await image("busybox"),
+        name,
+        keep: true,
+        delivery,
+      });
+      await runtime.spawn(["sleep", "600"], { name: "sleeper", detached: true });
+      await runtime.close();
+      state.events.length = 0;
+      await using again = await state.open({ type: "docker", containerId: name });
+      assert.deepEqual(
+        (await again.processes()).map((process) => process.name),
+        ["sleeper"],
+      );
+      assert.equal(
+        state.events.some(({ type }) => type === "provision.upload"),
+        false,
+      );
+    } finally {
+      await removeMade(state);
+    }
+  }
+});
+
 test("an opening that is aborted leaves no container behind", async () => {
   await using state = await testState();
   const reference = await image("busybox");

@@ -11,9 +11,12 @@ import { createDaemonRuntime } from "../daemon/runtime.ts";
 import { createHandshake } from "../provision/handshake.ts";
 import { createProgressSink } from "../provision/progress.ts";
 import { createRemoteConnector } from "../provision/remote.ts";
+import { ownDaemon } from "./berths-own.ts";
 import { checkDocker } from "./check.ts";
 import { assertRunning, displayName, inspectContainer, isolationOf } from "./container.ts";
+import { CONTAINER_PATHS } from "./derived-image.ts";
 import { containerWorkdir, homeOf } from "./home.ts";
+import { connectOwn } from "./own-container.ts";
 import { createPathMap } from "./path-map.ts";
 
 type CheckOptions = Parameters<typeof checkDocker>[1];
@@ -35,7 +38,14 @@ export async function openUserContainer(
     const name = displayName(container);
     const description = `docker container ${name}`;
     const progress = createProgressSink({ runtime: description, onProgress, onEvent });
-    const transport = createDockerTransport({ engine, id: container.Id, name, user: config.user });
+    const own = await ownDaemon(container, config, context.stateDirectory);
+    const transport = createDockerTransport({
+      engine,
+      id: container.Id,
+      name,
+      user: config.user,
+      shared: own?.record && { container: CONTAINER_PATHS.run, host: own.record.runDirectory },
+    });
     const mapPath = createPathMap(config.pathMap);
     const workdir = (home: string) => containerWorkdir(config.workdir, container, mapPath, home);
     const base = {
@@ -48,13 +58,17 @@ export async function openUserContainer(
       close: async () => engine.close(),
     };
     const check = (options: CheckOptions) =>
-      checkDocker({ engine, containerId: container.Id, probe: undefined, ownContainer: false }, options);
+      checkDocker(
+        { engine, containerId: container.Id, probe: undefined, ownContainer: own !== undefined },
+        options,
+      );
+    const handshake = createHandshake(VERSION);
     const connector = createRemoteConnector({
       transport,
       progress,
       instance: container.Id.slice(0, 12),
       stateDir: config.stateDir,
-      handshake: createHandshake(VERSION),
+      handshake,
     });
     const shell = async (reason: string) => {
       const { createShellRuntime } = await import("../shell/runtime.ts");
@@ -62,6 +76,19 @@ export async function openUserContainer(
       return createShellRuntime({ ...base, transport, workdir: workdir(home), reasons: reason, check });
     };
     if (config.daemon === "never") return await shell("daemon: never");
+    if (own !== undefined) {
+      const { launch, record } = own;
+      const direct = record !== undefined;
+      const target = { engine, id: container.Id, launch, transport, handshake, direct, token: record?.token };
+      return await createDaemonRuntime({
+        ...base,
+        client: await connectOwn(target, signal),
+        dial: (options) => connectOwn(target, options.signal),
+        bulkConnection: direct,
+        workdir: (hello) => workdir(hello.user?.home ?? ""),
+        check,
+      });
+    }
     let client: WireClient;
     try {
       client = await connector.connect({ signal });
