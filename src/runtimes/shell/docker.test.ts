@@ -224,3 +224,27 @@ test("a container that is stopped in the middle is a typed error, and it works a
   await container.start();
   assert.equal((await runtime.exec(["echo", "again"])).stdout, "again\n");
 });
+
+test("a place that stops answering costs a timed command its grace and a second, not for ever", async (t) => {
+  const on = await requireOrSkip(t, () => place("busybox"));
+  if (on === undefined) return;
+  await using _on = on;
+  const { runtime, container, events } = on;
+  await runtime.exec(["true"]);
+  const running = runtime.exec("echo up; sleep 300", { timeoutMs: 800, killGraceMs: 100 });
+  await until("it runs", async () => {
+    const { Processes } = (await container.handle.top({ ps_args: "-eo pid,args" })) as {
+      Processes: string[][];
+    };
+    return Processes.some(([, args]) => args === "sleep 300");
+  });
+  await container.pause();
+  const result = await running;
+  assert.deepEqual([result.timedOut, result.signal, result.stdout], [true, "SIGKILL", "up\n"]);
+  await until("that it could not be ended is told", () =>
+    events.some(({ type }) => type === "process.end_failed"),
+  );
+  await assert.rejects(Promise.resolve(runtime.exec(["true"])), { code: "docker.container_paused" });
+  await container.unpause();
+  assert.equal((await runtime.exec(["echo", "again"])).stdout, "again\n");
+});
