@@ -190,8 +190,18 @@ export class FileCalls {
     );
   }
 
-  readEntry(directory: fs.Dir): Promise<fs.Dirent | null> {
-    return this.#run((done) => directory.read(done));
+  /** Up to `size` further entries under one deadline; fewer only at the end. */
+  readEntries(directory: fs.Dir, size: number): Promise<fs.Dirent[]> {
+    return this.#run((done) => {
+      const entries: fs.Dirent[] = [];
+      const next = (): void =>
+        directory.read((error, entry) => {
+          if (error !== null) done(error, entries);
+          else if (entry === null || entries.push(entry) === size) done(null, entries);
+          else next();
+        });
+      next();
+    });
   }
 
   #run<T>(

@@ -16,17 +16,15 @@ export async function* listDirectory(calls: FileCalls, at: string): AsyncGenerat
   const directory: Dir = await calls.opendir(at, BATCH_ENTRIES);
   try {
     for (;;) {
+      const entries = await calls.readEntries(directory, BATCH_ENTRIES);
       const batch: DirectoryEntry[] = [];
-      let entry: Dirent | null = null;
-      while (batch.length < BATCH_ENTRIES) {
-        entry = await calls.readEntry(directory);
-        if (entry === null) break;
+      for (const entry of entries) {
         const name = nameFromLatin1(entry.name);
         if (isTypeKnown(entry)) batch.push({ name, type: fileType(entry) });
         else batch.push(...(await lookUp(calls, at, name)));
       }
       if (batch.length > 0) yield batch;
-      if (entry === null) return;
+      if (entries.length < BATCH_ENTRIES) return;
     }
   } finally {
     await new Promise<void>((resolve) => directory.close(() => resolve()));

@@ -32,8 +32,8 @@ export interface ExtractOptions {
 
 /**
  * Makes a file or tree from a tar archive at a spot: files and links are written beside their name and renamed, so
- * that a cut never leaves half a file; directories are merged with those that are there; modes and times of
- * directories are set when their content is done. Owners are not kept.
+ * that a cut never leaves half a file; directories are merged with those that are there, which keep their modes;
+ * modes and times of directories are set when their content is done. Owners are not kept.
  *
  * No entry lands outside: names with `..` and absolute names are refused, and every directory on the way is opened
  * without following links that leave the destination, whether they were there or came with the archive.
@@ -68,6 +68,8 @@ class Extractor {
   /** Open directories by their path in the archive, the least recently used first. */
   readonly #directories = new Map<string, DirectoryHandle>();
   readonly #finish: PendingDirectory[] = [];
+  /** Directories that were not there before, by their path in the archive. */
+  readonly #made = new Set<string>();
   readonly #jobs = new Map<string, Promise<void>>();
   #failure: unknown;
   #failed = false;
@@ -158,7 +160,7 @@ class Extractor {
 
   async #top(): Promise<DirectoryHandle> {
     if (this.#root === undefined) {
-      await this.#makeDirectory(this.#spot.at);
+      await this.#makeDirectory(".", this.#spot.at);
       this.#root = await openDirectory(this.#calls, this.#spot.at, !this.#spot.pinned);
     }
     return this.#root;
@@ -174,13 +176,29 @@ class Extractor {
       this.#directories.set(path, known);
       return known;
     }
+    const { parent, name } = splitPath(path);
+    const above = await this.#directory(parent);
+    const directory = await this.#enter(root, path, above.at(name));
     if (this.#directories.size >= MAX_OPEN_DIRECTORIES) await this.#closeOldest();
-    const spot = await walkFrom(this.#calls, root, path, { follow: true, createParents: true });
+    this.#directories.set(path, directory);
+    return directory;
+  }
+
+  async #enter(root: DirectoryHandle, path: string, at: string): Promise<DirectoryHandle> {
     try {
-      await this.#makeDirectory(spot.at);
-      const directory = await openDirectory(this.#calls, spot.at, false);
-      this.#directories.set(path, directory);
-      return directory;
+      return await openDirectory(this.#calls, at, false);
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code === "ENOENT") {
+        await this.#makeDirectory(path, at);
+        return await openDirectory(this.#calls, at, false);
+      }
+      if (code !== "ENOTDIR" && code !== "ELOOP") throw error;
+    }
+    // A link, perhaps: followed as far as it stays inside.
+    const spot = await walkFrom(this.#calls, root, path, { follow: true });
+    try {
+      return await openDirectory(this.#calls, spot.at, false);
     } finally {
       spot.release();
     }
@@ -195,19 +213,24 @@ class Extractor {
     this.#directories.delete(oldest);
   }
 
-  async #makeDirectory(at: string): Promise<void> {
+  async #makeDirectory(path: string, at: string): Promise<void> {
     try {
       // By umask: an entry with its mode may come later or never.
       await this.#calls.mkdir(at, 0o777);
+      this.#made.add(path);
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
     }
   }
 
+  /** A directory that was there keeps its mode: what is copied into /tmp must not change /tmp. */
   async #finishDirectory(path: string, entry: TarEntry): Promise<void> {
     const directory = await this.#directory(path);
-    await this.#calls.chmod(directory.at("."), entry.mode & this.#modeMask);
-    await this.#calls.lutimes(directory.at("."), entry.mtimeMs, entry.mtimeMs);
+    if (this.#made.has(path)) await this.#calls.chmod(directory.at("."), entry.mode & this.#modeMask);
+    // Times of a directory that others own can't be set, and matter to nobody.
+    await this.#calls.lutimes(directory.at("."), entry.mtimeMs, entry.mtimeMs).catch((error: unknown) => {
+      if (this.#made.has(path) || errnoOf(error) !== "EPERM") throw error;
+    });
   }
 
   async #file(entry: TarEntry, path: string, place: Place): Promise<void> {

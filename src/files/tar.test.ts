@@ -230,6 +230,25 @@ test("a link that stays inside is followed", async () => {
   assert.equal(fs.readlinkSync(`${to}/current`), "releases/1");
 });
 
+test("a directory that was there keeps its mode", async () => {
+  using box = scratch();
+  const to = `${box.path}/to`;
+  fs.mkdirSync(`${to}/sub`, { recursive: true });
+  fs.chmodSync(to, 0o1777);
+  fs.chmodSync(`${to}/sub`, 0o750);
+  await extract(
+    archiveOf(
+      { name: ".", type: "directory", mode: 0o755 },
+      { name: "sub", type: "directory", mode: 0o700 },
+      { name: "sub/new/file", content: "before its directory" },
+      { name: "sub/new", type: "directory", mode: 0o711 },
+    ),
+    to,
+  );
+  const mode = (path: string): number => fs.statSync(path).mode & 0o7777;
+  assert.deepEqual([to, `${to}/sub`, `${to}/sub/new`].map(mode), [0o1777, 0o750, 0o711]);
+});
+
 test("a cut leaves no half file under its name, and nothing of the temporaries", async () => {
   using box = scratch();
   const content = randomBytes(500_000);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { chmod, link, mkdir, readFile, readlink, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { test } from "node:test";
@@ -35,7 +36,7 @@ test("~ is the home of the daemon's user", async () => {
   assert.equal(await readFile(bench.path("new/file"), "utf8"), "x");
 });
 
-test("readdir tells names and types, also of 100,000 entries", async () => {
+test("readdir tells names and types", async () => {
   await using bench = await fileBench();
   await mkdir(bench.path("sub"));
   await symlink("sub", bench.path("link"));
@@ -47,12 +48,19 @@ test("readdir tells names and types, also of 100,000 entries", async () => {
   ]);
   assert.deepEqual(await bench.readdir(bench.path("link")), []);
   await assert.rejects(bench.readdir(bench.path("file")), { code: "ENOTDIR" });
-  spawnSync("sh", ["-c", 'cd "$1" && seq 100000 | xargs touch', "sh", bench.path("sub")]);
-  const names = await bench.readdir(bench.path("sub"));
+});
+
+test("a directory of 100,000 entries is listed and removed", async () => {
+  // In memory, where making them is quick.
+  await using bench = await fileBench({}, existsSync("/dev/shm") ? "/dev/shm" : undefined);
+  const many = bench.path("many");
+  await mkdir(many);
+  for (let index = 0; index < 100_000; index++) closeSync(openSync(`${many}/entry-${index}`, "w"));
+  const names = await bench.readdir(many);
   assert.equal(names.length, 100_000);
   assert.equal(new Set(names.map(([name]) => name)).size, 100_000);
-  await bench.client.call("fs.rm", { path: bench.path("sub"), recursive: true });
-  await assert.rejects(bench.stat(bench.path("sub")), { code: "ENOENT" });
+  await bench.client.call("fs.rm", { path: many, recursive: true });
+  await assert.rejects(bench.stat(many), { code: "ENOENT" });
 });
 
 test("mkdir makes one directory, or with recursive all that are missing", async () => {

@@ -1,6 +1,7 @@
 import { berthError, fileError } from "../../contract/errors.ts";
 import type { FileCalls } from "../../files/calls.ts";
 import { copyTree } from "../../files/copy.ts";
+import { nativePath } from "../../files/names.ts";
 import { type Cancellation, removeTree } from "../../files/remove.ts";
 import { errnoOf } from "../../files/stat.ts";
 import type { Spot } from "../../files/walk.ts";
@@ -111,7 +112,7 @@ async function removeAny(calls: FileCalls, at: string): Promise<void> {
   else await calls.unlink(at);
 }
 
-/** Paths of this process's descriptors as another process sees them. */
-export function visible(at: string): string {
-  return at.replace(/^\/proc\/self\//, `/proc/${process.pid}/`);
+/** A path for another process: this one's descriptors by its pid, and names that are not UTF-8 as bytes. */
+export function visible(at: string): string | Buffer {
+  return nativePath(at.replace(/^\/proc\/self\//, `/proc/${process.pid}/`));
 }

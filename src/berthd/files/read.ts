@@ -38,11 +38,14 @@ export async function read(
   const wanted = params.end === undefined ? Number.POSITIVE_INFINITY : Math.max(0, params.end + 1 - first);
   await context.at(params, params.path, { follow: true }, async (spot, calls) => {
     const { fd, stats, head } = await open(calls, spot, params.special, first, wanted);
+    let owned = true;
     try {
       if (!stats.isFile()) {
         stream.respond({ stat: toFileStat(stats) });
-        if (stats.isFIFO()) await pumpFifo(fd, outgoing, first, wanted);
-        else await pumpSequential(calls, fd, outgoing, first, wanted);
+        if (stats.isFIFO()) {
+          owned = false;
+          await pumpFifo(fd, outgoing, first, wanted);
+        } else await pumpSequential(calls, fd, outgoing, first, wanted);
       } else if (stats.size === 0) {
         await readUnsized(calls, fd, stats, params, outgoing, first, wanted, head);
       } else {
@@ -56,7 +59,7 @@ export async function read(
         }
       }
     } finally {
-      void calls.close(fd);
+      if (owned) void calls.close(fd);
     }
   });
   stream.end();
@@ -248,11 +251,13 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** A FIFO by readiness, so that waiting for its writer takes no thread. It ends when the last writer has gone. */
+/**
+ * A FIFO by readiness, so that waiting for its writer takes no thread. It ends when the last writer has gone. The
+ * descriptor is the one that let the writer in: another one, opened after the writer had gone, would wait for the
+ * next (fifo(7)). It is closed here.
+ */
 async function pumpFifo(fd: number, outgoing: Outgoing, skip: number, wanted: number): Promise<void> {
-  // The socket closes the descriptor it is given, and so does the caller: it gets one of its own.
-  const own = fs.openSync(`/proc/self/fd/${fd}`, OPEN_READ);
-  const socket = new Socket({ fd: own, readable: true, writable: false });
+  const socket = new Socket({ fd, readable: true, writable: false });
   let left = wanted;
   let toSkip = skip;
   const ended = new Promise<void>((resolve, reject) => {

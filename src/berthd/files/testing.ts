@@ -23,8 +23,11 @@ export interface FileBench extends AsyncDisposable {
   readdir(path: string, params?: Partial<ParamsInput<"fs.readdir">>): Promise<[string, string][]>;
 }
 
-export async function fileBench(options: Partial<FileServiceOptions> = {}): Promise<FileBench> {
-  const directory = await mkdtemp(join(tmpdir(), "berth-files-"));
+export async function fileBench(
+  options: Partial<FileServiceOptions> = {},
+  parent: string = tmpdir(),
+): Promise<FileBench> {
+  const directory = await mkdtemp(join(parent, "berth-files-"));
   const service = createFileService({ home: homedir(), ...options });
   const client = new TestClient(service);
   return {
