@@ -36,6 +36,8 @@ export interface DaemonOptions {
   readonly loginEnvironment: boolean;
   /** argv that starts this Node with a script's path behind it; for workers as another user. */
   readonly nodeArgv: readonly string[];
+  /** The daemon's script, where this process runs another one. */
+  readonly script?: string | undefined;
   /** RLIMIT_NOFILE (soft) for children; 0 leaves it. */
   readonly softFileLimit: number;
   readonly retentionMs?: number;
@@ -116,6 +118,7 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
       startWorker: workerStarter({
         spawner,
         nodeArgv: options.nodeArgv,
+        script: options.script,
         environment: inherited,
         log: options.log,
       }),
@@ -157,7 +160,7 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
           platform: `${process.platform}-${process.arch}`,
           pid: process.pid,
           user: { name: user.name, uid: user.uid, gid: user.gid, home: user.home, shell: user.shell },
-          capabilities: { processTree: spawner.processTree, tty: spawner.tty, user: user.uid === 0 },
+          capabilities: capabilitiesOf(spawner, user),
         },
         onRequest: dispatch,
         onSession: (opened) => {
@@ -193,6 +196,21 @@ async function makeSpawner(options: DaemonOptions): Promise<Spawner> {
     }
   }
   return new NodeSpawner(options.directory);
+}
+
+/** What this daemon can do beside what every one can, and why it can't do the rest. */
+function capabilitiesOf({ processTree, tty }: Spawner, { uid, name }: PlaceUser): Record<string, unknown> {
+  const noHelper = "berth-helper does not run in this place";
+  return {
+    processTree,
+    tty,
+    user: uid === 0,
+    reasons: {
+      ...(processTree === "exact" ? {} : { processTree: noHelper }),
+      ...(tty ? {} : { tty: noHelper }),
+      ...(uid === 0 ? {} : { user: `the daemon runs as ${name}; only root can be another user` }),
+    },
+  };
 }
 
 /** Who the daemon runs as; a uid without an entry in the user database is usual in containers. */

@@ -8,6 +8,8 @@ export interface WorkerOptions {
   readonly spawner: Spawner;
   /** argv that starts this Node with a script's path behind it. */
   readonly nodeArgv: readonly string[];
+  /** The daemon's script. Default: the one that this process runs. */
+  readonly script?: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly log: (message: string, data: Record<string, unknown>) => void;
 }
@@ -23,7 +25,7 @@ export function workerStarter(options: WorkerOptions): (user: string) => Promise
 
 function startWorker(options: WorkerOptions, user: PlaceUser): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const script = process.argv[1] ?? "";
+    const script = options.script ?? process.argv[1] ?? "";
     options.spawner.spawn(
       {
         argv: [

@@ -14,6 +14,8 @@ export interface EmbedRequest {
   readonly token: string;
   readonly helperPath: string | undefined;
   readonly nodeArgv: readonly string[];
+  /** The daemon's script, for workers as another user. */
+  readonly script: string;
 }
 
 /** What the composition file hands to whoever opens a runtime. */

@@ -72,8 +72,8 @@ async function openEmbedded(
   // The pid is for `berth gc`: what a killed caller leaves is removed when it is gone.
   const directory = await mkdtemp(join(parent, `${process.pid}-`));
   const token = randomBytes(32).toString("hex");
-  const { helper, nodeArgv } = await localInstallation();
-  const daemon = await context.embed({ directory, token, helperPath: helper, nodeArgv });
+  const { helper, nodeArgv, entry: script } = await localInstallation();
+  const daemon = await context.embed({ directory, token, helperPath: helper, nodeArgv, script });
   const close = async () => {
     await daemon.close();
     await rm(directory, { recursive: true, force: true });
