@@ -21,7 +21,7 @@ function echoServer(host: string): string[] {
   const busybox = [
     // busybox has no way to ask for a free port: one after the other is tried.
     "port=$((20000 + $$ % 20000)); while :; do",
-    'busybox nc -ll -s "$1" -p $port -e cat & pid=$!; sleep 0.2;',
+    "busybox nc -ll -p $port -e cat & pid=$!; sleep 0.2;",
     "if kill -0 $pid 2>/dev/null; then echo port $port; wait $pid; exit; fi; port=$((port + 1)); done",
   ].join(" ");
   const script = `if command -v perl >/dev/null; then exec perl -e '${perl}' "$1"; else ${busybox}; fi`;

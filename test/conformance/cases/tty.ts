@@ -48,8 +48,9 @@ export const TTY: readonly Case[] = [
       await outputMatching(process, /ready/);
       await process.stdin.write("\x03");
       await outputMatching(process, /got-int/);
-      await process.stdin.write("\x1c");
-      assert.equal((await process.exit).signal, "SIGQUIT");
+      await using quitting = await runtime.spawn(["sleep", "96"], { tty: true, stdin: "pipe" });
+      await quitting.stdin.write("\x1c");
+      assert.equal((await quitting.exit).signal, "SIGQUIT");
     },
   },
   {
@@ -62,13 +63,13 @@ export const TTY: readonly Case[] = [
         stdin: "pipe",
         env: { PS1: "prompt> ", ENV: undefined },
       });
-      await outputMatching(process, /prompt> $/);
+      await outputMatching(process, /prompt> (\x1b\[6n)?$/);
       await process.stdin.write("sh -c 'echo started-$((1+1)); exec sleep 88'\n");
       await outputMatching(process, /started-2/);
       await process.stdin.write("\x1a");
-      await outputMatching(process, /started-2[\s\S]*prompt> $/);
+      await outputMatching(process, /started-2[\s\S]*prompt> (\x1b\[6n)?$/);
       await process.stdin.write("jobs\n");
-      await outputMatching(process, /Stopped[\s\S]*prompt> $/i);
+      await outputMatching(process, /Stopped[\s\S]*prompt> (\x1b\[6n)?$/i);
       await process.stdin.write("kill %1; fg; echo status-$?\n");
       await outputMatching(process, /status-143/);
       await process.stdin.write("exit 3\n");
