@@ -79,6 +79,12 @@ ${launchScript(alone)}
   pid=$!
   say pid "$pid"
 fi
+# What has ended stays as a zombie where the first process is no init.
+alive() {
+  kill -0 "$1" 2>/dev/null || return 1
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+  case \${stat##*) } in [ZX]*) return 1 ;; esac
+}
 pause() { sleep 0.03 2>/dev/null || sleep 1; }
 attempt=0
 while [ ! -s "$run/token" ] && [ "$attempt" -lt ${DIAL_ATTEMPTS} ]; do attempt=$((attempt + 1)); pause; done
@@ -88,7 +94,7 @@ say bridge "$bridge"
 attempt=0
 while :; do
   eval "$bridge "$run/sock"" </dev/null >/dev/null 2>&1 && break
-  if [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; then echo "the daemon has ended" >&2; exit 70; fi
+  if [ -n "$pid" ] && ! alive "$pid"; then echo "the daemon has ended" >&2; exit 70; fi
   attempt=$((attempt + 1))
   [ "$attempt" -lt ${DIAL_ATTEMPTS} ] || { echo "the daemon's socket did not appear" >&2; exit 71; }
   pause
