@@ -118,7 +118,10 @@ export const methods = {
     timeoutMs: z.int().check(z.positive()),
   }),
 
-  /** RESPONSE { stats: ({ ok: FileStat } | { error })[] } in the order of the paths. */
+  /**
+   * RESPONSE { stats: ({ ok: FileStat } | { error })[] } in the order of the paths; of more than 1,000 paths the
+   * first ones come as EVENT { stats } frames before it.
+   */
   "fs.stat": z.object({
     ...fileBase,
     paths: z.array(path).check(z.minLength(1), z.maxLength(10_000)),
@@ -158,16 +161,22 @@ export const methods = {
   }),
   "fs.symlink": z.object({ ...fileBase, target: z.string().check(z.minLength(1)), path }),
   "fs.chmod": z.object({ ...fileBase, path, mode: z.int().check(z.minimum(0), z.maximum(0o7777)) }),
-  /** RESPONSE {} once the watch is in place, then EVENT { events: WatchEvent[] } until the client resets. */
+  /**
+   * RESPONSE {} once the watch is in place, then EVENT { events: WatchEvent[] } until the client resets. When the
+   * watched directory itself goes: its "remove", then RESET with ENOENT.
+   */
   "fs.watch": z.object({
     ...fileBase,
     path,
     recursive: z._default(z.boolean(), true),
     ignore: z._default(z.array(z.string()), []),
   }),
-  /** DATA of the client: a tar of entries relative to `path`; END; RESPONSE { files, bytes }. */
+  /**
+   * DATA of the client: a tar of entries relative to `path`, whose own entry is "."; END; RESPONSE { files, bytes,
+   * skipped: { path, reason }[] }.
+   */
   "fs.upload": z.object({ ...fileBase, path }),
-  /** RESPONSE { type, totalBytes? }, then DATA: a tar of the tree (entry "." or the file's own name), END. */
+  /** RESPONSE { type, totalBytes? }, then DATA: a tar of the tree as for fs.upload; EVENT { skipped } if any; END. */
   "fs.download": z.object({ ...fileBase, path }),
 
   /** RESPONSE {} when connected, then DATA both ways; END is half-close. */

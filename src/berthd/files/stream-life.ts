@@ -52,6 +52,10 @@ export class Incoming {
         this.#chunks.push(chunk);
         this.#wake?.();
       },
+      onDataParts: (parts) => {
+        this.#chunks.push(...parts);
+        this.#wake?.();
+      },
       onEnd: () => {
         this.#ended = true;
         this.#wake?.();
