@@ -62,8 +62,8 @@ export class HelperSpawner implements Spawner {
 
   spawn(spec: SpawnSpec, events: SpawnEvents): void {
     const id = this.#nextId++;
-    this.#children.set(id, { spec, events, started: false, exited: false, signals: [], kills: [] });
     this.#send(encodeSpawn(id, spec, this.#options.softFileLimit));
+    this.#children.set(id, { spec, events, started: false, exited: false, signals: [], kills: [] });
   }
 
   #send(frame: Buffer): void {
@@ -228,7 +228,7 @@ export class HelperSpawner implements Spawner {
 
   async close(): Promise<void> {
     const helper = this.#helper;
-    if (helper === undefined || helper.exitCode !== null) return;
+    if (helper === undefined || helper.exitCode !== null || helper.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => helper.once("exit", () => resolve()));
     // Whoever closes an embedded host waits for this, perhaps with nothing else to keep its process alive.
     helper.ref();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -157,4 +157,116 @@ test("the next daemon tells of what the last one ran: finished with its exit, lo
   assert.equal(recovered.log.end, 5);
   await second.remove("live");
   await assert.rejects(second.find("live"), { code: "process.unknown" });
+});
+
+const code = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => "none",
+    (error) => error.code,
+  );
+
+test("a start that is repeated after its process was removed does not run it again", async () => {
+  await using at = await place();
+  const host = at.open();
+  const params = request(["true"]);
+  const { process } = await host.start(params, "me");
+  await waitFor("its end", () => process.finished);
+  await host.remove(process.id);
+  await assert.rejects(host.start(params, "me"), { code: "process.reaped" });
+});
+
+test("each request that found a process by its name stays its request, also behind its removal", async () => {
+  await using at = await place();
+  const host = at.open();
+  const first = await host.start(request(["sleep", "60"], { name: "dev" }), "me");
+  const again = request(["sleep", "60"], { name: "dev" });
+  assert.equal(await host.start(again, "me"), first);
+  await first.process.end({ signal: "SIGKILL" });
+  await waitFor("its end", () => first.process.finished);
+  assert.equal(await host.start(again, "me"), first);
+  await host.remove(first.process.id);
+  await assert.rejects(host.start(again, "me"), { code: "process.reaped" });
+});
+
+test("a uid that no kernel knows is no user, and leaves nothing behind", async () => {
+  await using at = await place();
+  const host = at.open();
+  const codes = await Promise.all(
+    ["99999999999", "0:99999999999"].map((user) => code(host.start(request(["true"], { user }), "me"))),
+  );
+  assert.deepEqual(codes, ["process.user_not_found", "process.user_not_found"]);
+});
+
+test("a spawner that fails at once is a failed start, also of those that wait for their turn", async () => {
+  await using at = await place();
+  const spawner: ProcessHostOptions["spawner"] = {
+    processTree: "exact",
+    tty: true,
+    spawn() {
+      throw new Error("no descriptors");
+    },
+    close: async () => {},
+  };
+  const host = at.open({ spawner });
+  const starts = [1, 2, 3].map(() => code(host.start(request(["true"], {}), "me")));
+  assert.deepEqual(await Promise.all(starts), Array(3).fill("process.spawn_failed"));
+  assert.deepEqual([host.running, host.size], [0, 0]);
+});
+
+test("a command ends although its child never stops writing", async () => {
+  await using at = await place();
+  const host = at.open();
+  const { process } = await host.start(request(["sh", "-c", "yes & echo hi"]), "me");
+  await waitFor("its end", () => process.finished);
+  assert.equal(process.exit?.exitCode, 0);
+  await host.remove(process.id);
+});
+
+test("children of a process that is forgotten go on writing, and keep the daemon", async () => {
+  await using at = await place();
+  const work = await mkdtemp(join(tmpdir(), "berth-orphan-"));
+  const host = at.open({ retentionMs: 1 });
+  const script =
+    "(until [ -e go ]; do sleep 0.05; done; head -c 20000000 /dev/zero; touch done; until [ -e end ]; do sleep 0.05; done) & exit 0";
+  const { process } = await host.start(request(["sh", "-c", script], { cwd: work }), "me");
+  await waitFor("its removal", async () => (await code(host.find(process.id))) === "process.reaped");
+  assert.equal(host.busy, true);
+  await writeFile(join(work, "go"), "");
+  await waitFor("20 MB of its child", async () => (await readdir(work)).includes("done"));
+  assert.equal(process.log.residentBytes, 0);
+  await writeFile(join(work, "end"), "");
+  await waitFor("the end of the tree", () => !host.busy);
+  await rm(work, { recursive: true });
+});
+
+test("times longer than a timer of Node are not over at once", async () => {
+  await using at = await place();
+  const host = at.open();
+  const long = 40 * 24 * 3_600_000;
+  const { process } = await host.start(
+    request(["sh", "-c", "sleep 0.3; exit 7"], { timeoutMs: long, leaseMs: long, killGraceMs: long }),
+    "nobody",
+  );
+  await waitFor("its end", () => process.finished);
+  assert.deepEqual([process.exit?.exitCode, process.exit?.timedOut], [7, false]);
+});
+
+test("a lost process keeps its log although its record can't be written, and goes when room is needed", async () => {
+  await using at = await place();
+  const first = at.open();
+  const { process } = await first.start(request(["sh", "-c", "echo here; exec sleep 60"]), "me");
+  const directory = join(at.directory, process.id);
+  await waitFor("its record", async () =>
+    (await readdir(directory).catch(() => [] as string[])).includes("process.json"),
+  );
+  await process.log.flushed();
+  // As good as a full disk: the new record has nowhere to go.
+  await mkdir(join(directory, "process.json.new"));
+  const second = at.open();
+  assert.deepEqual(
+    (await second.list()).map(({ state, outputEnd }) => [state, outputEnd]),
+    [["lost", 5]],
+  );
+  assert.equal(second.storage.evictFinished(), 5);
+  await assert.rejects(second.find(process.id), { code: "process.reaped" });
 });

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { promises as fs } from "node:fs";
 import { join } from "node:path";
-import { type BerthError, berthError } from "../../contract/errors.ts";
+import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
 import type { Params } from "../../wire/messages.ts";
 import { commandEnvironment, resolveCwd } from "./environment.ts";
@@ -10,17 +11,20 @@ import { LogStorage } from "./log-storage.ts";
 import { OutputLog } from "./output-log.ts";
 import { ManagedProcess } from "./process.ts";
 import { RecordKeeper } from "./record-keeper.ts";
-import { type RecoveredProcess, recoveredInfo, recoverProcesses } from "./records.ts";
+import { type RecoveredProcess, recoveredEnd, recoveredInfo, recoverProcesses } from "./records.ts";
 import { SpawnQueue } from "./spawn-queue.ts";
 import type { Spawner } from "./spawner.ts";
+import { StartRequests } from "./start-requests.ts";
 import { findUser, type PlaceUser } from "./users.ts";
 
 const DEFAULT_LOG_LIMIT_BYTES = 256 * 1024 * 1024;
 const DEFAULT_RETENTION_MS = 10 * 60_000;
+/** What an earlier daemon ran stays readable for at least so long: its clients have to notice first. */
+const RECOVERED_RETENTION_MS = 3_600_000;
 const MAX_PROCESSES = 10_000;
 /** Finished ones beyond this go before their time, the oldest whose output was delivered first. */
 const MAX_FINISHED = 2_000;
-/** Ids of removed processes that are still told from unknown ones, and failed starts that are still known. */
+/** Ids of removed processes that are still told from unknown ones. */
 const MAX_REMEMBERED = 10_000;
 
 export interface ProcessHostOptions {
@@ -45,13 +49,19 @@ export class ProcessHost {
   readonly #queue = new SpawnQueue();
   readonly #processes = new Map<string, HostedProcess>();
   readonly #names = new Map<string, HostedProcess>();
-  readonly #requests = new Map<string, Promise<HostedProcess>>();
+  readonly #requests = new StartRequests<HostedProcess>();
+  /** In the order of their end. */
   readonly #recovered = new Map<string, RecoveredProcess>();
   readonly #removed = new Set<string>();
   /** Finished ones in the order of their end. */
   readonly #finished = new Set<HostedProcess>();
+  /** Removed ones with children that live on. */
+  readonly #orphaned = new Set<HostedProcess>();
   readonly #clients = new Map<string, number>();
+  /** Names in the directory before this host puts its own there. */
+  readonly #found: Promise<string[]>;
   readonly #ready: Promise<void>;
+  #closed = false;
   #retentionTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ProcessHostOptions) {
@@ -63,7 +73,9 @@ export class ProcessHost {
       log: options.log,
     });
     this.#storage.evictFinished = () => this.#evictFinished();
-    this.#ready = options.directory === undefined ? Promise.resolve() : this.#recover(options.directory);
+    const { directory } = options;
+    this.#found = directory === undefined ? Promise.resolve([]) : fs.readdir(directory).catch(() => []);
+    this.#ready = directory === undefined ? Promise.resolve() : this.#recover(directory);
   }
 
   get spawner(): Spawner {
@@ -75,32 +87,25 @@ export class ProcessHost {
   }
 
   async #recover(directory: string): Promise<void> {
-    const retentionMs = this.#options.retentionMs ?? DEFAULT_RETENTION_MS;
-    for (const entry of await recoverProcesses(directory, this.#storage, Math.max(retentionMs, 3_600_000))) {
-      this.#recovered.set(entry.record.id, entry);
-    }
+    const names = await this.#found;
+    const recovered = await recoverProcesses(directory, names, this.#storage, this.#recoveredRetentionMs);
+    for (const entry of recovered) this.#recovered.set(entry.record.id, entry);
+    this.#scheduleRetention();
   }
 
   // --- start ---
 
   /** Starts a process, or returns the one that this request started before, or the live one of this name. */
   async start(params: Params<"process.start">, clientId: string): Promise<HostedProcess> {
-    const known = this.#requests.get(params.requestId);
-    if (known !== undefined) return known;
-    const start = this.#start(params, clientId);
-    this.#requests.set(params.requestId, start);
-    try {
-      return await start;
-    } catch (cause) {
-      // The failure stays known for a retry of the same request, within bounds.
-      if (this.#requests.size > MAX_PROCESSES + MAX_REMEMBERED) this.#requests.delete(params.requestId);
-      throw cause;
-    }
+    return await this.#requests.once(params.requestId, () => this.#start(params, clientId));
   }
 
   async #start(params: Params<"process.start">, clientId: string): Promise<HostedProcess> {
     const user = params.user === undefined ? undefined : await findUser(params.user);
     const base = await this.#options.baseEnvironment;
+    // What is recovered is what was there before; a new process must not be taken for it.
+    await this.#found;
+    if (this.#closed) throw fail("runtime.closed", {});
     // From here to where the name is taken nothing is awaited: two starts of one name would both find it free.
     const { name } = params;
     if (name !== undefined) {
@@ -147,7 +152,6 @@ export class ProcessHost {
     const hosted: HostedProcess = {
       process,
       owner: clientId,
-      requestId: params.requestId,
       lease: new Lease(process, params.leaseMs, (step) => this.#options.log("lease", { id, step })),
       readers: 0,
       delivered: false,
@@ -157,7 +161,7 @@ export class ProcessHost {
     if (name !== undefined) this.#names.set(name, hosted);
     this.#processes.set(id, hosted);
     process.onChange(() => this.#changed(hosted));
-    this.#queue.run(() => this.#options.spawner.spawn(process.spec, process));
+    this.#queue.run(() => this.#spawn(process));
     const started = await process.whenStarted;
     if (!started.ok) {
       this.#processes.delete(id);
@@ -169,6 +173,16 @@ export class ProcessHost {
     if (!process.finished) this.#records.writeSoon(hosted);
     if (!this.#clients.has(clientId)) hosted.lease.release();
     return hosted;
+  }
+
+  #spawn(process: ManagedProcess): void {
+    try {
+      if (this.#closed) throw fail("runtime.closed", {});
+      this.#options.spawner.spawn(process.spec, process);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      process.failed(isBerthError(cause) ? cause : fail("process.spawn_failed", { reason }));
+    }
   }
 
   /** `spawn` of a live name returns it if it is the same command. */
@@ -240,6 +254,7 @@ export class ProcessHost {
 
   /** Trees that still have something in them: a daemon must not exit before they are empty. */
   get busy(): boolean {
+    if (this.#orphaned.size > 0) return true;
     for (const hosted of this.#processes.values()) if (!hosted.process.treeEmpty) return true;
     return false;
   }
@@ -281,7 +296,8 @@ export class ProcessHost {
 
   #changed(hosted: HostedProcess): void {
     const { process } = hosted;
-    if (!process.finished || this.#finished.has(hosted)) return;
+    if (process.treeEmpty && this.#orphaned.delete(hosted)) process.dispose();
+    if (!process.finished || this.#finished.has(hosted) || !this.#processes.has(process.id)) return;
     this.#finished.add(hosted);
     hosted.lease.hold();
     this.#releaseName(hosted);
@@ -310,12 +326,19 @@ export class ProcessHost {
     return true;
   }
 
+  /** Frees the disk of the one that ended first. */
   #evictFinished(): number {
+    for (const entry of this.#recovered.values()) {
+      const freed = entry.log.abandonDisk();
+      if (freed === 0) continue;
+      void this.#forgetRecovered(entry);
+      return freed;
+    }
     for (const hosted of this.#finished) {
-      if (hosted.readers > 0) continue;
+      if (hosted.readers > 0 || hosted.process.log.diskBytes === 0) continue;
       const freed = hosted.process.log.abandonDisk();
       void this.#forget(hosted);
-      if (freed > 0) return freed;
+      return freed;
     }
     return 0;
   }
@@ -324,11 +347,18 @@ export class ProcessHost {
     const { process } = hosted;
     this.#finished.delete(hosted);
     this.#processes.delete(process.id);
-    this.#requests.delete(hosted.requestId);
+    this.#requests.forget(hosted);
     this.#remember(process.id);
     if (process.treeEmpty) process.dispose();
+    else this.#orphaned.add(hosted);
     await hosted.recording;
     await process.log.close({ remove: true });
+  }
+
+  async #forgetRecovered(entry: RecoveredProcess): Promise<void> {
+    this.#recovered.delete(entry.record.id);
+    this.#remember(entry.record.id);
+    await entry.log.close({ remove: true });
   }
 
   #remember(id: string): void {
@@ -340,22 +370,39 @@ export class ProcessHost {
     }
   }
 
+  get #retentionMs(): number {
+    return this.#options.retentionMs ?? DEFAULT_RETENTION_MS;
+  }
+
+  get #recoveredRetentionMs(): number {
+    return Math.max(this.#retentionMs, RECOVERED_RETENTION_MS);
+  }
+
   #scheduleRetention(): void {
-    if (this.#retentionTimer !== undefined || this.#finished.size === 0) return;
-    const retentionMs = this.#options.retentionMs ?? DEFAULT_RETENTION_MS;
-    const [first] = this.#finished;
-    const dueMs = (first?.process.endedAt?.getTime() ?? 0) + retentionMs - Date.now();
+    const [finished] = this.#finished;
+    const [recovered] = this.#recovered.values();
+    if (this.#retentionTimer !== undefined || this.#closed) return;
+    if (finished === undefined && recovered === undefined) return;
+    const dueMs = Math.min(
+      finished === undefined ? Number.POSITIVE_INFINITY : endOf(finished) + this.#retentionMs,
+      recovered === undefined
+        ? Number.POSITIVE_INFINITY
+        : recoveredEnd(recovered.record) + this.#recoveredRetentionMs,
+    );
     this.#retentionTimer = setTimeout(
       () => {
         this.#retentionTimer = undefined;
-        const until = Date.now() - retentionMs;
+        const now = Date.now();
         for (const hosted of [...this.#finished]) {
-          if ((hosted.process.endedAt?.getTime() ?? 0) <= until && hosted.readers === 0)
-            void this.#forget(hosted);
+          if (endOf(hosted) + this.#retentionMs <= now && hosted.readers === 0) void this.#forget(hosted);
+        }
+        for (const entry of [...this.#recovered.values()]) {
+          if (recoveredEnd(entry.record) + this.#recoveredRetentionMs <= now)
+            void this.#forgetRecovered(entry);
         }
         this.#scheduleRetention();
       },
-      Math.max(1000, dueMs),
+      Math.max(1000, dueMs - Date.now()),
     );
     this.#retentionTimer.unref();
   }
@@ -368,9 +415,7 @@ export class ProcessHost {
       await found.process.end({ signal: "SIGKILL" });
       await this.#forget(found);
     } else {
-      this.#recovered.delete(found.record.id);
-      this.#remember(found.record.id);
-      await found.log.close({ remove: true });
+      await this.#forgetRecovered(found);
     }
   }
 
@@ -384,6 +429,7 @@ export class ProcessHost {
 
   /** Ends every tree; logs and records stay. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#records.close();
     clearTimeout(this.#retentionTimer);
     await Promise.all(
@@ -396,9 +442,13 @@ export class ProcessHost {
         hosted.process.log.close({ remove: hosted.delivered && !hosted.persisted }),
       ),
     );
-    for (const hosted of this.#processes.values()) hosted.process.dispose();
+    for (const hosted of [...this.#processes.values(), ...this.#orphaned]) hosted.process.dispose();
     this.#storage.close();
   }
+}
+
+function endOf(hosted: HostedProcess): number {
+  return hosted.process.endedAt?.getTime() ?? 0;
 }
 
 /** Crockford's alphabet in lower case: no letters that are read as digits. */

@@ -6,7 +6,6 @@ export interface HostedProcess {
   readonly process: ManagedProcess;
   readonly lease: Lease;
   readonly owner: string;
-  readonly requestId: string;
   /** Open output streams. */
   readers: number;
   /** All of its output and the exit were sent to a reader. */

@@ -1,4 +1,5 @@
 import type { SignalName } from "../../contract/signals.ts";
+import { longTimeout } from "./long-timeout.ts";
 import type { ManagedProcess } from "./process.ts";
 
 /** Time between HUP, TERM and KILL of a process whose owner stayed away (SEMANTICS, Commands 13). */
@@ -14,7 +15,7 @@ export class Lease {
   readonly #process: ManagedProcess;
   readonly #leaseMs: number;
   readonly #onStep: (step: SignalName) => void;
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: (() => void) | undefined;
   /** The signals have begun. */
   reaping = false;
 
@@ -26,17 +27,16 @@ export class Lease {
 
   /** Somebody cares again. */
   hold(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
     this.reaping = false;
   }
 
   /** Nobody is connected any more: the lease counts. */
   release(): void {
-    if (this.#timer !== undefined || this.#process.finished || this.#process.detached) return;
-    this.#timer = setTimeout(() => this.#reap("SIGHUP"), this.#leaseMs);
+    if (this.#cancel !== undefined || this.#process.finished || this.#process.detached) return;
     // An embedded host must not keep its caller's process alive for a lease.
-    this.#timer.unref();
+    this.#cancel = longTimeout(() => this.#reap("SIGHUP"), this.#leaseMs, { keepAlive: false });
   }
 
   #reap(step: SignalName): void {
@@ -50,7 +50,7 @@ export class Lease {
     this.#process.signal(step).catch(() => {
       // It ended between the look and the signal.
     });
-    this.#timer = setTimeout(() => this.#reap(step === "SIGHUP" ? "SIGTERM" : "SIGKILL"), STEP_MS);
-    this.#timer.unref();
+    const next = step === "SIGHUP" ? "SIGTERM" : "SIGKILL";
+    this.#cancel = longTimeout(() => this.#reap(next), STEP_MS, { keepAlive: false });
   }
 }

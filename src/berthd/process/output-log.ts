@@ -99,7 +99,9 @@ export class OutputLog {
 
   /** True while the disk is behind; the writer should wait for onChange. */
   get congested(): boolean {
-    return !this.#diskFailed && this.directory !== undefined && this.#unwritten >= CONGESTED_BYTES;
+    return (
+      !this.#closed && !this.#diskFailed && this.directory !== undefined && this.#unwritten >= CONGESTED_BYTES
+    );
   }
 
   get residentBytes(): number {
@@ -110,7 +112,17 @@ export class OutputLog {
     return this.#unwritten;
   }
 
+  /** Bytes in the files. */
+  get diskBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.written, 0);
+  }
+
+  /** After `close` bytes are only counted: children of a removed process may still write. */
   append(channel: number, bytes: Uint8Array): void {
+    if (this.#closed) {
+      this.#end += bytes.length;
+      return;
+    }
     let rest = bytes;
     while (rest.length > 0) {
       let segment = this.#segments[this.#segments.length - 1];
@@ -240,11 +252,7 @@ export class OutputLog {
         if (!this.#made) await fs.mkdir(directory, { recursive: true, mode: 0o700 });
         this.#made = true;
         for (const segment of this.#segments.filter((candidate) => candidate.written < candidate.length)) {
-          if (!(await this.#storage.reserve(segment.length - segment.written, this)))
-            throw new Error("quota");
-          const bytes = await segment.write(directory);
-          this.#unwritten -= bytes;
-          if (segment.dropped) this.#storage.freed(bytes);
+          await this.#writeSegment(directory, segment);
         }
         this.#trim();
         if (this.#unwritten >= WRITE_BATCH_BYTES) this.#wanted = true;
@@ -253,6 +261,20 @@ export class OutputLog {
       // Full, read-only, quota or gone: the process goes on, the log lives in memory and shows gaps.
       this.#diskFailed = true;
       this.#trim();
+    }
+  }
+
+  async #writeSegment(directory: string, segment: Segment): Promise<void> {
+    const to = segment.length;
+    const reserved = to - segment.written;
+    if (!(await this.#storage.reserve(reserved, this))) throw new Error("quota");
+    let bytes = 0;
+    try {
+      bytes = await segment.write(directory, to);
+      this.#unwritten -= bytes;
+    } finally {
+      // What is not in a file after all, or in one that was given up meanwhile.
+      this.#storage.freed(segment.dropped ? reserved : reserved - bytes);
     }
   }
 
@@ -320,6 +342,8 @@ export class OutputLog {
       this.abandonDisk();
       await fs.rm(this.directory, { recursive: true, force: true });
     }
+    // A writer that waited for the disk may go on.
+    this.onChange();
   }
 
   /** Counts the files as free at once, since they are about to be removed. Returns their bytes. */

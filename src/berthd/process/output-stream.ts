@@ -115,15 +115,21 @@ export class OutputStream {
   #take(read: LogRead): void {
     if (read.type === "end" || this.#done) return;
     if (read.type === "gap") {
-      this.#position.cursor = read.to;
-      if (this.#capture === undefined) this.#stream.event({ gap: { from: read.from, to: read.to } });
-      else this.#capture.skipped(read.from, read.to);
+      // The gap may go on behind the exit, which a reader that began before it must not miss.
+      this.#skip(Math.min(read.to, this.#stopCursor()));
       return;
     }
     const from = this.#position.cursor;
     this.#position.cursor = read.next;
     if (this.#capture === undefined) this.#send(read.runs, read.parts);
     else this.#capture.take(read.runs, read.parts, from, (channel, bytes) => this.#sendRun(channel, bytes));
+  }
+
+  #skip(to: number): void {
+    const from = this.#position.cursor;
+    this.#position.cursor = to;
+    if (this.#capture === undefined) this.#stream.event({ gap: { from, to } });
+    else this.#capture.skipped(from, to);
   }
 
   #send(runs: readonly { channel: number; length: number }[], parts: readonly Uint8Array[]): void {
@@ -149,14 +155,16 @@ export class OutputStream {
   }
 
   #finish(): void {
-    const { exit, lost, log } = this.#source;
-    const behindExit = this.#position.cursor > this.#source.exitCursor;
+    const { exit, exitCursor, lost, log } = this.#source;
+    const behindExit = this.#position.cursor > exitCursor;
+    // The log was removed under its reader, or a full disk kept its end from the files.
+    if (Number.isFinite(exitCursor) && this.#position.cursor < exitCursor) this.#skip(exitCursor);
     this.#capture?.finish(
       (from, to) => this.#stream.event({ gap: { from, to } }),
       (channel, bytes) => this.#sendRun(channel, bytes),
     );
     if (exit !== undefined && !behindExit) {
-      this.#stream.event({ exit, cursor: Math.min(this.#source.exitCursor, log.end) });
+      this.#stream.event({ exit, cursor: Number.isFinite(exitCursor) ? exitCursor : log.end });
     }
     this.#close();
     if (exit === undefined && lost !== undefined && this.#options.follow) this.#stream.reset(lost);

@@ -2,6 +2,7 @@ import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { ExitStatus, ProcessInfo, TtySize } from "../../contract/process.ts";
 import { SIGNAL_NUMBERS, type SignalName } from "../../contract/signals.ts";
 import { CHANNEL } from "../../wire/messages.ts";
+import { longTimeout } from "./long-timeout.ts";
 import type { OutputLog } from "./output-log.ts";
 import { PipeReader } from "./pipe-reader.ts";
 import type { SpawnEvents, SpawnedProcess, SpawnSpec } from "./spawner.ts";
@@ -62,7 +63,7 @@ export class ManagedProcess implements SpawnEvents {
   #startedMs = 0;
   #exited: { exitCode: number | null; signal: string | null; atMs: number } | undefined;
   #timedOut = false;
-  #deadline: NodeJS.Timeout | undefined;
+  #cancelDeadline = (): void => {};
   #ending: Promise<number> | undefined;
   #paused = false;
   /** Runs while the process waits for a reader that may be fast. */
@@ -116,7 +117,7 @@ export class ManagedProcess implements SpawnEvents {
     if (child.stderr !== undefined) this.#read(child.stderr, CHANNEL.stderr);
     if (child.stdin !== undefined) this.stdin = new StdinPipe(child.stdin, this.tty !== undefined);
     if (this.options.timeoutMs !== undefined) {
-      this.#deadline = setTimeout(() => {
+      this.#cancelDeadline = longTimeout(() => {
         if (this.#exited !== undefined) return;
         this.#timedOut = true;
         void this.end();
@@ -133,7 +134,7 @@ export class ManagedProcess implements SpawnEvents {
   exited(status: { readonly exitCode: number | null; readonly signal: string | null }): void {
     if (this.#exited !== undefined) return;
     this.#exited = { ...status, atMs: performance.now() };
-    clearTimeout(this.#deadline);
+    this.#cancelDeadline();
     this.stdin?.destroy();
     this.#awaitQuiet();
   }
@@ -297,11 +298,11 @@ export class ManagedProcess implements SpawnEvents {
     if (condition()) return Promise.resolve(true);
     return new Promise((resolve) => {
       const finish = (held: boolean): void => {
-        clearTimeout(timer);
+        cancel();
         unlisten();
         resolve(held);
       };
-      const timer = setTimeout(() => finish(false), ms);
+      const cancel = longTimeout(() => finish(false), ms);
       const unlisten = this.onChange(() => {
         if (condition()) finish(true);
       });
@@ -331,7 +332,7 @@ export class ManagedProcess implements SpawnEvents {
 
   /** Lets go of the pipes; the tree has been ended or is left to itself. */
   dispose(): void {
-    clearTimeout(this.#deadline);
+    this.#cancelDeadline();
     clearTimeout(this.#patience);
     for (const reader of this.#readers) reader.destroy();
     this.stdin?.destroy();

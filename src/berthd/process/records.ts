@@ -51,19 +51,21 @@ export interface RecoveredProcess {
 }
 
 /**
- * Reads what earlier daemons left in `directory`, ends what still runs of them (only where pid and start time
- * match), marks the rest lost, and removes what is older than `retentionMs`.
+ * Reads what earlier daemons left under `names` in `directory`, ends what still runs of them (only where pid and
+ * start time match), marks the rest lost, and removes what is older than `retentionMs`. In the order of their end.
  */
 export async function recoverProcesses(
   directory: string,
+  names: readonly string[],
   storage: LogStorage,
   retentionMs: number,
 ): Promise<RecoveredProcess[]> {
-  const names = await fs.readdir(directory).catch(() => [] as string[]);
   const recovered = await Promise.all(
     names.map((name) => recoverOne(join(directory, name), storage, retentionMs)),
   );
-  return recovered.filter((entry) => entry !== undefined);
+  return recovered
+    .filter((entry) => entry !== undefined)
+    .sort((a, b) => recoveredEnd(a.record) - recoveredEnd(b.record));
 }
 
 async function recoverOne(
@@ -71,24 +73,36 @@ async function recoverOne(
   storage: LogStorage,
   retentionMs: number,
 ): Promise<RecoveredProcess | undefined> {
-  try {
-    const record = recordSchema.parse(JSON.parse(await fs.readFile(join(directory, RECORD_NAME), "utf8")));
-    if (record.exit === undefined && record.lost !== true) {
-      await endLeftover(record);
-      Object.assign(record, { lost: true, endedAt: new Date().toISOString() });
-      await writeRecord(directory, record);
-    }
-    if (Date.now() - Date.parse(record.endedAt ?? record.startedAt) > retentionMs) {
-      await fs.rm(directory, { recursive: true, force: true });
-      return undefined;
-    }
-    const log = await OutputLog.recover({ directory, storage, limitBytes: Number.MAX_SAFE_INTEGER });
-    return { record, log };
-  } catch {
-    // Without a readable record nothing can be said about it; what it holds is of no use to anybody.
+  const record = await readRecord(directory);
+  if (record !== undefined && record.exit === undefined && record.lost !== true) {
+    await endLeftover(record);
+    Object.assign(record, { lost: true, endedAt: new Date().toISOString() });
+    await writeRecord(directory, record).catch(() => {
+      // A full disk; the next daemon comes to the same conclusion.
+    });
+  }
+  // Without a readable record nothing can be said about it; what it holds is of no use to anybody.
+  if (record === undefined || Date.now() - recoveredEnd(record) > retentionMs) {
     await fs.rm(directory, { recursive: true, force: true }).catch(() => {});
     return undefined;
   }
+  const options = { directory, storage, limitBytes: Number.MAX_SAFE_INTEGER };
+  // A log that can't be read is an empty one.
+  const log = await OutputLog.recover(options).catch(() => new OutputLog(options));
+  return { record, log };
+}
+
+async function readRecord(directory: string): Promise<ProcessRecord | undefined> {
+  try {
+    return recordSchema.parse(JSON.parse(await fs.readFile(join(directory, RECORD_NAME), "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** When it ended, as far as that is known. */
+export function recoveredEnd(record: ProcessRecord): number {
+  return Date.parse(record.endedAt ?? record.startedAt);
 }
 
 async function endLeftover(record: ProcessRecord): Promise<void> {

@@ -121,10 +121,9 @@ export class Segment {
     return this.residentFrom - before;
   }
 
-  /** Writes what the file lacks. The index goes first: after a crash it may be ahead, never behind. */
-  async write(directory: string): Promise<number> {
+  /** Writes what the file lacks up to the offset `to`. The index goes first: after a crash it may be ahead, never behind. */
+  async write(directory: string, to: number): Promise<number> {
     const from = this.written;
-    const to = this.length;
     if (from === to || this.runs === undefined) return 0;
     await appendFile(join(directory, this.indexName), [this.runs.encode(from, to)]);
     await appendFile(join(directory, this.dataName), this.slices(from, to));

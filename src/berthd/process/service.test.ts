@@ -4,6 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { waitFor } from "../../../test/fixtures/process.ts";
+import { berthError } from "../../contract/errors.ts";
 import type { ExitStatus, ProcessInfo } from "../../contract/process.ts";
 import { acceptWire, connectWire } from "../../wire/connection.ts";
 import { loopbackPair } from "../../wire/loopback.ts";
@@ -18,7 +20,7 @@ import { createProcessService } from "./service.ts";
 const HELPER = new URL("../../../native/build/linux-x64/berth-helper", import.meta.url).pathname;
 
 async function setUp(): Promise<
-  { client: WireClient; host: ProcessHost; directory: string } & AsyncDisposable
+  { client: WireClient; host: ProcessHost; directory: string; waits: AbortSignal[] } & AsyncDisposable
 > {
   const directory = await mkdtemp(join(tmpdir(), "berth-host-"));
   const host = new ProcessHost({
@@ -29,7 +31,16 @@ async function setUp(): Promise<
     daemonUser: { name: "root", uid: 0, gid: 0, groups: [0], home: "/root", shell: "/bin/sh" },
     log: () => {},
   });
-  const service = createProcessService({ host, waitForPort: async () => {} });
+  const waits: AbortSignal[] = [];
+  const service = createProcessService({
+    host,
+    waitForPort: (_port, { signal }) => {
+      waits.push(signal);
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
+      );
+    },
+  });
   const [near, far] = loopbackPair();
   acceptWire(far, {
     token: "t",
@@ -45,6 +56,7 @@ async function setUp(): Promise<
     client,
     host,
     directory,
+    waits,
     async [Symbol.asyncDispose]() {
       client.close();
       await service.close();
@@ -253,4 +265,36 @@ test("a process that waits for its lossless reader goes on when the reader does"
     );
   });
   assert.equal(total, bytes);
+});
+
+test("the exit comes although the bytes before it are gone with those of a child behind it", async () => {
+  await using place = await setUp();
+  const ran = await run(
+    place.client,
+    ["sh", "-c", "(sleep 0.3; head -c 20000000 /dev/zero; sleep 60) & echo hi"],
+    { logLimitBytes: 1 },
+  );
+  await waitFor("the log's limit", async () => {
+    const { process } = await place.client.call<"process.get", { process: ProcessInfo }>("process.get", {
+      id: ran.process.id,
+    });
+    return process.outputStart > 3;
+  });
+  const events = await new Promise<unknown[]>((resolve, reject) => {
+    const seen: unknown[] = [];
+    place.client.request(
+      "process.output",
+      { id: ran.process.id, from: 1 },
+      { onEvent: (event) => seen.push(event), onEnd: () => resolve(seen), onReset: reject },
+    );
+  });
+  assert.deepEqual(events, [{ gap: { from: 1, to: 3 } }, { exit: ran.exit, cursor: 3 }]);
+});
+
+test("waiting for a port ends when the client no longer asks", async () => {
+  await using place = await setUp();
+  const stream = place.client.request("process.waitPort", { port: 1, timeoutMs: 60_000 }, {});
+  await waitFor("the wait", () => place.waits.length === 1);
+  stream.reset(berthError("operation.aborted"));
+  await waitFor("its end", () => place.waits[0]?.aborted === true);
 });

@@ -72,7 +72,9 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
         reply(stream, {});
       },
       "process.waitPort": async ({ id, port, timeoutMs }, stream, session) => {
-        await waitPort({ host, waitForPort }, id, port, timeoutMs, session);
+        const stop = new AbortController();
+        stream.handler = { onReset: () => stop.abort() };
+        await waitPort({ host, waitForPort }, id, port, timeoutMs, stop, session);
         reply(stream, {});
       },
     },
@@ -234,9 +236,9 @@ async function waitPort(
   id: string | undefined,
   port: number,
   timeoutMs: number,
+  stop: AbortController,
   session: ClientSession,
 ): Promise<void> {
-  const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, session.signal]);
   let unlisten = (): void => {};
   try {

@@ -47,7 +47,7 @@ export interface SpawnedProcess {
 export interface Spawner {
   readonly processTree: "exact" | "best-effort";
   readonly tty: boolean;
-  /** At most one start a turn of the loop is made by the caller. */
+  /** At most one start a turn of the loop is made by the caller. What it throws is a start that failed. */
   spawn(spec: SpawnSpec, events: SpawnEvents): void;
   /** Ends all trees that are left. */
   close(): Promise<void>;

@@ -21,7 +21,7 @@ export interface PlaceUser {
 export async function findUser(text: string): Promise<PlaceUser> {
   const [userPart = "", groupPart] = text.split(":", 2);
   const entry = await passwdEntry(userPart);
-  if (entry === undefined && !/^\d+$/.test(userPart)) {
+  if (entry === undefined && !isId(userPart)) {
     throw berthError("process.user_not_found", { hop: "berthd", context: { user: text } });
   }
   const groups = parseGroups(await readOr("/etc/group"));
@@ -29,13 +29,18 @@ export async function findUser(text: string): Promise<PlaceUser> {
   let gid = base.gid;
   if (groupPart !== undefined) {
     const group = groups.find((candidate) => candidate.name === groupPart);
-    if (group === undefined && !/^\d+$/.test(groupPart)) {
+    if (group === undefined && !isId(groupPart)) {
       throw berthError("process.user_not_found", { hop: "berthd", context: { user: text } });
     }
     gid = group?.gid ?? Number(groupPart);
   }
   const supplementary = groups.filter((group) => group.members.includes(base.name)).map((group) => group.gid);
   return { ...base, gid, groups: [...new Set([gid, ...supplementary])] };
+}
+
+/** A number that the kernel takes: the largest one means "unchanged" there. */
+function isId(text: string): boolean {
+  return /^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1;
 }
 
 type PasswdEntry = Omit<PlaceUser, "groups">;
