@@ -143,6 +143,7 @@ test("a directory that is swapped for a link in a tight loop never leads outside
      }`,
     { eval: true, workerData: { root, flag } },
   );
+  const upload = await client.call("fs.download", { path: `${root}/sub` });
   const codes = new Map<string, number>();
   const attempt = async (work: Promise<unknown>): Promise<unknown> => {
     try {
@@ -156,7 +157,7 @@ test("a directory that is swapped for a link in a tight loop never leads outside
     }
   };
   try {
-    for (let round = 0; round < 150; round++) {
+    for (let round = 0; round < 100; round++) {
       const path = `${root}/swap/secret`;
       const content = (await attempt(bench.read(path, { contained }))) as Buffer | undefined;
       if (content !== undefined) assert.notEqual(content.toString(), "secret");
@@ -166,6 +167,18 @@ test("a directory that is swapped for a link in a tight loop never leads outside
       await attempt(client.call("fs.chmod", { path, mode: 0o640, contained }));
       await attempt(client.call("fs.mkdir", { path: `${root}/swap/a/b`, recursive: true, contained }));
       await attempt(client.call("fs.rm", { path: `${root}/swap/a`, recursive: true, contained }));
+      const archive = (await attempt(client.call("fs.download", { path: `${root}/swap`, contained }))) as
+        | { data: Buffer }
+        | undefined;
+      assert.ok(archive === undefined || !archive.data.includes("canary"));
+      await attempt(client.call("fs.upload", { path: `${root}/swap/up`, contained }, [upload.data]));
+      await attempt(client.call("fs.rm", { path: `${root}/swap/up`, recursive: true, contained }));
+      await attempt(
+        client.call("fs.rename", { from: `${root}/swap/secret`, to: `${root}/swap/renamed`, contained }),
+      );
+      await attempt(
+        client.call("fs.rename", { from: `${root}/swap/renamed`, to: `${root}/swap/secret`, contained }),
+      );
       const names = (await attempt(bench.readdir(`${root}/swap`, { contained }))) as string[][] | undefined;
       assert.ok(names?.every(([name]) => name !== "canary") ?? true);
     }

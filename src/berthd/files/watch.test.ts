@@ -223,3 +223,54 @@ test("a reset frees everything", async () => {
   }
   await until(() => fs.readdirSync("/proc/self/fd").length <= before + 1, "the descriptors are closed");
 });
+
+test("contained, what is swapped for a link is not followed", async () => {
+  await using bench = await fileBench();
+  fs.mkdirSync(bench.path("workspace/sub"), { recursive: true });
+  fs.mkdirSync(bench.path("outside/sub"), { recursive: true });
+  const contained = { root: bench.path("workspace") };
+  using watch = await watching(bench, bench.path("workspace"), { contained });
+  fs.writeFileSync(bench.path("workspace/sub/file"), "");
+  fs.symlinkSync("../outside", bench.path("workspace/link"));
+  fs.rmSync(bench.path("workspace/sub"), { recursive: true });
+  fs.symlinkSync("../outside/sub", bench.path("workspace/sub"));
+  fs.writeFileSync(bench.path("outside/sub/secret"), "");
+  await settled(bench, watch, bench.path("workspace"));
+  assert.ok(watch.told().every((told) => !told.includes("secret")));
+  assert.ok(watch.told().includes("create workspace/link"));
+  using outside = await watching(bench, bench.path("workspace/link"), { contained });
+  assert.equal(outside.error(), "fs.outside_workspace");
+});
+
+test("directories for which the kernel has no watches left are told by rescan", async (t) => {
+  await using bench = await fileBench();
+  for (let index = 0; index < 8; index++) fs.mkdirSync(bench.path(`d${index}`));
+  // A user namespace has limits of its own.
+  const code = `
+    const { fileBench } = await import(${JSON.stringify(new URL("./testing.ts", import.meta.url).href)});
+    const bench = await fileBench();
+    bench.client.request("fs.watch", { path: process.argv[1] }, {
+      onEvent: (value) => console.log(JSON.stringify(value.events)),
+      onResponse: () => console.log("placed"),
+      onReset: (error) => console.log(error.code, error.hint),
+    });
+    setTimeout(() => process.exit(), 1000);`;
+  const run = (watches: number): string =>
+    spawnSync(
+      "unshare",
+      [
+        "-Ur",
+        "sh",
+        "-c",
+        `echo ${watches} > /proc/sys/user/max_inotify_watches && exec "$0" --input-type=module -e "$1" "$2"`,
+        process.execPath,
+        code,
+        bench.directory,
+      ],
+      { encoding: "utf8" },
+    ).stdout;
+  const some = run(5);
+  if (some === "") return t.skip("no user namespaces here");
+  assert.match(some, /"rescan"[^]*placed/);
+  assert.match(run(0), /^ENOSPC .*max_user_watches/);
+});

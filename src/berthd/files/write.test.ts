@@ -222,3 +222,35 @@ test("large content goes through in chunks, and is fsynced when asked for", asyn
   assert.ok((await readFile(bench.path("big"))).equals(content));
   assert.equal((await lstat(bench.path("big"))).nlink, 1);
 });
+
+test("a default ACL of the directory gives new files what it gives to others'", async (t) => {
+  await using bench = await fileBench();
+  // Version 2, then tag, permissions and id: owner rwx, user 1234 rw-, group r-x, mask rwx, others ---.
+  const entries = [
+    [1, 7, 0xffffffff],
+    [2, 6, 1234],
+    [4, 5, 0xffffffff],
+    [16, 7, 0xffffffff],
+    [32, 0, 0xffffffff],
+  ];
+  const set = `import os,struct,sys; os.setxattr(sys.argv[1], 'system.posix_acl_default', struct.pack('<I',2) + b''.join(struct.pack('<HHI',*e) for e in ${JSON.stringify(entries)}))`;
+  if (spawnSync("python3", ["-c", set, bench.directory]).status !== 0) return t.skip("no ACLs here");
+  const acl = (path: string): string =>
+    spawnSync(
+      "python3",
+      ["-c", "import os,sys; print(os.getxattr(sys.argv[1], 'system.posix_acl_access').hex())", path],
+      {
+        encoding: "utf8",
+      },
+    ).stdout;
+  await writeFile(bench.path("plain"), "");
+  await bench.write(bench.path("ours"), "");
+  assert.equal((await stat(bench.path("ours"))).mode, (await stat(bench.path("plain"))).mode);
+  assert.notEqual(acl(bench.path("plain")), "");
+  assert.equal(acl(bench.path("ours")), acl(bench.path("plain")));
+  // Replacing keeps an ACL that was changed since.
+  await chmod(bench.path("ours"), 0o604);
+  const before = acl(bench.path("ours"));
+  assert.equal((await bench.write(bench.path("ours"), "again")).atomic, true);
+  assert.equal(acl(bench.path("ours")), before);
+});
