@@ -1,4 +1,4 @@
-import ora, { type Ora } from "ora";
+import type { Ora } from "ora";
 import type { TransferProgress } from "../contract/files.ts";
 import type { ProvisionProgress } from "../contract/runtime.ts";
 import { formatBytes } from "./print.ts";
@@ -18,6 +18,7 @@ export class Progress implements Disposable {
   #spinner: Ora | undefined;
   #text = "";
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
   #lastPlainMs = 0;
   #lastPlainText = "";
 
@@ -50,16 +51,23 @@ export class Progress implements Disposable {
   }
 
   update(text: string): void {
-    if (!this.#enabled) return;
+    if (!this.#enabled || this.#stopped) return;
     this.#text = text;
     if (this.#spinner !== undefined) this.#spinner.text = text;
     else if (performance.now() - this.#startedMs >= DELAY_MS) this.#show();
     else this.#timer ??= setTimeout(() => this.#show(), DELAY_MS - (performance.now() - this.#startedMs));
   }
 
+  async #spin(): Promise<void> {
+    // Loaded only by what takes its time: most commands end before.
+    const { default: ora } = await import("ora");
+    if (this.#stopped) return;
+    this.#spinner ??= ora({ text: this.#text, stream: process.stderr, discardStdin: false }).start();
+  }
+
   #show(): void {
     if (process.stderr.isTTY) {
-      this.#spinner = ora({ text: this.#text, stream: process.stderr, discardStdin: false }).start();
+      void this.#spin();
       return;
     }
     const phase = this.#text.replace(/[\d.,]+/g, "");
@@ -71,6 +79,7 @@ export class Progress implements Disposable {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#spinner?.stop();

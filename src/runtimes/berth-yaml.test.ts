@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isBerthError } from "../contract/errors.ts";
-import { findBerthFile, nearest, parseBerthFile, unknownRuntime } from "./berth-yaml.ts";
+import { parseBerthFile } from "./berth-yaml.ts";
+import { findBerthFile } from "./find-berth-file.ts";
+import { nearest, unknownRuntime } from "./runtime-names.ts";
 
 const FILE = `# of a project
 runtimes:

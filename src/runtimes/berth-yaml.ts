@@ -1,12 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { isMap, isScalar, LineCounter, parseDocument, type YAMLError } from "yaml";
 import { z } from "zod";
 import { describeIssue, parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
 import { type BerthError, berthError, isBerthError } from "../contract/errors.ts";
 import { isRuntimeUri, parseRuntimeUri } from "../contract/uri.ts";
-
-export const BERTH_FILE = "berth.yaml";
+import { unknownRuntime } from "./runtime-names.ts";
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
@@ -32,43 +30,27 @@ export interface BerthFile {
   readonly defaultName: string | undefined;
 }
 
-/**
- * The nearest `berth.yaml` from a directory upwards, read and validated; undefined when there is none.
- * @throws config.file_invalid, config.invalid, runtime.uri_invalid, runtime.type_unsupported; each names file and
- *   line
- */
-export async function findBerthFile(directory: string): Promise<BerthFile | undefined> {
-  for (let current = resolve(directory); ; current = dirname(current)) {
-    const path = join(current, BERTH_FILE);
-    const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return undefined;
-      throw invalid(path, undefined, cause.code ?? cause.message);
-    });
-    if (text !== undefined) return parseBerthFile(text, path);
-    if (dirname(current) === current) return undefined;
-  }
-}
-
 /** Reads the text of a `berth.yaml`. Relative workdirs of `local` runtimes are relative to the file. */
 export function parseBerthFile(text: string, path: string): BerthFile {
-  if (Buffer.byteLength(text) > MAX_FILE_BYTES) throw invalid(path, undefined, "it is larger than 1 MiB");
+  if (Buffer.byteLength(text) > MAX_FILE_BYTES) throw invalidFile(path, undefined, "it is larger than 1 MiB");
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, uniqueKeys: true, prettyErrors: false });
   const problem: YAMLError | undefined = document.errors[0];
-  if (problem !== undefined) throw invalid(path, lineCounter.linePos(problem.pos[0]).line, problem.message);
+  if (problem !== undefined)
+    throw invalidFile(path, lineCounter.linePos(problem.pos[0]).line, problem.message);
   const lineOf = (keys: readonly PropertyKey[]) => lineOfKey(document.contents, keys, lineCounter);
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 100 }) ?? {};
   } catch (cause) {
-    throw invalid(path, undefined, (cause as Error).message);
+    throw invalidFile(path, undefined, (cause as Error).message);
   }
   const parsed = fileSchema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const unknown = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
     const keys = [...(issue?.path ?? []), ...unknown];
-    throw invalid(path, lineOf(keys), issue === undefined ? "it is not valid" : describeIssue(issue));
+    throw invalidFile(path, lineOf(keys), issue === undefined ? "it is not valid" : describeIssue(issue));
   }
   const runtimes = new Map<string, RuntimeConfig>();
   for (const [name, config] of Object.entries(parsed.data.runtimes)) {
@@ -120,51 +102,8 @@ function readRuntime(
   }
 }
 
-/** The error of a name that nothing has, with the nearest one that something has. */
-export function unknownRuntime(name: string, known: Iterable<string>): BerthError {
-  const names = [...known];
-  const near = nearest(name, names);
-  const list = names.length === 0 ? "berth.yaml names no runtimes" : `the names are ${names.join(", ")}`;
-  return berthError("config.unknown_runtime", {
-    hint:
-      near === undefined
-        ? `${list}; a URI such as docker://web or local: works without a name.`
-        : `Did you mean ${near}? \`berth runtimes\` lists the names.`,
-    context: { name, known: names, ...(near === undefined ? {} : { suggestion: near }) },
-  });
-}
-
-/** The known word that differs least, if it differs little. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.floor(word.length / 3));
-  let best: { name: string; distance: number } | undefined;
-  for (const name of known) {
-    const distance = editDistance(word.toLowerCase(), name.toLowerCase());
-    if (distance <= limit && distance < (best?.distance ?? Number.POSITIVE_INFINITY))
-      best = { name, distance };
-  }
-  return best?.name ?? known.find((name) => name.startsWith(word) || word.startsWith(name));
-}
-
-/** Insertions, deletions, changes and swaps of neighbours that turn one word into the other. */
-function editDistance(a: string, b: string): number {
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
-      const above = rows[i - 1] ?? [];
-      let distance = Math.min((above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (above[j - 1] ?? 0) + cost);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) distance = Math.min(distance, (rows[i - 2]?.[j - 2] ?? 0) + 1);
-      row.push(distance);
-    }
-    rows.push(row);
-  }
-  return rows[a.length]?.[b.length] ?? 0;
-}
-
-function invalid(path: string, line: number | undefined, reason: string): BerthError {
+/** The error of a file that is not valid, with its line where that is known. */
+export function invalidFile(path: string, line: number | undefined, reason: string): BerthError {
   const where = line === undefined ? path : `${path}:${line}`;
   return berthError("config.file_invalid", {
     message: `${where}: ${reason}`,

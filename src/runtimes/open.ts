@@ -2,8 +2,10 @@ import { parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
 import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { isRuntimeUri, parseRuntimeUri } from "../contract/uri.ts";
 import { throwIfAborted } from "../transports/abort.ts";
-import { type BerthFile, findBerthFile, unknownRuntime } from "./berth-yaml.ts";
+import type { BerthFile } from "./berth-yaml.ts";
 import { createRuntime } from "./factory.ts";
+import { findBerthFile } from "./find-berth-file.ts";
+import { unknownRuntime } from "./runtime-names.ts";
 import { stateDirectoryPath } from "./state-directory.ts";
 
 /** A runtime as it was asked for, with what it means. */

@@ -1,5 +1,5 @@
 import type { Command, Option } from "commander";
-import { findBerthFile } from "../../runtimes/berth-yaml.ts";
+import { findBerthFile } from "../../runtimes/find-berth-file.ts";
 import { usageError } from "../errors.ts";
 
 export function addCompletionCommand(program: Command): void {

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { Command } from "commander";
 import { toBerthError } from "../../contract/errors.ts";
 import { VERSION } from "../../contract/version.ts";
-import { findBerthFile } from "../../runtimes/berth-yaml.ts";
+import { findBerthFile } from "../../runtimes/find-berth-file.ts";
 import { findPayload } from "../../runtimes/payload.ts";
 import { PAYLOAD_PLATFORMS } from "../../runtimes/payload-manifest.ts";
 import { stateDirectoryPath } from "../../runtimes/state-directory.ts";

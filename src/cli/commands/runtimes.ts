@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { toBerthError } from "../../contract/errors.ts";
-import { findBerthFile } from "../../runtimes/berth-yaml.ts";
+import { findBerthFile } from "../../runtimes/find-berth-file.ts";
 import { resolveEndpoint } from "../../transports/docker/endpoint.ts";
 import { createDockerEngine } from "../../transports/docker/engine.ts";
 import { printJson, table } from "../print.ts";
