@@ -216,7 +216,7 @@ test("a spawner that fails at once is a failed start, also of those that wait fo
 test("a command ends although its child never stops writing", async () => {
   await using at = await place();
   const host = at.open();
-  const { process } = await host.start(request(["sh", "-c", "yes & echo hi"]), "me");
+  const { process } = await host.start(request(["sh", "-c", "yes & yes >&2 & sleep 0.3; echo hi"]), "me");
   await waitFor("its end", () => process.finished);
   assert.equal(process.exit?.exitCode, 0);
   await host.remove(process.id);

@@ -12,8 +12,8 @@ export class PipeReader {
   /** Every byte was read and no writer is left. */
   ended = false;
   paused = false;
-  /** Counts reads, so that silence can be noticed. */
-  reads = 0;
+  /** Counts what was read, so that silence can be noticed. */
+  bytes = 0;
 
   constructor(descriptor: number, onData: (bytes: Uint8Array) => boolean, onEnd: () => void) {
     const finish = (): void => {
@@ -28,7 +28,7 @@ export class PipeReader {
       onread: {
         buffer: READ_BUFFER,
         callback: (count, buffer) => {
-          this.reads++;
+          this.bytes += count;
           const proceed = onData(count === buffer.length ? buffer : buffer.subarray(0, count));
           this.paused = !proceed;
           return proceed;

@@ -14,6 +14,8 @@ const KILL_TREE_LIMIT_MS = 2000;
 const COMPLETION_LIMIT_MS = 1000;
 /** Turns of the loop without a byte after which the pipes of an ended command are empty (SEMANTICS, Commands 1). */
 const QUIET_TURNS = 2;
+/** More than a pipe holds (Linux: 64 KiB, at most 1 MiB): so much later, what was in it at the exit has been read. */
+const PIPE_BYTES = 1024 * 1024;
 
 /** Lag of a lossless reader that memory holds easily. */
 const AHEAD_BYTES = 2 * 1024 * 1024;
@@ -66,6 +68,8 @@ export class ManagedProcess implements SpawnEvents {
   #cancelDeadline = (): void => {};
   #ending: Promise<number> | undefined;
   #paused = false;
+  /** Called once when the pipes are read again. */
+  #onResume: (() => void) | undefined;
   /** Runs while the process waits for a reader that may be fast. */
   #patience: NodeJS.Timeout | undefined;
   /** Cursor up to which it does not wait again. */
@@ -163,21 +167,26 @@ export class ManagedProcess implements SpawnEvents {
   /** Waits until the pipes of the ended command are empty, not until all who hold them are gone. */
   #awaitQuiet(): void {
     const exitedAtMs = this.#exited?.atMs ?? 0;
+    const atExit = this.#readers.map((reader) => reader.bytes);
     let turns = 0;
-    let reads = -1;
+    let seen = -1;
     const turn = (): void => {
       if (this.finished) return;
       if (this.#readers.every((reader) => reader.ended)) {
         this.#complete();
         return;
       }
-      const count = this.#readers.reduce((sum, reader) => sum + reader.reads, 0);
+      const count = this.#readers.reduce((sum, reader) => sum + reader.bytes, 0);
       const blocked = this.#readers.some((reader) => reader.paused);
-      turns = count === reads && !blocked ? turns + 1 : 0;
-      reads = count;
+      turns = count === seen && !blocked ? turns + 1 : 0;
+      seen = count;
+      // A child that never stops writing gives no silence.
+      const read = this.#readers.every(
+        (reader, index) => reader.ended || reader.bytes - (atExit[index] ?? 0) >= PIPE_BYTES,
+      );
       const remainingMs = exitedAtMs + this.options.drainMs - performance.now();
-      if (turns >= QUIET_TURNS && remainingMs <= 0) this.#complete();
-      else if (blocked) setTimeout(turn, 5);
+      if ((read || turns >= QUIET_TURNS) && remainingMs <= 0) this.#complete();
+      else if (blocked) this.#onResume = () => setImmediate(turn);
       else if (turns >= QUIET_TURNS) setTimeout(turn, Math.min(remainingMs, 50));
       else setImmediate(turn);
     };
@@ -213,7 +222,10 @@ export class ManagedProcess implements SpawnEvents {
     const { log } = this;
     const lag = this.options.overflow === "pause" ? log.end - Math.min(log.floor, log.end) : 0;
     this.#paused = log.congested || lag >= log.limitBytes || this.#waitsForReader(lag);
-    if (!this.#paused) for (const reader of this.#readers) reader.resume();
+    if (this.#paused) return;
+    for (const reader of this.#readers) reader.resume();
+    this.#onResume?.();
+    this.#onResume = undefined;
   }
 
   /**
