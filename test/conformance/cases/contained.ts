@@ -113,8 +113,9 @@ export const CONTAINED: readonly Case[] = [
           .catch((error: { code: string }) => error.code);
         if (content === "inside") inside++;
         else assert.match(content, /^(ENOENT|ENOTDIR|fs\.outside_workspace)$/);
+        // Not a write, which would create the parent while it is away and so stop the swapping.
         await runtime.fs
-          .writeFile(`${root}/real/planted`, "planted", { contained: { root } })
+          .mkdir(`${root}/real/planted`, { contained: { root } })
           .catch((error: { code: string }) =>
             assert.match(error.code, /^(ENOENT|ENOTDIR|EEXIST|fs\.outside_workspace)$/),
           );

@@ -71,15 +71,20 @@ export const OUTPUT_LOG: readonly Case[] = [
       assert.equal((await process.exit).exitCode, 0, "nobody read, and it was not held back");
       const seen = await readAll(process.output());
       assert.equal(seen.order[0], "gap");
-      assert.equal(seen.gaps.length, 1);
-      const [gap] = seen.gaps;
-      assert.equal(gap?.from, 0);
+      assert.equal(seen.gaps[0]?.from, 0);
+      // A gap may be told in parts.
+      const held = seen.gaps.at(-1)!.to;
+      assert.equal(
+        seen.gaps.reduce((sum, gap) => sum + gap.to - gap.from, 0),
+        held,
+        "what is held is one stretch at the end",
+      );
       // The log goes by segments of 4 MiB.
-      assert.ok(expected.length - gap!.to <= limit + 4 * 1024 * 1024, "the limit is kept");
-      assert.ok(expected.length - gap!.to >= limit / 4, "what fits is kept");
-      assert.equal(sha256(seen.all), sha256(expected.subarray(gap!.to)));
+      assert.ok(expected.length - held <= limit + 4 * 1024 * 1024, "the limit is kept");
+      assert.ok(expected.length - held >= limit / 4, "what fits is kept");
+      assert.equal(sha256(seen.all), sha256(expected.subarray(held)));
       const info = await process.info();
-      assert.deepEqual([info.outputStart, info.outputEnd], [gap!.to, expected.length]);
+      assert.deepEqual([info.outputStart, info.outputEnd], [held, expected.length]);
     },
   },
   {

@@ -12,6 +12,7 @@ import {
   sha256,
   waitFor,
   wholeOutput,
+  written,
 } from "../kit.ts";
 
 let names = 0;
@@ -42,8 +43,7 @@ export const PROCESSES: readonly Case[] = [
       const command = ["sh", "-c", 'echo x >> "$0"; exec sleep 76', path];
       const handles = await Promise.all(Array.from({ length: 12 }, () => runtime.spawn(command, { name })));
       assert.equal(new Set(handles.map(({ id }) => id)).size, 1);
-      await waitFor("it has started", () => runtime.fs.exists(path));
-      assert.equal(await runtime.fs.readFile(path, "utf8"), "x\n");
+      assert.equal(await written(runtime, path), "x");
       await handles[0]!.kill("SIGKILL");
     },
   },
