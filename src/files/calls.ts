@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { nameFromBytes, nativePath } from "./names.ts";
-import type { FileThreads } from "./threads.ts";
+import { CallOwner, type FileThreads } from "./threads.ts";
 
 export const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -27,16 +27,12 @@ export class FileCalls {
   readonly path: string;
   readonly #threads: FileThreads;
   readonly #timeoutMs: number;
+  readonly #owner = new CallOwner();
 
   constructor(threads: FileThreads, path: string, timeoutMs = DEFAULT_TIMEOUT_MS) {
     this.#threads = threads;
     this.path = path;
     this.#timeoutMs = timeoutMs;
-  }
-
-  /** The same deadline for work on another path. */
-  on(path: string): FileCalls {
-    return new FileCalls(this.#threads, path, this.#timeoutMs);
   }
 
   open(path: string, flags: number, mode = 0o666): Promise<number> {
@@ -45,7 +41,11 @@ export class FileCalls {
 
   /** Never fails: a descriptor is gone whatever close says, and what matters was written or synced before. */
   close(fd: number): Promise<void> {
-    return new Promise((resolve) => fs.close(fd, () => resolve()));
+    return new Promise((resolve) => {
+      this.#owner.whenSafe(() => fs.close(fd, () => resolve()));
+      // One that has to wait for a hung call is not waited for.
+      if (this.#owner.hung) resolve();
+    });
   }
 
   /** For files that were written: some file systems report a full disk only here. */
@@ -208,7 +208,8 @@ export class FileCalls {
     start: (done: (error: NodeJS.ErrnoException | null, value: T) => void) => void,
     undo?: (late: T) => void,
   ): Promise<T> {
-    return this.#threads.run(this.path, this.#timeoutMs, start, undo);
+    const call = { path: this.path, timeoutMs: this.#timeoutMs, owner: this.#owner, start };
+    return this.#threads.run(undo === undefined ? call : { ...call, undo });
   }
 }
 

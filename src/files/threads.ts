@@ -7,7 +7,47 @@ const MAX_HUNG = 4;
 /** Calls in the thread pool at once on one remote mount, so that one that hangs never takes the whole pool. */
 const MAX_IN_FLIGHT_REMOTE = 4;
 
+/**
+ * The calls of one operation. One that passed its deadline may still be in the queue of the thread pool, with the
+ * numbers of descriptors in its arguments: these must not be closed, and so given to others, before it is through.
+ */
+export class CallOwner {
+  #hung = 0;
+  #waiting: (() => void)[] = [];
+
+  /** Some call of this operation passed its deadline and is not through. */
+  get hung(): boolean {
+    return this.#hung > 0;
+  }
+
+  /** Runs the action now, or when no call of this operation hangs any more. */
+  whenSafe(action: () => void): void {
+    if (this.#hung === 0) action();
+    else this.#waiting.push(action);
+  }
+
+  hangs(): void {
+    this.#hung += 1;
+  }
+
+  returned(): void {
+    this.#hung -= 1;
+    if (this.#hung > 0) return;
+    for (const action of this.#waiting.splice(0)) action();
+  }
+}
+
 type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
+
+export interface FileCall<T> {
+  /** As the user wrote it: for the choice of the mount, and for errors. */
+  readonly path: string;
+  readonly timeoutMs: number;
+  readonly owner: CallOwner;
+  start(done: Done<T>): void;
+  /** Gets what arrives after the deadline. */
+  undo?(late: T): void;
+}
 
 /**
  * Guards the thread pool of the process (UV_THREADPOOL_SIZE, 16 in the daemon) against file systems that do not
@@ -27,27 +67,16 @@ export class FileThreads {
   }
 
   /**
-   * Runs one call of node:fs. `path` is the user's (for the choice of the mount, and for errors). What arrives
-   * after the deadline goes to `undo`.
+   * Runs one call of node:fs.
    * @throws fs.timeout after `timeoutMs`, or at once where too many calls hang
    */
-  run<T>(
-    path: string,
-    timeoutMs: number,
-    start: (done: Done<T>) => void,
-    undo?: (late: T) => void,
-  ): Promise<T> {
+  run<T>(call: FileCall<T>): Promise<T> {
     const first = this.#mounts.refresh();
-    if (first !== undefined) return first.then(() => this.#run(path, timeoutMs, start, undo));
-    return this.#run(path, timeoutMs, start, undo);
+    return first === undefined ? this.#run(call) : first.then(() => this.#run(call));
   }
 
-  #run<T>(
-    path: string,
-    timeoutMs: number,
-    start: (done: Done<T>) => void,
-    undo?: (late: T) => void,
-  ): Promise<T> {
+  #run<T>(call: FileCall<T>): Promise<T> {
+    const { path, timeoutMs, owner } = call;
     if (this.#hung.size > 0 && this.#refused(path)) return Promise.reject(timeoutError(path, 0));
     const mount = this.#mounts.find(path);
     return new Promise<T>((resolve, reject) => {
@@ -58,6 +87,7 @@ export class FileThreads {
           state = "hung";
           hungKey = mount?.path ?? splitPath(path).parent;
           this.#hung.set(hungKey, (this.#hung.get(hungKey) ?? 0) + 1);
+          owner.hangs();
         } else {
           state = "done";
         }
@@ -69,18 +99,25 @@ export class FileThreads {
           return;
         }
         state = "running";
-        start((error, value) => {
+        const done: Done<T> = (error, value) => {
           if (mount !== undefined) leave(mount);
           if (state === "hung") {
             this.#recovered(hungKey);
-            if (error === null || error === undefined) undo?.(value);
+            if (!error) call.undo?.(value);
+            owner.returned();
             return;
           }
           state = "done";
           clearTimeout(deadline);
           if (error) reject(error);
           else resolve(value);
-        });
+        };
+        try {
+          call.start(done);
+        } catch (error) {
+          // node:fs refuses arguments that no system call can have, such as a path with a NUL.
+          done(error as NodeJS.ErrnoException, undefined as T);
+        }
       };
       if (mount === undefined) begin();
       else enter(mount, begin);
