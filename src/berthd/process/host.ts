@@ -5,6 +5,7 @@ import { type BerthError, berthError, isBerthError } from "../../contract/errors
 import type { ProcessInfo } from "../../contract/process.ts";
 import type { Params } from "../../wire/messages.ts";
 import { commandEnvironment, resolveCwd } from "./environment.ts";
+import { EventLog } from "./event-log.ts";
 import type { HostedProcess } from "./hosted-process.ts";
 import { Lease } from "./lease.ts";
 import { LogStorage } from "./log-storage.ts";
@@ -47,6 +48,8 @@ export class ProcessHost {
   readonly #storage: LogStorage;
   readonly #records: RecordKeeper;
   readonly #queue = new SpawnQueue();
+  /** What happened to the processes, for those who ask. */
+  readonly events = new EventLog();
   readonly #processes = new Map<string, HostedProcess>();
   readonly #names = new Map<string, HostedProcess>();
   readonly #requests = new StartRequests<HostedProcess>();
@@ -89,7 +92,10 @@ export class ProcessHost {
   async #recover(directory: string): Promise<void> {
     const names = await this.#found;
     const recovered = await recoverProcesses(directory, names, this.#storage, this.#recoveredRetentionMs);
-    for (const entry of recovered) this.#recovered.set(entry.record.id, entry);
+    for (const entry of recovered) {
+      this.#recovered.set(entry.record.id, entry);
+      if (entry.lostNow) this.#tellLost(entry);
+    }
     this.#scheduleRetention();
   }
 
@@ -152,7 +158,12 @@ export class ProcessHost {
     const hosted: HostedProcess = {
       process,
       owner: clientId,
-      lease: new Lease(process, params.leaseMs, (step) => this.#options.log("lease", { id, step })),
+      lease: new Lease(
+        process,
+        params.leaseMs,
+        (step) => this.#tellLease(hosted, step),
+        (left) => this.#tellEnded(hosted, "lease", left),
+      ),
       readers: 0,
       delivered: false,
       persisted: false,
@@ -161,6 +172,7 @@ export class ProcessHost {
     if (name !== undefined) this.#names.set(name, hosted);
     this.#processes.set(id, hosted);
     process.onChange(() => this.#changed(hosted));
+    process.onTimeoutEnd = (left) => this.#tellEnded(hosted, "timeout", left);
     this.#queue.run(() => this.#spawn(process));
     const started = await process.whenStarted;
     if (!started.ok) {
@@ -170,7 +182,9 @@ export class ProcessHost {
       await log.close({ remove: true });
       throw started.error;
     }
-    if (!process.finished) this.#records.writeSoon(hosted);
+    // What is to outlive its client is on record before its start is answered, as with `detach`.
+    if (params.detached && !process.finished) await this.#records.write(hosted);
+    else if (!process.finished) this.#records.writeSoon(hosted);
     if (!this.#clients.has(clientId)) hosted.lease.release();
     return hosted;
   }
@@ -292,6 +306,65 @@ export class ProcessHost {
     if (hosted.delivered && !hosted.persisted) this.#storage.unschedule(hosted.process.log);
   }
 
+  // --- events ---
+
+  #tellStarted({ process, owner }: HostedProcess): void {
+    const { id, name, pid, detached } = process;
+    this.events.append({
+      type: "process.started",
+      message: `${process.title} was started`,
+      processId: id,
+      data: { pid, detached, ...(name === undefined ? {} : { name }) },
+      owner,
+    });
+  }
+
+  #tellExited({ process, owner }: HostedProcess): void {
+    const { exit } = process;
+    if (exit === undefined) return;
+    const how = exit.signal === null ? `with exit code ${exit.exitCode}` : `by ${exit.signal}`;
+    this.events.append({
+      type: "process.exited",
+      message: `${process.title} ended ${how}${exit.timedOut ? " as its time was over" : ""}`,
+      processId: process.id,
+      data: { ...exit, outputBytes: process.exitCursor },
+      owner,
+    });
+  }
+
+  #tellLease({ process, owner }: HostedProcess, step: string): void {
+    this.#options.log("lease", { id: process.id, step });
+    this.events.append({
+      type: "process.lease",
+      message: `nobody has come back to ${process.title}: it is sent ${step}`,
+      processId: process.id,
+      data: { step },
+      owner,
+    });
+  }
+
+  #tellEnded({ process, owner }: HostedProcess, reason: "timeout" | "lease", left: number): void {
+    this.events.append({
+      type: "process.ended",
+      message:
+        left === 0
+          ? `${process.title} was ended`
+          : `${process.title} was ended; ${left} of its processes are left`,
+      processId: process.id,
+      data: { reason, left },
+      owner,
+    });
+  }
+
+  #tellLost({ record }: RecoveredProcess): void {
+    this.events.append({
+      type: "process.lost",
+      message: `${record.name ?? `process ${record.id}`} was lost with the daemon that ran it`,
+      processId: record.id,
+      data: record.name === undefined ? {} : { name: record.name },
+    });
+  }
+
   // --- end of life ---
 
   #changed(hosted: HostedProcess): void {
@@ -299,6 +372,7 @@ export class ProcessHost {
     if (process.treeEmpty && this.#orphaned.delete(hosted)) process.dispose();
     if (!process.finished || this.#finished.has(hosted) || !this.#processes.has(process.id)) return;
     this.#finished.add(hosted);
+    this.#tellExited(hosted);
     hosted.lease.hold();
     this.#releaseName(hosted);
     if (hosted.persisted) void this.#records.write(hosted);
