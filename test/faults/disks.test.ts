@@ -52,7 +52,7 @@ test("a state directory that can't be had is a typed error", async () => {
       openRuntime({ type: "local", daemon }, { stateDirectory: join(file, "state") }),
       "provision.no_directory",
     );
-    assert.equal(error.context["path"], join(file, "state"));
+    assert.equal(error.context.path, join(file, "state"));
   }
 });
 

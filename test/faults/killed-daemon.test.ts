@@ -34,7 +34,7 @@ test("kill -9 of berthd: typed errors at once, processes ended and lost, logs re
   const lost = await runtime.process(started.id);
   assert.equal((await lost.info()).state, "lost");
   await refused(lost.exit, "process.lost");
-  await refused(lost.signal("SIGTERM"), "process.finished");
+  await refused(lost.signal("SIGTERM"), "process.lost");
   const log = await readAll(lost.output({ follow: false }));
   const expected = numbered(count);
   assert.equal(sha256(log.all.subarray(0, expected.length)), sha256(expected));
