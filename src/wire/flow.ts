@@ -15,6 +15,7 @@ const BOTH_WAYS: Flow = { input: true, lastIsResponse: false };
 
 const FLOWS: { readonly [M in Method]?: Flow } = {
   "process.output": ANSWER_THEN_OUTPUT,
+  "process.events": ANSWER_THEN_OUTPUT,
   "process.stdin": BOTH_WAYS,
   "fs.read": ANSWER_THEN_OUTPUT,
   "fs.write": INPUT_THEN_ANSWER,

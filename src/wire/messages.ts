@@ -101,6 +101,12 @@ export const methods = {
   "process.output": z.object({ id: z.string(), ...attach.shape }),
   /** Like the input half of process.start: RESPONSE { accepted }, then DATA and END of the client, then RESPONSE-less END. */
   "process.stdin": z.object({ id: z.string() }),
+  /**
+   * What happens to all processes of the daemon, from number `since` on (default: from now on). Flow: RESPONSE
+   * { next }, then EVENT { sequence, time, type, message, processId, data, own } each, or `{ gap: { from, to } }`
+   * where they are no longer kept, until the client resets.
+   */
+  "process.events": z.object({ since: z.optional(z.int().check(z.minimum(0))) }),
   "process.signal": z.object({ id: z.string(), signal: signalName }),
   /** RESPONSE { left } when the tree is ended. Finished: success. `signal` default SIGTERM (tty: SIGHUP). */
   "process.kill": z.object({
@@ -115,7 +121,7 @@ export const methods = {
   "process.waitPort": z.object({
     id: z.optional(z.string()),
     port: z.int().check(z.minimum(1), z.maximum(65535)),
-    timeoutMs: z.int().check(z.positive()),
+    timeoutMs: z.int().check(z.positive(), z.maximum(2 ** 31 - 1)),
   }),
 
   /**

@@ -150,6 +150,13 @@ test("the next daemon tells of what the last one ran: finished with its exit, lo
     ["live", "lost", undefined],
   ]);
   await waitFor("the end of what still ran", () => !isAlive(pid) || live.process.finished);
+  assert.deepEqual(
+    [0, 1].map((number) => [second.events.at(number)?.type, second.events.at(number)?.processId]),
+    [
+      ["process.lost", live.process.id],
+      [undefined, undefined],
+    ],
+  );
   await assert.rejects(second.findLive("live"), { code: "process.lost" });
   await assert.rejects(second.findLive("done"), { code: "process.finished" });
   const recovered = await second.find("live");

@@ -182,6 +182,7 @@ export class ProcessHost {
       await log.close({ remove: true });
       throw started.error;
     }
+    this.#tellStarted(hosted);
     // What is to outlive its client is on record before its start is answered, as with `detach`.
     if (params.detached && !process.finished) await this.#records.write(hosted);
     else if (!process.finished) this.#records.writeSoon(hosted);

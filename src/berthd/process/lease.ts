@@ -15,14 +15,22 @@ export class Lease {
   readonly #process: ManagedProcess;
   readonly #leaseMs: number;
   readonly #onStep: (step: SignalName) => void;
+  readonly #onEnded: (left: number) => void;
   #cancel: (() => void) | undefined;
   /** The signals have begun. */
   reaping = false;
 
-  constructor(process: ManagedProcess, leaseMs: number | undefined, onStep: (step: SignalName) => void) {
+  /** `onStep` is told each signal, `onEnded` how many processes of the tree were left by the last one. */
+  constructor(
+    process: ManagedProcess,
+    leaseMs: number | undefined,
+    onStep: (step: SignalName) => void,
+    onEnded: (left: number) => void = () => {},
+  ) {
     this.#process = process;
     this.#leaseMs = leaseMs ?? (process.tty === undefined ? EXEC_LEASE_MS : TTY_LEASE_MS);
     this.#onStep = onStep;
+    this.#onEnded = onEnded;
   }
 
   /** Somebody cares again. */
@@ -44,7 +52,7 @@ export class Lease {
     this.reaping = true;
     this.#onStep(step);
     if (step === "SIGKILL") {
-      void this.#process.end({ signal: "SIGKILL" });
+      void this.#process.end({ signal: "SIGKILL" }).then(this.#onEnded);
       return;
     }
     this.#process.signal(step).catch(() => {

@@ -58,6 +58,8 @@ export class ManagedProcess implements SpawnEvents {
   stdin: StdinPipe | undefined;
   tty: TtySize | undefined;
   readonly whenStarted: Promise<Started>;
+  /** Called when the tree was ended because the time was over, with the number of processes that are left. */
+  onTimeoutEnd: (left: number) => void = () => {};
   readonly #listeners = new Set<() => void>();
   readonly #readers: PipeReader[] = [];
   #resolveStarted: (started: Started) => void = () => {};
@@ -96,6 +98,11 @@ export class ManagedProcess implements SpawnEvents {
     return this.#child?.startTime ?? 0;
   }
 
+  /** For sentences. */
+  get title(): string {
+    return this.name ?? `process ${this.id}`;
+  }
+
   get finished(): boolean {
     return this.exit !== undefined;
   }
@@ -124,7 +131,7 @@ export class ManagedProcess implements SpawnEvents {
       this.#cancelDeadline = longTimeout(() => {
         if (this.#exited !== undefined) return;
         this.#timedOut = true;
-        void this.end();
+        void this.end().then((left) => this.onTimeoutEnd(left));
       }, this.options.timeoutMs);
     }
     this.#resolveStarted({ ok: true });

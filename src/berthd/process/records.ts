@@ -48,6 +48,8 @@ export async function writeRecord(directory: string, record: ProcessRecord): Pro
 export interface RecoveredProcess {
   readonly record: ProcessRecord;
   readonly log: OutputLog;
+  /** It was this daemon that found it lost. */
+  readonly lostNow: boolean;
 }
 
 /**
@@ -74,7 +76,8 @@ async function recoverOne(
   retentionMs: number,
 ): Promise<RecoveredProcess | undefined> {
   const record = await readRecord(directory);
-  if (record !== undefined && record.exit === undefined && record.lost !== true) {
+  const lostNow = record !== undefined && record.exit === undefined && record.lost !== true;
+  if (lostNow) {
     await endLeftover(record);
     Object.assign(record, { lost: true, endedAt: new Date().toISOString() });
     await writeRecord(directory, record).catch(() => {
@@ -89,7 +92,7 @@ async function recoverOne(
   const options = { directory, storage, limitBytes: Number.MAX_SAFE_INTEGER };
   // A log that can't be read is an empty one.
   const log = await OutputLog.recover(options).catch(() => new OutputLog(options));
-  return { record, log };
+  return { record, log, lostNow };
 }
 
 async function readRecord(directory: string): Promise<ProcessRecord | undefined> {

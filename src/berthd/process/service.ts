@@ -3,6 +3,7 @@ import { parseSignal } from "../../contract/signals.ts";
 import type { Params } from "../../wire/messages.ts";
 import type { StreamHandler, WireStream } from "../../wire/types.ts";
 import type { ClientSession, Service } from "../service.ts";
+import { sendEvents } from "./event-log.ts";
 import type { ProcessHost } from "./host.ts";
 import type { HostedProcess } from "./hosted-process.ts";
 import { type OutputSource, OutputStream, type OutputStreamOptions, startCursor } from "./output-stream.ts";
@@ -40,6 +41,8 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
         };
         stream.respond({ accepted: hosted.process.stdin?.accepted ?? 0 });
       },
+      "process.events": ({ since }, stream, session) =>
+        sendEvents(host.events, since, stream, session.clientId),
       "process.signal": async ({ id, signal }, stream) => {
         const name = parseSignal(signal);
         const hosted = await host.findLive(id);
@@ -200,7 +203,9 @@ function sendOutput(
   host.readerOpened(hosted);
   const release = options.lossless ? holdFloor(hosted, sender) : () => {};
   sender.onDone = () => {
-    if (sender.complete && options.from === 0 && log.end < SMALL_OUTPUT_BYTES) hosted.delivered = true;
+    // Whoever started it detached may have got its output and printed nothing of it: it has a record and a log.
+    if (!process.detached && sender.complete && options.from === 0 && log.end < SMALL_OUTPUT_BYTES)
+      hosted.delivered = true;
     release();
     host.readerClosed(hosted);
   };

@@ -3,6 +3,7 @@ import type { BerthEventInput } from "../../contract/events.ts";
 import type { Method, ParamsInput } from "../../wire/messages.ts";
 import type { WireClient, WireStream } from "../../wire/types.ts";
 import { backoffMs, DEFAULT_RETRY, type RetryPolicy, retry } from "../retry.ts";
+import { DaemonEvents } from "./daemon-events.ts";
 import type { DialOptions } from "./options.ts";
 
 export interface LinkOptions {
@@ -37,6 +38,7 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #policy: RetryPolicy;
   readonly #waiters = new Set<Waiter>();
+  readonly #events = new DaemonEvents((event) => this.emit(event));
   #client: WireClient | undefined;
   #connectedAt = 0;
   /** Connections in a row that did not last. */
@@ -255,6 +257,7 @@ export class Link {
       });
     }
     this.#dialled = true;
+    if (this.#options.onEvent !== undefined) this.#events.follow(client);
     void client.ended.then((reason) => {
       if (this.#client !== client || this.#closed !== undefined) return;
       this.#flaps = performance.now() - this.#connectedAt < STABLE_AFTER_MS ? this.#flaps + 1 : 0;
