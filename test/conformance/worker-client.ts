@@ -37,7 +37,7 @@ export async function asOrdinaryUser(
   const script = join(checkout, "test", "conformance", "worker.ts");
   const program = process.execPath.replace(`${ROOT}/`, `${checkout}/`);
   const argv = [program, script, name, String(concurrency), cases.map(({ id }) => id).join()];
-  const passed = ["CI", "BERTH_PAYLOAD_DIR", "DOCKER_HOST"];
+  const passed = ["CI", "BERTH_LONG", "BERTH_PAYLOAD_DIR", "DOCKER_HOST"];
   const env = Object.fromEntries(passed.map((variable) => [variable, process.env[variable]]));
   const [command, ...args] = argvAs(user, argv, env);
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], detached: true });
