@@ -8,9 +8,25 @@ if (major < 24) {
   );
   process.exit(125);
 }
-const { enableCompileCache } = await import("node:module");
-const { homedir } = await import("node:os");
 // Half of a short command's time is compiling; the cache is this user's own, not in a shared directory.
-enableCompileCache(`${process.env.XDG_CACHE_HOME || `${homedir()}/.cache`}/berth/node`);
+const { enableCompileCache } = await import("node:module");
+const { mkdirSync } = await import("node:fs");
+const { HOME, XDG_CACHE_HOME } = process.env;
+const caches = XDG_CACHE_HOME?.startsWith("/") ? XDG_CACHE_HOME : HOME?.startsWith("/") && `${HOME}/.cache`;
+if (caches) {
+  try {
+    // One by one: Node's own recursive making, which the cache would use, never ends in /proc.
+    for (const directory of [caches, `${caches}/berth`, `${caches}/berth/node`]) {
+      try {
+        mkdirSync(directory, { mode: 0o700 });
+      } catch (error) {
+        if (error.code !== "EEXIST") throw error;
+      }
+    }
+    enableCompileCache(`${caches}/berth/node`);
+  } catch {
+    // Then without.
+  }
+}
 const { run } = await import("../dist/cli/main.js");
 await run(process.argv);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { parseArgs } from "node:util";
 import { VERSION } from "../contract/version.ts";
+import { makeDirectories } from "../files/directories.ts";
 import { NODE_ARGV_VARIABLE, OPEN_FILES_VARIABLE } from "../wire/launch-environment.ts";
 import { runFileWorker } from "./files/worker-main.ts";
 import { createDaemon } from "./server.ts";
@@ -72,7 +73,7 @@ interface ServeOptions {
 
 async function serve(options: ServeOptions): Promise<void> {
   const { directory, idleExitMs } = options;
-  await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectories(directory, 0o700);
   const socketPath = join(directory, "sock");
   if (await answers(socketPath)) {
     log("another daemon serves this directory", { directory });

@@ -1,9 +1,20 @@
 import { once } from "node:events";
+import { fileError } from "../contract/errors.ts";
 
-/** Writes to a stream and waits while its reader is slower. Rejects with EPIPE when there is none any more. */
+/**
+ * Writes to a stream and waits while its reader is slower.
+ * @throws EPIPE (an errno) when there is no reader any more; ENOSPC and the like when it is a file
+ */
 export async function writeAll(stream: NodeJS.WriteStream, data: Uint8Array | string): Promise<void> {
-  if (stream.errored) throw stream.errored;
-  if (!stream.write(data)) await once(stream, "drain");
+  try {
+    if (stream.errored) throw stream.errored;
+    if (!stream.write(data)) await once(stream, "drain");
+    // A file is written at once, and its error is there.
+    if (stream.errored) throw stream.errored;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EPIPE") throw cause;
+    throw fileError(cause, stream === process.stderr ? "standard error" : "standard output", "client");
+  }
 }
 
 export function printJson(value: unknown): void {
@@ -25,6 +36,11 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .map((line) => `${line.trimEnd()}\n`)
     .join("");
+}
+
+/** The beginning of a text that is too long for a column. */
+export function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, Math.max(1, length - 1))}…`;
 }
 
 /** Text from a place on one line, without control characters that could steer the terminal. */

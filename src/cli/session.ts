@@ -31,6 +31,8 @@ export async function printOutput(chunks: AsyncIterable<OutputChunk>): Promise<E
   return undefined;
 }
 
+const MAX_TIMER_MS = 0x7fff_ffff;
+
 export interface SessionOptions {
   /** Cursor to start from. */
   readonly from?: number;
@@ -40,9 +42,15 @@ export interface SessionOptions {
   readonly detachKeys?: Uint8Array | undefined;
   /** Called when the session ends and the process shall end with it (closed terminal, broken pipe). */
   readonly endOnHangup: boolean;
+  /** Time after which the process must have ended, its end by the place included. */
+  readonly deadlineMs?: number | undefined;
 }
 
-export type SessionEnd = { readonly exit: ExitStatus } | { readonly detached: true };
+export type SessionEnd =
+  | { readonly exit: ExitStatus }
+  | { readonly detached: true }
+  /** The place did not end the process in time, nor say anything. */
+  | { readonly unanswered: true };
 
 /**
  * Joins this terminal, or these pipes, to a process until it ends: output, input, window size, and the signals
@@ -52,6 +60,7 @@ export async function runSession(process_: Process, options: SessionOptions): Pr
   const looking = new AbortController();
   const raw = process_.tty !== null && process.stdin.isTTY && options.input;
   let detached = false;
+  let late = false;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(forwardSignals(process_, options.endOnHangup));
   if (process_.tty !== null) cleanup.defer(followWindow(process_));
@@ -70,15 +79,29 @@ export async function runSession(process_: Process, options: SessionOptions): Pr
     });
     cleanup.defer(stop);
   }
+  if (options.deadlineMs !== undefined && options.deadlineMs <= MAX_TIMER_MS) {
+    const timer = setTimeout(() => {
+      late = true;
+      looking.abort();
+    }, options.deadlineMs);
+    cleanup.defer(() => clearTimeout(timer));
+  }
   try {
     const exit = await printOutput(process_.output({ from: options.from ?? 0, signal: looking.signal }));
     return exit === undefined ? { exit: await process_.exit } : { exit };
   } catch (cause) {
     if (detached) return { detached: true };
-    // The reader of the output went away (`berth exec … | head`): the command ends as it would by SIGPIPE.
-    if ((cause as NodeJS.ErrnoException).code === "EPIPE" && options.endOnHangup) await process_.kill();
+    if (late) return { unanswered: true };
+    // The reader of the output went away (`berth exec … | head`), or its disk is full: the command ends as it would
+    // by SIGPIPE.
+    if (options.endOnHangup && isWriteError(cause)) await process_.kill();
     throw cause;
   }
+}
+
+/** Output that can't be written here; errors of the place carry its name. */
+function isWriteError(cause: unknown): boolean {
+  return isBerthError(cause) ? cause.runtime === undefined && cause.hop === "client" : cause instanceof Error;
 }
 
 /**

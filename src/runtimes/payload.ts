@@ -18,6 +18,7 @@ import { fileURLToPath } from "node:url";
 import { createGzip, constants as zlib } from "node:zlib";
 import { pack as tarPack } from "tar-stream";
 import { berthError } from "../contract/errors.ts";
+import { makeDirectories } from "../files/directories.ts";
 import {
   filesOfPart,
   PAYLOAD_PARTS,
@@ -116,7 +117,7 @@ export class Payload {
    */
   async share(base: string): Promise<Record<PayloadPart, string>> {
     const shared = { bundle: "", node: "" };
-    await mkdir(base, { recursive: true });
+    await makeDirectories(base);
     for (const part of PAYLOAD_PARTS) {
       shared[part] = join(base, this.directoryName(part));
       const complete = await access(join(shared[part], SUMS_FILE)).then(

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { chmod, lstat, mkdir, readFile, readlink, symlink } from "node:fs/promises";
-import { homedir, hostname } from "node:os";
-import { isAbsolute, join } from "node:path";
-import { berthError } from "../contract/errors.ts";
+import { chmod, lstat, readFile, readlink, symlink } from "node:fs/promises";
+import { hostname, userInfo } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { type BerthError, berthError } from "../contract/errors.ts";
+import { makeDirectories } from "../files/directories.ts";
 import { MAX_SOCKET_PATH_BYTES } from "../transports/unix-socket.ts";
 import { PROTOCOL_MAX } from "../wire/frame.ts";
 
@@ -11,18 +12,32 @@ const SOCKET_NAME_BYTES = 8;
 
 /**
  * Where Berth keeps its state on this machine: what is asked for, else BERTH_HOME, else the XDG state directory.
- * Nothing is made.
+ * Always an absolute path, as the daemon starts elsewhere. Nothing is made.
  */
 export function stateDirectoryPath(
   asked?: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
-  if (asked !== undefined) return asked;
-  if (env.BERTH_HOME) return env.BERTH_HOME;
+  if (asked !== undefined) return resolve(asked);
+  if (env.BERTH_HOME) return resolve(env.BERTH_HOME);
   const xdg = env.XDG_STATE_HOME;
   // The XDG rules: a relative path is to be ignored.
-  const base = xdg && isAbsolute(xdg) ? xdg : join(env.HOME || homedir(), ".local/state");
+  const base = xdg && isAbsolute(xdg) ? xdg : join(homeDirectory(env.HOME), ".local/state");
   return join(base, "berth");
+}
+
+/** A home that is missing, empty or relative is the one that the system knows. */
+function homeDirectory(home: string | undefined): string {
+  if (home !== undefined && isAbsolute(home)) return home;
+  try {
+    return userInfo().homedir;
+  } catch (cause) {
+    throw berthError("provision.no_directory", {
+      message: "Berth's state can't be kept: this user has no home directory",
+      hint: "Give a directory by BERTH_HOME.",
+      cause,
+    });
+  }
 }
 
 /**
@@ -31,7 +46,7 @@ export function stateDirectoryPath(
  */
 export async function privateDirectory(path: string): Promise<string> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeDirectories(path, 0o700);
     const stat = await lstat(path);
     const real = stat.isSymbolicLink() ? await lstat(await resolveLink(path)) : stat;
     if (!real.isDirectory()) throw new Error("it is not a directory");
@@ -40,14 +55,22 @@ export async function privateDirectory(path: string): Promise<string> {
     if ((real.mode & 0o077) !== 0) await chmod(path, 0o700);
     return path;
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-    throw berthError("provision.no_directory", {
-      message: `Berth's state can't be kept in ${path}: ${reason}`,
-      hint: "Give another directory by BERTH_HOME.",
-      context: { path, reason },
-      cause,
-    });
+    throw stateError(path, cause);
   }
+}
+
+/** Why Berth's state can't be kept in a directory: provision.no_space or provision.no_directory. */
+export function stateError(path: string, cause: unknown): BerthError {
+  const reason = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  const full = reason === "ENOSPC" || reason === "EDQUOT";
+  return berthError(full ? "provision.no_space" : "provision.no_directory", {
+    message: `Berth's state can't be kept in ${path}: ${full ? "no space is left there" : reason}`,
+    hint: full
+      ? "Free some space there, or give another directory by BERTH_HOME."
+      : "Give another directory by BERTH_HOME.",
+    context: { path, reason },
+    cause,
+  });
 }
 
 async function resolveLink(path: string): Promise<string> {
@@ -69,7 +92,9 @@ export async function machineKey(): Promise<string> {
 export async function localRunDirectory(stateDirectory: string): Promise<string> {
   await privateDirectory(stateDirectory);
   const directory = join(stateDirectory, "run", await machineKey(), `p${PROTOCOL_MAX}`);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectories(directory, 0o700).catch((cause) => {
+    throw stateError(directory, cause);
+  });
   return shortPath(directory);
 }
 

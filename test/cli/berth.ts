@@ -35,7 +35,8 @@ export async function desk(): Promise<Desk> {
     run: (args, input) => collect(start(args), input),
     async [Symbol.asyncDispose]() {
       await endDaemon(env.BERTH_HOME ?? "");
-      await rm(directory, { recursive: true, force: true });
+      // The daemon may still be writing.
+      await rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { SpawnOptions } from "../../contract/process.ts";
-import { usageError } from "../errors.ts";
+import { EXIT, usageError } from "../errors.ts";
 import {
   addImageOptions,
   addRuntimeOption,
@@ -12,6 +12,9 @@ import {
 } from "../options.ts";
 import { printJson } from "../print.ts";
 import { exitCodeOfStatus, printOutput, runSession, terminalSize } from "../session.ts";
+
+/** Beyond `--timeout`: the time between TERM and KILL, and for the news of it. */
+const ANSWER_SLACK_MS = 5_000;
 
 export interface CommandFlags extends RuntimeOptions {
   readonly cwd?: string;
@@ -94,7 +97,13 @@ async function exec(words: readonly string[], flags: CommandFlags): Promise<numb
     else process.stdout.write(`${started.name ?? started.id}\n`);
     return 0;
   }
-  const end = await runSession(started, { input: flags.stdin !== false, endOnHangup: true });
+  const deadlineMs = flags.timeout === undefined ? undefined : flags.timeout + ANSWER_SLACK_MS;
+  const end = await runSession(started, { input: flags.stdin !== false, endOnHangup: true, deadlineMs });
+  if ("unanswered" in end) {
+    process.stderr.write("berth: the place does not answer; it ends the command as soon as it can\n");
+    // Letting go of the process in order would wait for the place.
+    process.exit(EXIT.timedOut);
+  }
   return "exit" in end ? exitCodeOfStatus(end.exit) : 0;
 }
 

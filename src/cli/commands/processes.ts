@@ -2,7 +2,10 @@ import type { Command } from "commander";
 import { formatDuration } from "../../contract/duration.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
 import { addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
-import { formatBytes, printJson, table } from "../print.ts";
+import { clip, formatBytes, printJson, table } from "../print.ts";
+
+/** What is shown of a command; `--json` has the whole. */
+const COMMAND_COLUMNS = 100;
 
 interface Flags extends RuntimeOptions {
   readonly all?: boolean;
@@ -25,7 +28,7 @@ export function addProcessesCommand(program: Command): void {
           state(info),
           age(info),
           formatBytes(info.outputEnd),
-          info.command.join(" "),
+          clip(info.command.join(" "), COMMAND_COLUMNS),
         ]);
         process.stdout.write(table([["ID", "NAME", "STATE", "AGE", "OUTPUT", "COMMAND"], ...rows]));
       }

@@ -1,8 +1,9 @@
-import { mkdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { berthError, fileError } from "../../contract/errors.ts";
 import type { TransferOptions, TransferProgress } from "../../contract/files.ts";
 import { FileCalls } from "../../files/calls.ts";
+import { makeDirectories } from "../../files/directories.ts";
 import { extractTree } from "../../files/tar-extract.ts";
 import { packTree } from "../../files/tar-pack.ts";
 import { TemporaryNames } from "../../files/temporary.ts";
@@ -100,7 +101,7 @@ export async function localPath(path: string, mustExist: boolean): Promise<strin
       throw fileError(error, path, "client");
   }
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectories(dirname(path));
     return path;
   } catch (error) {
     throw fileError(error, path, "client");

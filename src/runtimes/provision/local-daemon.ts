@@ -12,7 +12,7 @@ import { guardEnvironment, NODE_ARGV_VARIABLE } from "../../wire/launch-environm
 import type { WireClient } from "../../wire/types.ts";
 import { findPayload, type Payload } from "../payload.ts";
 import { PAYLOAD_PLATFORMS, type PayloadPlatform } from "../payload-manifest.ts";
-import { localRunDirectory } from "../state-directory.ts";
+import { localRunDirectory, stateError } from "../state-directory.ts";
 import type { Handshake } from "./handshake.ts";
 import type { ProgressSink } from "./progress.ts";
 
@@ -133,7 +133,9 @@ export function createLocalConnector(options: LocalDaemonOptions): LocalConnecto
   async function start(run: string, signal: AbortSignal | undefined): Promise<WireClient> {
     progress.phase("start", "starting the daemon on this machine");
     const installation = await localInstallation();
-    await makeToken(join(run, "token"));
+    await makeToken(join(run, "token")).catch((cause) => {
+      throw stateError(run, cause);
+    });
     const pid = await launch(installation, run, transport);
     const deadline = performance.now() + START_DEADLINE_MS;
     for (;;) {
@@ -144,7 +146,9 @@ export function createLocalConnector(options: LocalDaemonOptions): LocalConnecto
         return client;
       }
       if (pid !== undefined && !isAlive(pid)) throw await startFailed(run, "it has ended");
-      if (performance.now() > deadline) throw await startFailed(run, "it does not answer");
+      if (performance.now() > deadline) {
+        throw pid === undefined ? await noAnswer(run) : await startFailed(run, "it does not answer");
+      }
       await delay(DIAL_INTERVAL_MS);
     }
   }
@@ -217,6 +221,26 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
+}
+
+/** Another client's daemon holds the lock, and is stopped or stuck. */
+async function noAnswer(run: string): Promise<BerthError> {
+  const log = await readFile(join(run, "daemon.log"), "utf8").catch(() => "");
+  const pid = lastPid(log);
+  return berthError("provision.start_failed", {
+    message: `a daemon runs on this machine${pid === undefined ? "" : ` (process ${pid})`} but does not answer`,
+    hint:
+      pid === undefined
+        ? "Look for the process `berthd serve` and end it; the next command starts another."
+        : `If it is stopped, go on with it: kill -CONT ${pid}. Else end it: kill -9 ${pid}; the next command starts another.`,
+    context: { reason: "it does not answer", pid, path: join(run, "daemon.log") },
+  });
+}
+
+/** The process of the daemon that last said in its log that it serves. */
+function lastPid(log: string): number | undefined {
+  const pid = [...log.matchAll(/"pid":(\d+)/g)].at(-1)?.[1];
+  return pid === undefined ? undefined : Number(pid);
 }
 
 async function startFailed(run: string, reason: string): Promise<BerthError> {
