@@ -57,7 +57,7 @@ test("a full disk behind stdout ends the command and is named", async () => {
   });
   await full.close();
   let stderr = "";
-  child.stderr.on("data", (chunk: Buffer) => {
+  child.stderr?.on("data", (chunk: Buffer) => {
     stderr += chunk;
   });
   const [code] = await once(child, "close");
