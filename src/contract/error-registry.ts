@@ -160,7 +160,7 @@ export const ERROR_REGISTRY = {
   "process.reaped": entry(
     410,
     "the process {id} was removed",
-    "Finished processes stay readable for a while only; see processRetentionMs.",
+    "Finished processes stay readable for ten minutes, or until they are removed or their space is needed.",
   ),
   "process.not_found": entry(
     422,

@@ -85,8 +85,6 @@ export const methods = {
     logLimitBytes: z.optional(z.int().check(z.positive())),
     detached: z._default(z.boolean(), false),
     leaseMs: z.optional(z.int().check(z.positive())),
-    /** exec: ended when the client aborts; spawn: a handle. Only for listing. */
-    kind: z._default(z.enum(["exec", "spawn"]), "spawn"),
     attach: z.optional(attach),
   }),
   /** RESPONSE { processes: ProcessInfo[] }, lost ones of earlier daemons included. */

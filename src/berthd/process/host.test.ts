@@ -54,7 +54,6 @@ function request(command: string[], extra: Partial<Params<"process.start">> = {}
     drainMs: 0,
     overflow: "drop",
     detached: false,
-    kind: "spawn",
     ...extra,
   };
 }
@@ -266,6 +265,7 @@ test("a lost process keeps its log although its record can't be written, and goe
   await waitFor("its record", async () =>
     (await readdir(directory).catch(() => [] as string[])).includes("process.json"),
   );
+  await waitFor("its output", () => process.log.end === 5);
   await process.log.flushed();
   // As good as a full disk: the new record has nowhere to go.
   await mkdir(join(directory, "process.json.new"));

@@ -11,6 +11,7 @@ import { Lease } from "./lease.ts";
 import { LogStorage } from "./log-storage.ts";
 import { OutputLog } from "./output-log.ts";
 import { ManagedProcess } from "./process.ts";
+import { endedEvent, exitedEvent, leaseEvent, lostEvent, startedEvent } from "./process-events.ts";
 import { RecordKeeper } from "./record-keeper.ts";
 import { type RecoveredProcess, recoveredEnd, recoveredInfo, recoverProcesses } from "./records.ts";
 import { SpawnQueue } from "./spawn-queue.ts";
@@ -94,7 +95,7 @@ export class ProcessHost {
     const recovered = await recoverProcesses(directory, names, this.#storage, this.#recoveredRetentionMs);
     for (const entry of recovered) {
       this.#recovered.set(entry.record.id, entry);
-      if (entry.lostNow) this.#tellLost(entry);
+      if (entry.lostNow) this.events.append(lostEvent(entry));
     }
     this.#scheduleRetention();
   }
@@ -138,7 +139,6 @@ export class ProcessHost {
       id,
       name,
       userName: params.user,
-      kind: params.kind,
       overflow: params.overflow,
       timeoutMs: params.timeoutMs,
       killGraceMs: params.killGraceMs,
@@ -158,11 +158,15 @@ export class ProcessHost {
     const hosted: HostedProcess = {
       process,
       owner: clientId,
+      inputs: new Map(),
       lease: new Lease(
         process,
         params.leaseMs,
-        (step) => this.#tellLease(hosted, step),
-        (left) => this.#tellEnded(hosted, "lease", left),
+        (step) => {
+          this.#options.log("lease", { id, step });
+          this.events.append(leaseEvent(hosted, step));
+        },
+        (left) => this.events.append(endedEvent(hosted, "lease", left)),
       ),
       readers: 0,
       delivered: false,
@@ -172,7 +176,7 @@ export class ProcessHost {
     if (name !== undefined) this.#names.set(name, hosted);
     this.#processes.set(id, hosted);
     process.onChange(() => this.#changed(hosted));
-    process.onTimeoutEnd = (left) => this.#tellEnded(hosted, "timeout", left);
+    process.onTimeoutEnd = (left) => this.events.append(endedEvent(hosted, "timeout", left));
     this.#queue.run(() => this.#spawn(process));
     const started = await process.whenStarted;
     if (!started.ok) {
@@ -182,7 +186,7 @@ export class ProcessHost {
       await log.close({ remove: true });
       throw started.error;
     }
-    this.#tellStarted(hosted);
+    this.events.append(startedEvent(hosted));
     // What is to outlive its client is on record before its start is answered, as with `detach`.
     if (params.detached && !process.finished) await this.#records.write(hosted);
     else if (!process.finished) this.#records.writeSoon(hosted);
@@ -248,7 +252,9 @@ export class ProcessHost {
     if (!("process" in found)) {
       throw fail(found.record.lost === true ? "process.lost" : "process.finished", { id: found.record.id });
     }
-    if (found.process.finished) throw fail("process.finished", { id: found.process.id });
+    const started = await found.process.whenStarted;
+    if (!started.ok) throw started.error;
+    if (found.process.ended) throw fail("process.finished", { id: found.process.id });
     if (found.lease.reaping) throw fail("process.reaping", { id: found.process.id });
     return found;
   }
@@ -307,65 +313,6 @@ export class ProcessHost {
     if (hosted.delivered && !hosted.persisted) this.#storage.unschedule(hosted.process.log);
   }
 
-  // --- events ---
-
-  #tellStarted({ process, owner }: HostedProcess): void {
-    const { id, name, pid, detached } = process;
-    this.events.append({
-      type: "process.started",
-      message: `${process.title} was started`,
-      processId: id,
-      data: { pid, detached, ...(name === undefined ? {} : { name }) },
-      owner,
-    });
-  }
-
-  #tellExited({ process, owner }: HostedProcess): void {
-    const { exit } = process;
-    if (exit === undefined) return;
-    const how = exit.signal === null ? `with exit code ${exit.exitCode}` : `by ${exit.signal}`;
-    this.events.append({
-      type: "process.exited",
-      message: `${process.title} ended ${how}${exit.timedOut ? " as its time was over" : ""}`,
-      processId: process.id,
-      data: { ...exit, outputBytes: process.exitCursor },
-      owner,
-    });
-  }
-
-  #tellLease({ process, owner }: HostedProcess, step: string): void {
-    this.#options.log("lease", { id: process.id, step });
-    this.events.append({
-      type: "process.lease",
-      message: `nobody has come back to ${process.title}: it is sent ${step}`,
-      processId: process.id,
-      data: { step },
-      owner,
-    });
-  }
-
-  #tellEnded({ process, owner }: HostedProcess, reason: "timeout" | "lease", left: number): void {
-    this.events.append({
-      type: "process.ended",
-      message:
-        left === 0
-          ? `${process.title} was ended`
-          : `${process.title} was ended; ${left} of its processes are left`,
-      processId: process.id,
-      data: { reason, left },
-      owner,
-    });
-  }
-
-  #tellLost({ record }: RecoveredProcess): void {
-    this.events.append({
-      type: "process.lost",
-      message: `${record.name ?? `process ${record.id}`} was lost with the daemon that ran it`,
-      processId: record.id,
-      data: record.name === undefined ? {} : { name: record.name },
-    });
-  }
-
   // --- end of life ---
 
   #changed(hosted: HostedProcess): void {
@@ -373,7 +320,7 @@ export class ProcessHost {
     if (process.treeEmpty && this.#orphaned.delete(hosted)) process.dispose();
     if (!process.finished || this.#finished.has(hosted) || !this.#processes.has(process.id)) return;
     this.#finished.add(hosted);
-    this.#tellExited(hosted);
+    this.events.append(exitedEvent(hosted));
     hosted.lease.hold();
     this.#releaseName(hosted);
     if (hosted.persisted) void this.#records.write(hosted);

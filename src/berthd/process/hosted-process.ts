@@ -1,3 +1,4 @@
+import type { ClientSession } from "../service.ts";
 import type { Lease } from "./lease.ts";
 import type { ManagedProcess } from "./process.ts";
 
@@ -6,6 +7,8 @@ export interface HostedProcess {
   readonly process: ManagedProcess;
   readonly lease: Lease;
   readonly owner: string;
+  /** Who writes its input, by client: the connection that does so now, and the bytes taken over from all of them. */
+  readonly inputs: Map<string, { session: ClientSession; accepted: number }>;
   /** Open output streams. */
   readers: number;
   /** All of its output and the exit were sent to a reader. */

@@ -116,9 +116,25 @@ test("typed errors, and nothing left of the pipes", async () => {
   assert.equal(await code(["true"], { cwd: "/no/such" }), "process.cwd_not_found");
   assert.equal(await code(["true"], { cwd: "/etc/passwd" }), "process.cwd_not_accessible");
   assert.equal(await code(["/etc/passwd"]), "process.permission_denied");
+  const { PATH } = process.env;
+  process.env.PATH = "/nowhere";
+  assert.equal(await code(["true"]), "process.spawn_failed", "there is no mkfifo");
+  process.env.PATH = PATH;
   assert.equal(await code(["true"], { tty: { columns: 80, rows: 24 } }), "runtime.capability_unsupported");
   const run = await at.start(["pwd"]);
   await run.exited;
   await waitFor("output", () => run.output()[0] !== "");
   assert.deepEqual(await fs.readdir(run.output()[0].trim()), []);
+});
+
+test("a missing interpreter is told from a missing command, by path and by PATH", async () => {
+  await using at = await place();
+  const directory = await mkdtemp(join(tmpdir(), "berth-interpreter-"));
+  const script = join(directory, "script");
+  await fs.writeFile(script, "#!/no/such/interpreter\n", { mode: 0o755 });
+  const refused = { code: "process.interpreter_not_found" };
+  await assert.rejects(at.start([script]), refused);
+  await assert.rejects(at.start(["script"], { env: [["PATH", `/nowhere:${directory}`]] }), refused);
+  await assert.rejects(at.start(["no-such"], { env: [["PATH", directory]] }), { code: "process.not_found" });
+  await rm(directory, { recursive: true });
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, promises as fs, openSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import { descendants } from "./process-table.ts";
@@ -27,7 +27,9 @@ export class NodeSpawner implements Spawner {
   }
 
   spawn(spec: SpawnSpec, events: SpawnEvents): void {
-    void this.#spawn(spec, events).catch((cause: unknown) => events.failed(toStartError(cause, spec)));
+    void this.#spawn(spec, events).catch(async (cause: unknown) =>
+      events.failed(await toStartError(cause, spec)),
+    );
   }
 
   async #spawn(spec: SpawnSpec, events: SpawnEvents): Promise<void> {
@@ -60,7 +62,10 @@ export class NodeSpawner implements Spawner {
   async #makePipes(spec: SpawnSpec): Promise<Pipes> {
     const base = join(this.#directory, `pipe-${randomBytes(6).toString("hex")}`);
     const names = ["0", "1", "2"].map((suffix) => `${base}.${suffix}`);
-    await run("mkfifo", ["-m", "600", ...names]);
+    await run("mkfifo", ["-m", "600", ...names]).catch((cause: Error) => {
+      const reason = `mkfifo: ${cause.message.trim()}`;
+      throw berthError("process.spawn_failed", { hop: "berthd", context: { reason } });
+    });
     try {
       // Read and write at once never blocks on Linux; the ends proper are opened beside it.
       const both = names.map((name) => openSync(name, constants.O_RDWR | constants.O_NONBLOCK));
@@ -214,11 +219,27 @@ async function checkCwd(spec: SpawnSpec): Promise<void> {
   }
 }
 
-function toStartError(cause: unknown, spec: SpawnSpec): BerthError {
+/** Whether the command's file exists, by PATH where its name has no slash. */
+async function isThere({ argv, cwd, env }: SpawnSpec): Promise<boolean> {
+  const name = argv[0] ?? "";
+  const path = env.find(([variable]) => variable === "PATH")?.[1] ?? "";
+  const candidates = name.includes("/") ? [name] : path.split(":").map((directory) => join(directory, name));
+  for (const candidate of candidates) {
+    const stat = await fs.stat(resolve(cwd, candidate)).catch(() => undefined);
+    if (stat?.isFile() === true) return true;
+  }
+  return false;
+}
+
+async function toStartError(cause: unknown, spec: SpawnSpec): Promise<BerthError> {
   if (isBerthError(cause)) return cause;
   const errno = (cause as NodeJS.ErrnoException).code;
   const context = { command: spec.argv[0] ?? "" };
-  if (errno === "ENOENT") return berthError("process.not_found", { hop: "berthd", context });
+  if (errno === "ENOENT") {
+    // The kernel says the same of a missing interpreter.
+    const code = (await isThere(spec)) ? "process.interpreter_not_found" : "process.not_found";
+    return berthError(code, { hop: "berthd", context });
+  }
   if (errno === "EACCES") return berthError("process.permission_denied", { hop: "berthd", context });
   if (errno === "E2BIG") return berthError("process.arguments_too_long", { hop: "berthd", context });
   return berthError("process.spawn_failed", { hop: "berthd", context: { reason: errno ?? String(cause) } });

@@ -27,7 +27,6 @@ export interface ProcessOptions {
   readonly name: string | undefined;
   readonly spec: SpawnSpec;
   readonly userName: string | undefined;
-  readonly kind: "exec" | "spawn";
   readonly overflow: "pause" | "drop";
   readonly timeoutMs: number | undefined;
   readonly killGraceMs: number;
@@ -98,9 +97,9 @@ export class ManagedProcess implements SpawnEvents {
     return this.#child?.startTime ?? 0;
   }
 
-  /** For sentences. */
-  get title(): string {
-    return this.name ?? `process ${this.id}`;
+  /** The command has ended, though perhaps not all of its output is read. */
+  get ended(): boolean {
+    return this.#exited !== undefined;
   }
 
   get finished(): boolean {

@@ -20,7 +20,13 @@ import { createProcessService } from "./service.ts";
 const HELPER = new URL("../../../native/build/linux-x64/berth-helper", import.meta.url).pathname;
 
 async function setUp(): Promise<
-  { client: WireClient; host: ProcessHost; directory: string; waits: AbortSignal[] } & AsyncDisposable
+  {
+    client: WireClient;
+    connect: () => Promise<WireClient>;
+    host: ProcessHost;
+    directory: string;
+    waits: AbortSignal[];
+  } & AsyncDisposable
 > {
   const directory = await mkdtemp(join(tmpdir(), "berth-host-"));
   const host = new ProcessHost({
@@ -41,19 +47,23 @@ async function setUp(): Promise<
       );
     },
   });
-  const [near, far] = loopbackPair();
-  acceptWire(far, {
-    token: "t",
-    hello: { protocol: [1, 1], version: "0", bootId: "boot" },
-    onRequest: (stream, method, params, session) => {
-      const handler = service.methods[method] as MethodHandler<Method> | undefined;
-      return handler?.(params as never, stream, session);
-    },
-    onSession: (session) => host.clientConnected(session.clientId),
-  });
-  const client = await connectWire(near, { token: "t", clientId: "c", version: "0" });
+  const connect = async (): Promise<WireClient> => {
+    const [near, far] = loopbackPair();
+    acceptWire(far, {
+      token: "t",
+      hello: { protocol: [1, 1], version: "0", bootId: "boot" },
+      onRequest: (stream, method, params, session) => {
+        const handler = service.methods[method] as MethodHandler<Method> | undefined;
+        return handler?.(params as never, stream, session);
+      },
+      onSession: (session) => host.clientConnected(session.clientId),
+    });
+    return await connectWire(near, { token: "t", clientId: "c", version: "0" });
+  };
+  const client = await connect();
   return {
     client,
+    connect,
     host,
     directory,
     waits,
@@ -297,4 +307,43 @@ test("waiting for a port ends when the client no longer asks", async () => {
   await waitFor("the wait", () => place.waits.length === 1);
   stream.reset(berthError("operation.aborted"));
   await waitFor("its end", () => place.waits[0]?.aborted === true);
+});
+
+test("input that still arrives over a lost connection is dropped when the client goes on over another", async () => {
+  await using place = await setUp();
+  const request = { requestId: randomUUID(), command: ["cat"], cwd: "/", stdin: "pipe" as const };
+  let ended = (_text: string): void => {};
+  const output = new Promise<string>((resolve) => {
+    ended = resolve;
+  });
+  const attach = (client: WireClient) => {
+    let text = "";
+    const opened = Promise.withResolvers<number>();
+    const stream = client.request(
+      "process.start",
+      { ...request, attach: { from: 0 } },
+      {
+        onResponse: (result) => opened.resolve((result as { stdinAccepted: number }).stdinAccepted),
+        onData: (payload) => {
+          decodeOutput(payload, (_channel, bytes) => {
+            text += Buffer.from(bytes).toString();
+          });
+          stream.consumed(payload.length);
+        },
+        onEnd: () => ended(text),
+      },
+    );
+    return { stream, accepted: opened.promise, text: () => text };
+  };
+  const old = attach(place.client);
+  old.stream.data(Buffer.from("aaa"));
+  await waitFor("its echo", () => old.text() === "aaa");
+  const again = attach(await place.connect());
+  assert.equal(await again.accepted, 3);
+  old.stream.data(Buffer.from("late"));
+  old.stream.end();
+  await place.client.call("process.list", {});
+  again.stream.data(Buffer.from("bbb"));
+  again.stream.end();
+  assert.equal(await output, "aaabbb");
 });

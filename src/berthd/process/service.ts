@@ -29,9 +29,9 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
         reply(stream, { process: "process" in found ? found.process.info() : recoveredInfo(found) });
       },
       "process.output": (params, stream) => output(host, params, stream),
-      "process.stdin": async ({ id }, stream) => {
+      "process.stdin": async ({ id }, stream, session) => {
         const hosted = await host.findLive(id);
-        const handler = acceptStdin(hosted, stream);
+        const handler = acceptStdin(hosted, stream, session);
         stream.handler = {
           ...handler,
           onEnd: () => {
@@ -39,7 +39,7 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
             stream.end();
           },
         };
-        stream.respond({ accepted: hosted.process.stdin?.accepted ?? 0 });
+        stream.respond({ accepted: accepted(hosted, session) });
       },
       "process.events": ({ since }, stream, session) =>
         sendEvents(host.events, since, stream, session.clientId),
@@ -52,6 +52,7 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
       "process.kill": async ({ id, signal, graceMs }, stream) => {
         const name = signal === undefined ? undefined : parseSignal(signal);
         const found = await host.find(id);
+        if ("process" in found) await found.process.whenStarted;
         const left =
           "process" in found
             ? await found.process.end({
@@ -111,8 +112,8 @@ async function start(
   if (params.stdin === "pipe") {
     const open = process.stdin?.closed === false;
     // A retry after the end of the input has nothing to add.
-    const handler = open ? acceptStdin(hosted, stream) : discardStdin(stream);
-    stream.respond({ process: process.info(), stdinAccepted: process.stdin?.accepted ?? 0 });
+    const handler = open ? acceptStdin(hosted, stream, session) : discardStdin(stream);
+    stream.respond({ process: process.info(), stdinAccepted: accepted(hosted, session) });
     for (const chunk of early) handler.onData?.(chunk);
     if (ended) handler.onEnd?.();
   } else {
@@ -126,19 +127,37 @@ async function start(
   sendOutput(host, hosted, stream, params.attach);
 }
 
-/** Bytes of the stream become input; credit goes back as the process takes them. */
-function acceptStdin(hosted: HostedProcess, stream: WireStream): StreamHandler {
+/** Input bytes taken over from a client, so that it knows after a lost connection where to go on. */
+function accepted(hosted: HostedProcess, session: ClientSession): number {
+  return hosted.inputs.get(session.clientId)?.accepted ?? 0;
+}
+
+/**
+ * Bytes of the stream become input; credit goes back as the process takes them. What still arrives over an earlier
+ * connection of the same client is dropped: the client sends it again over this one.
+ */
+function acceptStdin(hosted: HostedProcess, stream: WireStream, session: ClientSession): StreamHandler {
   const { process } = hosted;
   const { stdin } = process;
   if (stdin === undefined || stdin.closed) {
-    throw berthError(process.finished ? "process.finished" : "process.stdin_closed", {
+    throw berthError(process.ended ? "process.finished" : "process.stdin_closed", {
       hop: "berthd",
       context: { id: process.id },
     });
   }
+  const input = hosted.inputs.get(session.clientId) ?? { session, accepted: 0 };
+  hosted.inputs.set(session.clientId, input);
+  input.session = session;
   const handler: StreamHandler = {
-    onData: (chunk) => stdin.write(chunk, () => stream.consumed(chunk.length)),
-    onEnd: () => stdin.end(),
+    onData: (chunk) => {
+      const done = (): void => stream.consumed(chunk.length);
+      if (input.session !== session) return done();
+      input.accepted += chunk.length;
+      stdin.write(chunk, done);
+    },
+    onEnd: () => {
+      if (input.session === session) stdin.end();
+    },
   };
   // Keeps what the output side has put there (onWritable).
   stream.handler = { ...stream.handler, ...handler };

@@ -4,14 +4,11 @@ import { Socket } from "node:net";
 const END_OF_TRANSMISSION = Uint8Array.of(4);
 
 /**
- * A process's input. Bytes are taken over in order and counted, so that a client that lost its connection knows
- * where to go on. When the process no longer reads, what comes is discarded, as a closed pipe would.
+ * A process's input. When the process no longer reads, what comes is discarded, as a closed pipe would.
  */
 export class StdinPipe {
   readonly #tty: boolean;
   #socket: Socket | undefined;
-  /** Bytes taken over since the start. */
-  accepted = 0;
   /** EOF was sent, or the process stopped reading. */
   closed = false;
 
@@ -24,7 +21,6 @@ export class StdinPipe {
 
   /** `done` is called when the kernel has the bytes, or they are discarded. */
   write(chunk: Uint8Array, done: () => void): void {
-    this.accepted += chunk.length;
     if (this.#socket === undefined || this.closed) done();
     else this.#socket.write(chunk, () => done());
   }

@@ -52,6 +52,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
   #onAbort: (() => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #startedAt = 0;
+  #answered = false;
   #owed = 0;
   processId: string | undefined;
 
@@ -60,7 +61,6 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     this.#options = options;
     try {
       const params = context.startParams(command, options);
-      params.kind = "exec";
       params.overflow ??= "pause";
       if (options.input !== undefined) params.stdin = "pipe";
       this.#params = params;
@@ -193,6 +193,9 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
       this.#onceKnown();
       return;
     }
+    // It starts about now; the request may have waited for the daemon.
+    if (!this.#answered) this.#startedAt = performance.now();
+    this.#answered = true;
     this.#armDeadline(this.#context.link.client);
     if (this.#pump !== undefined && this.#pump.stream !== stream) {
       this.#pump.attach(stream, typeof stdinAccepted === "number" ? stdinAccepted : 0);
@@ -305,7 +308,9 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     if (timeoutMs === undefined || this.#settled) return;
     clearTimeout(this.#deadline);
     const graceMs = this.#params?.killGraceMs ?? DEFAULT_GRACE_MS;
-    const delayMs = timeoutMs + graceMs + DEADLINE_SLACK_MS + (client?.roundTripMs ?? 0);
+    // Behind a reconnect the time goes on, but for what the place needs to answer.
+    const leftMs = Math.max(0, timeoutMs + graceMs - (performance.now() - this.#startedAt));
+    const delayMs = leftMs + DEADLINE_SLACK_MS + (client?.roundTripMs ?? 0);
     if (delayMs > 0x7fff_ffff) return;
     this.#deadline = setTimeout(() => this.#giveUp(), delayMs);
   }

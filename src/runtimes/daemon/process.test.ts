@@ -224,7 +224,7 @@ test("ready: port, output across chunks, http", async () => {
   const port = Number(/port (\d+)\./.exec(await outputText(process.output({ follow: false })))?.[1]);
   await process.ready({ port });
   await process.ready({ output: /^now ready$/m });
-  await process.ready({ port, http: "/health" });
+  await process.ready({ port, http: "/health", timeoutMs: Number.POSITIVE_INFINITY });
   await process.ready({ http: `http://localhost:${port}/health` });
 });
 

@@ -273,7 +273,6 @@ export async function spawnProcess(
   if (tty !== undefined) requireSize(tty);
   if (options.name !== undefined) requireName(options.name);
   const hasInput = tty !== undefined || options.stdin === "pipe";
-  params.kind = "spawn";
   if (userShell) params.shellLookup = true;
   params.name = options.name;
   params.stdin = hasInput ? "pipe" : undefined;

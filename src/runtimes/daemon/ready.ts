@@ -6,6 +6,8 @@ import { abortedError, isDisconnect, type Link } from "./link.ts";
 import { StreamDuplex } from "./stream-duplex.ts";
 
 const DEFAULT_TIMEOUT_MS = 60_000;
+/** The longest timer of Node; a longer one would be over at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const HTTP_INTERVAL_MS = 100;
 /** A single request that gets no answer is given up and repeated. */
 const HTTP_ANSWER_MS = 5_000;
@@ -32,7 +34,7 @@ export async function waitReady(target: ReadyTarget, condition: ReadyCondition):
       message: "ready() needs a port, an output pattern or an HTTP address",
     });
   }
-  const timeoutMs = condition.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const timeoutMs = Math.min(condition.timeoutMs ?? DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS);
   const stop = new AbortController();
   const { signal } = stop;
   const end = (error: BerthError) => stop.abort(error);
