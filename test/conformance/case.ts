@@ -19,6 +19,12 @@ export interface PlaceFacts {
   /** /etc/hosts is a mount that may be written. */
   readonly mountedHosts: boolean;
   readonly bash: boolean;
+  /** The place's commands have no special rights. */
+  readonly ordinary: boolean;
+  /** There is another account in the place. */
+  readonly otherUser: boolean;
+  /** There is a small file system in the place, to fill up. */
+  readonly smallDisk: boolean;
   /** Loopback has ::1. */
   readonly ipv6: boolean;
 }

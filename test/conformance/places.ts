@@ -229,6 +229,9 @@ async function local(stack: AsyncDisposableStack, name: string, daemon: "auto" |
     readOnlyRoot: false,
     secondClient: daemon === "auto",
     mountedHosts: false,
+    ordinary: !root,
+    otherUser: other !== undefined,
+    smallDisk: disk !== undefined,
     bash: existsSync("/bin/bash"),
     ipv6: existsSync("/proc/net/if_inet6"),
   };
@@ -324,6 +327,9 @@ async function inContainer(
     readOnlyRoot: readOnly,
     secondClient: daemon === "auto",
     mountedHosts: root && !readOnly,
+    ordinary: !root,
+    otherUser: accounts,
+    smallDisk: true,
     bash: kind !== "busybox",
     ipv6,
   };
@@ -384,6 +390,9 @@ async function fromImage(
     readOnlyRoot: false,
     secondClient: daemon === "auto",
     mountedHosts: true,
+    ordinary: false,
+    otherUser: false,
+    smallDisk: false,
     bash: false,
     ipv6: (await runtime.exec("cat /proc/net/if_inet6")).stdout !== "",
   };

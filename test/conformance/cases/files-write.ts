@@ -149,10 +149,9 @@ export const FILES_WRITE: readonly Case[] = [
   },
   {
     id: "files.1.full-disk",
+    only: ["smallDisk"],
     title: "a full disk is ENOSPC, leaves the old content whole and no temporary behind",
-    run: async ({ runtime, place, directory }) => {
-      if (place.smallDisk === undefined) return;
-      await directory();
+    run: async ({ runtime, place }) => {
       const path = `${place.smallDisk}/file`;
       await runtime.fs.writeFile(path, "old");
       const error = await refused(runtime.fs.writeFile(path, noise(2 * 1024 * 1024)), "ENOSPC");
@@ -216,10 +215,10 @@ export const FILES_WRITE: readonly Case[] = [
   },
   {
     id: "files.1.unwritable-directory",
+    // Root may write everywhere.
+    only: ["ordinary"],
     title: "where the directory is not writable, a writable file in it is written in place",
-    run: async ({ runtime, directory, place, defer }) => {
-      // Root may write everywhere.
-      if (place.facts.root) return;
+    run: async ({ runtime, directory, defer }) => {
       const path = `${await directory()}/closed`;
       await runtime.fs.writeFile(`${path}/file`, "the old content");
       await runtime.fs.chmod(path, 0o555);

@@ -6,11 +6,11 @@ import { refused } from "../kit.ts";
 export const USERS: readonly Case[] = [
   {
     id: "commands.16.name",
+    only: ["otherUser"],
     title: "a user has its uid, gid, all supplementary groups, HOME, USER and SHELL",
     needs: ["user"],
     run: async ({ runtime, place }) => {
-      const user = place.otherUser;
-      if (user === undefined) return;
+      const user = place.otherUser!;
       const script = 'id -u; id -g; id -G; echo "$HOME $USER $SHELL"';
       const { stdout } = await runtime.exec(script, { user: user.name });
       const [uid, gid, groups, names] = stdout.trimEnd().split("\n");
@@ -32,11 +32,11 @@ export const USERS: readonly Case[] = [
   },
   {
     id: "commands.16.home",
+    only: ["otherUser"],
     title: "~ and the home are the other user's",
     needs: ["user"],
     run: async ({ runtime, place }) => {
-      const user = place.otherUser;
-      if (user === undefined) return;
+      const user = place.otherUser!;
       const { stdout } = await runtime.exec("pwd; echo ~", { user: user.name, cwd: "~" });
       assert.equal(stdout, `${user.home}\n${user.home}\n`);
     },
