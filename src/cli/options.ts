@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type DockerImageConfig, parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
 import { parseDuration } from "../contract/duration.ts";
 import { isBerthError } from "../contract/errors.ts";
-import type { Runtime } from "../contract/runtime.ts";
+import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { openRuntime, resolveRuntime } from "../runtimes/open.ts";
 import { usageError } from "./errors.ts";
 import { Progress } from "./progress.ts";
@@ -198,7 +198,7 @@ export function parsePublish(text: string): NonNullable<DockerImageConfig["ports
 }
 
 /** Opens the runtime with progress on stderr. An interrupt meanwhile ends the opening. */
-export async function open(options: RuntimeOptions): Promise<Runtime> {
+export async function open(options: RuntimeOptions, onEvent?: OpenOptions["onEvent"]): Promise<Runtime> {
   const config = await runtimeConfig(options);
   using progress = new Progress({ quiet: options.quiet === true || options.json === true });
   const stop = new AbortController();
@@ -206,7 +206,11 @@ export async function open(options: RuntimeOptions): Promise<Runtime> {
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   try {
-    return await openRuntime(config, { signal: stop.signal, onProgress: (step) => progress.provision(step) });
+    return await openRuntime(config, {
+      signal: stop.signal,
+      onProgress: (step) => progress.provision(step),
+      ...(onEvent === undefined ? {} : { onEvent }),
+    });
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);

@@ -92,7 +92,7 @@ class Copy {
     try {
       const target = await calls.open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
       try {
-        await this.#content(source, target);
+        await copyContent(calls, source, target, this.#options.cancellation);
         await ignoreNotPermitted(calls.fchown(target, stats.uid, stats.gid));
         await this.#options.copyAttributes?.(from, to);
         await calls.fchmod(target, stats.mode & MODE_BITS);
@@ -106,26 +106,32 @@ class Copy {
     if (stats.nlink > 1) this.#linked.set(key, to);
   }
 
-  async #content(source: number, target: number): Promise<void> {
-    const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-    for (let position = 0; this.#options.cancellation?.aborted !== true; ) {
-      const length = await this.#calls.read(source, buffer, 0, buffer.length, position);
-      if (length === 0) {
-        await this.#calls.ftruncate(target, position);
-        return;
-      }
-      const chunk = buffer.subarray(0, length);
-      if (!isZero(chunk)) await this.#calls.write(target, [chunk], position);
-      position += length;
-    }
-  }
-
   async #finish(from: string, to: string, stats: Stats): Promise<void> {
     const calls = this.#calls;
     await ignoreNotPermitted(calls.lchown(to, stats.uid, stats.gid));
     await this.#options.copyAttributes?.(from, to);
     await calls.chmod(to, stats.mode & MODE_BITS);
     await calls.lutimes(to, stats.atimeMs, stats.mtimeMs);
+  }
+}
+
+/** Copies what one open file holds into another one that is empty; holes stay holes. */
+export async function copyContent(
+  calls: FileCalls,
+  source: number,
+  target: number,
+  cancellation?: Cancellation,
+): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  for (let position = 0; cancellation?.aborted !== true; ) {
+    const length = await calls.read(source, buffer, 0, buffer.length, position);
+    if (length === 0) {
+      await calls.ftruncate(target, position);
+      return;
+    }
+    const chunk = buffer.subarray(0, length);
+    if (!isZero(chunk)) await calls.write(target, [chunk], position);
+    position += length;
   }
 }
 

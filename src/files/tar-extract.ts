@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import { berthError, fileError } from "../contract/errors.ts";
 import type { TransferProgress } from "../contract/files.ts";
-import type { FileCalls } from "./calls.ts";
-import { copyTree, isZero } from "./copy.ts";
+import { type FileCalls, OPEN_READ } from "./calls.ts";
+import { copyContent, copyTree, isZero } from "./copy.ts";
 import { type DirectoryHandle, openDirectory } from "./handles.ts";
 import { joinPath, splitPath } from "./names.ts";
 import { errnoOf } from "./stat.ts";
@@ -19,7 +19,7 @@ const PARALLEL_FILES = 6;
 /** Directories kept open for the entries to come. */
 const MAX_OPEN_DIRECTORIES = 64;
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
+const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_TRUNC } = fs.constants;
 
 export interface ExtractOptions {
   readonly temporaries: TemporaryNames;
@@ -152,10 +152,11 @@ class Extractor {
 
   /** Where an entry is to be made; its directory is open. The top itself may only be no directory when it is alone. */
   async #locate(path: string): Promise<Place> {
-    if (path === ".") return { at: this.#spot.at, sibling: (name) => this.#spot.sibling(name) };
+    if (path === ".") return { at: this.#spot.at, sibling: (name) => this.#spot.sibling(name), isNew: false };
     const { parent, name } = splitPath(path);
     const directory = await this.#directory(parent);
-    return { at: directory.at(name), sibling: (other) => directory.at(other) };
+    const isNew = this.#made.has(parent);
+    return { at: directory.at(name), sibling: (other) => directory.at(other), isNew };
   }
 
   async #top(): Promise<DirectoryHandle> {
@@ -330,13 +331,51 @@ class Extractor {
     let renamed = false;
     try {
       await make(temporary);
-      await this.#calls.rename(temporary, place.at);
-      renamed = true;
+      if (!place.isNew) await this.#requireReplaceable(place.at);
+      renamed = await this.#give(temporary, place.at);
     } finally {
       // Renaming one name of a file over another one does nothing, and leaves both.
       if (!renamed || isLink) await this.#calls.unlink(temporary).catch(() => {});
       this.#options.temporaries.release(name);
     }
+  }
+
+  /** Devices, FIFOs and sockets are not lost to a file of their name. */
+  async #requireReplaceable(at: string): Promise<void> {
+    const stats = await this.#calls.lstat(at).catch((error: unknown) => {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw error;
+    });
+    if (stats === undefined || stats.isFile() || stats.isSymbolicLink() || stats.isDirectory()) return;
+    throw berthError("fs.not_a_regular_file", {
+      hint: "Choose another path; a device, FIFO or socket is not replaced.",
+      context: { path: this.#calls.path },
+    });
+  }
+
+  /** False where what was made is copied into a file that is itself a mount, as /etc/hosts in a container. */
+  async #give(temporary: string, at: string): Promise<boolean> {
+    const calls = this.#calls;
+    try {
+      await calls.rename(temporary, at);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== "EBUSY" || !(await calls.lstat(temporary)).isFile()) throw error;
+    }
+    const source = await calls.open(temporary, OPEN_READ | O_NOFOLLOW);
+    try {
+      const target = await calls.open(at, O_WRONLY | O_TRUNC | O_NOFOLLOW);
+      try {
+        await copyContent(calls, source, target);
+      } catch (error) {
+        await calls.close(target);
+        throw error;
+      }
+      await calls.closeChecked(target);
+    } finally {
+      await calls.close(source);
+    }
+    return false;
   }
 
   /** Waits for the small files under way. */
@@ -348,5 +387,7 @@ class Extractor {
 
 interface Place {
   readonly at: string;
+  /** Its directory was made by this archive. */
+  readonly isNew: boolean;
   sibling(name: string): string;
 }

@@ -1,5 +1,5 @@
 import fs, { type Stats } from "node:fs";
-import { fileError } from "../contract/errors.ts";
+import { berthError, fileError } from "../contract/errors.ts";
 import type { TransferProgress } from "../contract/files.ts";
 import { type FileCalls, OPEN_READ } from "./calls.ts";
 import { type DirectoryHandle, openDirectory } from "./handles.ts";
@@ -86,7 +86,11 @@ class Packer {
       const stats = await this.#calls.lstat(at);
       if (stats.isSymbolicLink()) return { stats, target: await this.#calls.readlink(at) };
       if (stats.isDirectory()) return { stats };
-      if (!stats.isFile()) return this.#skip(name, fileType(stats));
+      if (!stats.isFile()) {
+        // Nothing would be left of a transfer that asked for this alone.
+        if (name === ".") throw berthError("fs.not_a_regular_file", { context: { path: this.#calls.path } });
+        return this.#skip(name, fileType(stats));
+      }
       return await this.#openFile(at);
     } catch (error) {
       if (name !== "." && errnoOf(error) === "ENOENT") return this.#skip(name, "gone while it was read");

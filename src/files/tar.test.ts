@@ -325,3 +325,23 @@ test("every byte string is a name and comes back", () => {
     }),
   );
 });
+
+test("a device, FIFO or socket at the destination is not lost, and as the source it is an error", async () => {
+  using root = scratch();
+  const file = join(root.path, "file");
+  const fifo = join(root.path, "fifo");
+  const tree = join(root.path, "tree");
+  fs.writeFileSync(file, "content");
+  execFileSync("mkfifo", [fifo]);
+  await assert.rejects(extract(await pack(file), fifo), { code: "fs.not_a_regular_file" });
+  fs.mkdirSync(join(root.path, "source"));
+  fs.writeFileSync(join(root.path, "source/name"), "content");
+  fs.mkdirSync(tree);
+  execFileSync("mkfifo", [join(tree, "name")]);
+  await assert.rejects(extract(await pack(join(root.path, "source")), tree), {
+    code: "fs.not_a_regular_file",
+  });
+  assert.ok(fs.lstatSync(fifo).isFIFO() && fs.lstatSync(join(tree, "name")).isFIFO());
+  assert.deepEqual(fs.readdirSync(tree), ["name"]);
+  await assert.rejects(pack(fifo), { code: "fs.not_a_regular_file" });
+});

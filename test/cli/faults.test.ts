@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { open } from "node:fs/promises";
+import { lstat, mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { BERTH, collect, type Desk, desk } from "./berth.ts";
@@ -94,4 +95,35 @@ test("ps shows the beginning of a long command, and --json the whole", async () 
   const listed = (await at.run(["ps"])).stdout.toString();
   assert.ok(listed.length < 1000, `${listed.length} characters`);
   assert.ok((await at.run(["ps", "--json"])).stdout.length > 50_000);
+});
+
+test("cp: a FIFO is not replaced, one in a tree is named, an empty path is a mistake", async () => {
+  await using at = await desk();
+  const path = (name: string) => join(at.directory, name);
+  await writeFile(path("file"), "content");
+  await mkdir(path("tree"));
+  await run("mkfifo", [path("fifo"), path("tree/fifo")]);
+  await writeFile(path("tree/file"), "inside");
+  for (const [from, to] of [
+    [":file", "fifo"],
+    ["file", ":fifo"],
+    ["fifo", ":new"],
+  ] as const) {
+    const { code, stderr } = await at.run(["cp", from, to]);
+    assert.deepEqual(
+      [code, /\[fs\.not_a_regular_file\]/.test(stderr)],
+      [125, true],
+      `${from} ${to}: ${stderr}`,
+    );
+  }
+  assert.ok((await lstat(path("fifo"))).isFIFO());
+  const tree = await at.run(["cp", "tree", ":copy"]);
+  assert.deepEqual([tree.code, /fifo was left out/.test(tree.stderr)], [0, true], tree.stderr);
+  assert.equal(await readFile(path("copy/file"), "utf8"), "inside");
+  for (const args of [
+    ["", ":a"],
+    ["file", ""],
+  ]) {
+    assert.match((await at.run(["cp", ...args])).stderr, /\[cli\.usage\]/);
+  }
 });

@@ -5,7 +5,7 @@ import { berthError, fileError } from "../../contract/errors.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { usageError } from "../errors.ts";
 import { addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
-import { formatBytes } from "../print.ts";
+import { formatBytes, visible } from "../print.ts";
 import { Progress } from "../progress.ts";
 
 export function addCopyCommand(program: Command): void {
@@ -27,7 +27,12 @@ export function addCopyCommand(program: Command): void {
           "Put a colon before the path in the place: berth cp ./a :/tmp/a",
         );
       }
-      await using runtime = await open(flags);
+      if (source === "" || destination === "") {
+        throw usageError("a path is empty", "`.` is the current directory, `:.` the workdir of the place.");
+      }
+      await using runtime = await open(flags, (event) => {
+        if (event.type === "transfer.skipped") process.stderr.write(`berth: ${visible(event.message)}\n`);
+      });
       using progress = new Progress({ quiet: flags.quiet === true });
       const done = up
         ? await upload(runtime, source, destination.slice(1), progress)

@@ -231,13 +231,13 @@ export class RemoteFiles implements FileSystem {
   async upload(local: string, remote: string, options: TransferOptions = {}): Promise<TransferProgress> {
     const params = { ...this.#base(options), path: this.#path(remote) };
     using held = this.#bulk.hold();
-    return await upload(held.link, local, params, options);
+    return await upload({ link: held.link, events: this.#context.link }, local, params, options);
   }
 
   async download(remote: string, local: string, options: TransferOptions = {}): Promise<TransferProgress> {
     const params = { ...this.#base(options), path: this.#path(remote) };
     using held = this.#bulk.hold();
-    return await download(held.link, params, local, options);
+    return await download({ link: held.link, events: this.#context.link }, params, local, options);
   }
 
   #path(path: string): string {

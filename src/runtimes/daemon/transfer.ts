@@ -20,9 +20,15 @@ export const temporaries = new TemporaryNames();
 /** What a place may set here: nothing set-user-id comes out of it. */
 export const DOWNLOAD_MODE_MASK = 0o777;
 
+/** The connection that a transfer takes, and the one whose events the caller gets. */
+interface TransferLinks {
+  readonly link: Link;
+  readonly events: Link;
+}
+
 /** Packs a local file or tree and has it unpacked in the place, as it is read. */
 export async function upload(
-  link: Link,
+  { link, events }: TransferLinks,
   local: string,
   params: ParamsInput<"fs.upload">,
   options: TransferOptions,
@@ -40,12 +46,12 @@ export async function upload(
         return writer.failed;
       },
     },
-    onSkipped: (entry) => reportSkipped(link, [entry]),
+    onSkipped: (entry) => reportSkipped(events, [entry]),
     ...(onProgress === undefined ? {} : { onProgress }),
   });
   try {
     for await (const parts of chunks) for (const part of parts) await writer.write(part);
-    return progress(link, await writer.finish());
+    return progress(events, await writer.finish());
   } catch (error) {
     const explained = link.explain(fileError(error, local, "client"));
     writer.abort(explained);
@@ -57,7 +63,7 @@ export async function upload(
 
 /** Has a file or tree of the place packed and unpacks it here, as it comes. */
 export async function download(
-  link: Link,
+  { link, events }: TransferLinks,
   params: ParamsInput<"fs.download">,
   local: string,
   options: TransferOptions,
@@ -68,7 +74,7 @@ export async function download(
     (handler) => client.request("fs.download", params, handler),
     berthError("operation.aborted"),
   );
-  reader.onExtra = (value) => reportSkipped(link, (value as { skipped?: unknown } | null)?.skipped);
+  reader.onExtra = (value) => reportSkipped(events, (value as { skipped?: unknown } | null)?.skipped);
   const onAbort = () => reader.abort(abortedError(signal, link.description));
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted) onAbort();
@@ -78,7 +84,7 @@ export async function download(
     const result = await extractTree(new FileCalls(threads, at), spotOf(at), reader, {
       temporaries,
       modeMask: DOWNLOAD_MODE_MASK,
-      onSkipped: (entry) => reportSkipped(link, [entry]),
+      onSkipped: (entry) => reportSkipped(events, [entry]),
       ...(onProgress === undefined
         ? {}
         : { onProgress: (done: TransferProgress) => onProgress({ totalBytes, ...done }) }),
@@ -113,17 +119,17 @@ export function spotOf(at: string): Spot {
   return { at, sibling: (name) => join(parent, name), name: basename(at), pinned: false, release() {} };
 }
 
-function progress(link: Link, answer: unknown): TransferProgress {
+function progress(events: Link, answer: unknown): TransferProgress {
   const { files, bytes, skipped } = (answer ?? {}) as { files?: number; bytes?: number; skipped?: unknown };
-  reportSkipped(link, skipped);
+  reportSkipped(events, skipped);
   return { files: files ?? 0, bytes: bytes ?? 0 };
 }
 
 /** What a transfer left out is an event: the transfer itself has not failed. */
-function reportSkipped(link: Link, skipped: unknown): void {
+function reportSkipped(events: Link, skipped: unknown): void {
   if (!Array.isArray(skipped)) return;
   for (const { path, reason } of skipped as { path: string; reason: string }[]) {
-    link.emit({
+    events.emit({
       type: "transfer.skipped",
       message: `${path} was left out: ${reason}`,
       data: { path, reason },
