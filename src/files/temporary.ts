@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { hostname } from "node:os";
 import type { FileCalls } from "./calls.ts";
 import { listDirectory } from "./list.ts";
+import { errnoOf } from "./stat.ts";
 
 /**
  * A temporary of another machine or container (its processes can't be seen from here) counts as stale after
@@ -56,13 +57,20 @@ export class TemporaryNames {
     try {
       for await (const batch of listDirectory(calls, at("."))) {
         for (const { name, type } of batch) {
-          if (type === "file" && name.startsWith(".berth-") && (await this.#isStale(calls, name, at))) {
-            await calls.unlink(at(name));
-          }
+          if (type === "file" && name.startsWith(".berth-")) await this.#sweepOne(calls, name, at);
         }
       }
     } catch {
       // A directory that may be written but not read, or one that is gone: nothing to do about it here.
+    }
+  }
+
+  /** One that was renamed or removed since it was listed is no reason to leave the others. */
+  async #sweepOne(calls: FileCalls, name: string, at: (name: string) => string): Promise<void> {
+    try {
+      if (await this.#isStale(calls, name, at)) await calls.unlink(at(name));
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
     }
   }
 
