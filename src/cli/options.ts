@@ -91,7 +91,7 @@ export function byteSize(text: string): number {
   return Math.round(Number(match[1]) * 1024 ** " kmgt".indexOf(match[2]?.toLowerCase() || " "));
 }
 
-/** NAME=VALUE, or NAME for the value that it has here; then the lines of `--env-file`s before them. */
+/** NAME=VALUE, or NAME for the value that it has here; then the lines of `--env-from`s before them. */
 export function environment(
   pairs: readonly string[] = [],
   files: readonly string[] = [],

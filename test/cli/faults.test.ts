@@ -5,6 +5,8 @@ import { lstat, mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { container } from "../fixtures/container.ts";
+import { image } from "../fixtures/images.ts";
 import { BERTH, collect, type Desk, desk } from "./berth.ts";
 
 const run = promisify(execFile);
@@ -126,4 +128,23 @@ test("cp: a FIFO is not replaced, one in a tree is named, an empty path is a mis
   ]) {
     assert.match((await at.run(["cp", ...args])).stderr, /\[cli\.usage\]/);
   }
+});
+
+test("--no-daemon in a container: output, input and the exit code are those of the command", async () => {
+  await using at = await desk();
+  await using place = await container({ image: await image("busybox") });
+  const where = ["exec", "-q", "--no-daemon", "-r", `docker://${place.name}`, "--"];
+  const { code, stdout, stderr } = await at.run([...where, "sh", "-c", "cat; echo err >&2; exit 3"], "in");
+  assert.deepEqual([code, stdout.toString(), stderr], [3, "in", "err\n"]);
+  assert.equal((await at.run([...where, "no-such-command"])).code, 127);
+});
+
+test("variables of --env-from reach the command, and nobody else", async () => {
+  await using at = await desk();
+  await writeFile(join(at.directory, "vars"), "BERTH_TEST_SECRET=secret\n");
+  const given = await at.run(["exec", "--env-from", "vars", "--", "printenv", "BERTH_TEST_SECRET"]);
+  assert.equal(given.stdout.toString(), "secret\n", given.stderr);
+  assert.equal((await at.run(["exec", "--", "printenv", "BERTH_TEST_SECRET"])).code, 1);
+  const missing = await at.run(["exec", "--env-from", "nosuch", "--", "true"]);
+  assert.match(missing.stderr, /nosuch can't be read: ENOENT \[cli\.usage\]/);
 });

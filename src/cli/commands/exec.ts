@@ -19,7 +19,7 @@ const ANSWER_SLACK_MS = 5_000;
 export interface CommandFlags extends RuntimeOptions {
   readonly cwd?: string;
   readonly env?: string[];
-  readonly envFile?: string[];
+  readonly envFrom?: string[];
   readonly timeout?: number;
   readonly user?: string;
   readonly tty?: boolean;
@@ -29,15 +29,18 @@ export interface CommandFlags extends RuntimeOptions {
 }
 
 export function addCommandOptions(command: Command): Command {
-  return command
-    .option("-C, --cwd <directory>", "working directory in the place")
-    .option(
-      "-e, --env <name[=value]>",
-      "environment variable; without a value the one that it has here (repeatable)",
-      collect,
-    )
-    .option("--env-file <file>", "environment variables, one NAME=VALUE a line (repeatable)", collect)
-    .option("-u, --user <user>", "run as this user: name or uid[:gid]");
+  return (
+    command
+      .option("-C, --cwd <directory>", "working directory in the place")
+      .option(
+        "-e, --env <name[=value]>",
+        "environment variable; without a value the one that it has here (repeatable)",
+        collect,
+      )
+      // Not --env-file: Node takes that for itself wherever it stands, and the daemon would inherit the variables.
+      .option("--env-from <file>", "environment variables, one NAME=VALUE a line (repeatable)", collect)
+      .option("-u, --user <user>", "run as this user: name or uid[:gid]")
+  );
 }
 
 export function addExecCommand(program: Command): void {
@@ -73,7 +76,7 @@ async function exec(words: readonly string[], flags: CommandFlags): Promise<numb
       "--detach and --tty exclude each other",
       "Start it with --detach --name NAME, or use `berth shell`.",
     );
-  const env = environment(flags.env, flags.envFile);
+  const env = environment(flags.env, flags.envFrom);
   await using runtime = await open(flags);
   const common = {
     ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
@@ -82,7 +85,7 @@ async function exec(words: readonly string[], flags: CommandFlags): Promise<numb
     ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
   };
   if (!runtime.capabilities.spawn && !flags.detach && !flags.tty)
-    return execPlain(runtime, words, common, flags);
+    return await execPlain(runtime, words, common, flags);
   const options: SpawnOptions = {
     ...common,
     ...(flags.name === undefined ? {} : { name: flags.name }),

@@ -11,7 +11,7 @@ export function addShellCommand(program: Command): void {
       await using runtime = await open(flags);
       const shell = await runtime.shell({
         ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
-        env: environment(flags.env, flags.envFile),
+        env: environment(flags.env, flags.envFrom),
         ...(flags.user === undefined ? {} : { user: flags.user }),
         ...(flags.name === undefined ? {} : { name: flags.name }),
         tty: terminalSize(),
