@@ -148,14 +148,18 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** The token of the directory; made anew unless the client put one there before. */
+/** The token of the directory; made anew unless the client, or an earlier daemon, put one there before. */
 async function ensureToken(path: string): Promise<string> {
-  try {
-    await fs.writeFile(path, randomBytes(32).toString("hex"), { mode: 0o600, flag: "wx" });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
-  }
-  return (await fs.readFile(path, "utf8")).trim();
+  const found = await fs.readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOENT") throw cause;
+    return "";
+  });
+  if (found.trim() !== "") return found.trim();
+  const token = randomBytes(32).toString("hex");
+  // Renamed when it is whole: a full disk would leave an empty one, with which nobody gets in any more.
+  await fs.writeFile(`${path}.new`, token, { mode: 0o600 });
+  await fs.rename(`${path}.new`, path);
+  return token;
 }
 
 /** The launch tells how this Node is started again: with a loader of its own `process.execPath` is that loader. */

@@ -204,11 +204,15 @@ function capabilitiesOf({ processTree, tty }: Spawner, { uid, name }: PlaceUser)
   return {
     processTree,
     tty,
-    user: uid === 0,
+    user: uid === 0 && processTree === "exact",
     reasons: {
       ...(processTree === "exact" ? {} : { processTree: noHelper }),
       ...(tty ? {} : { tty: noHelper }),
-      ...(uid === 0 ? {} : { user: `the daemon runs as ${name}; only root can be another user` }),
+      ...(uid === 0
+        ? processTree === "exact"
+          ? {}
+          : { user: noHelper }
+        : { user: `the daemon runs as ${name}; only root can be another user` }),
     },
   };
 }

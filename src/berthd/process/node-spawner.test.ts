@@ -121,6 +121,8 @@ test("typed errors, and nothing left of the pipes", async () => {
   assert.equal(await code(["true"]), "process.spawn_failed", "there is no mkfifo");
   process.env.PATH = PATH;
   assert.equal(await code(["true"], { tty: { columns: 80, rows: 24 } }), "runtime.capability_unsupported");
+  const user = { uid: 1, gid: 1, groups: [1, 2] };
+  assert.equal(await code(["true"], { user }), "runtime.capability_unsupported");
   const run = await at.start(["pwd"]);
   await run.exited;
   await waitFor("output", () => run.output()[0] !== "");

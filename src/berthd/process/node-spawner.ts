@@ -13,7 +13,7 @@ const ORPHAN_POLL_MS = 500;
 
 /**
  * Starts processes where `berth-helper` can't run (a file system mounted noexec, another processor): FIFOs made by
- * `mkfifo`, trees by descent, no terminals. A child that leaves both its group and its ancestors isn't found.
+ * `mkfifo`, trees by descent, no terminals, no other users. A child that leaves both its group and its ancestors isn't found.
  */
 export class NodeSpawner implements Spawner {
   readonly processTree = "best-effort";
@@ -36,6 +36,10 @@ export class NodeSpawner implements Spawner {
     if (spec.tty !== undefined) {
       throw berthError("runtime.capability_unsupported", { hop: "berthd", context: { capability: "tty" } });
     }
+    if (spec.user !== undefined) {
+      // Node would start it without the supplementary groups.
+      throw berthError("runtime.capability_unsupported", { hop: "berthd", context: { capability: "user" } });
+    }
     await checkCwd(spec);
     const pipes = await this.#makePipes(spec);
     let child: ChildProcess;
@@ -45,7 +49,6 @@ export class NodeSpawner implements Spawner {
         env: Object.fromEntries(spec.env),
         stdio: [pipes.childStdin, pipes.childStdout, pipes.childStderr],
         detached: true,
-        ...(spec.user === undefined ? {} : { uid: spec.user.uid, gid: spec.user.gid }),
       });
       await started(child);
     } catch (cause) {

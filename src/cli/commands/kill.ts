@@ -22,19 +22,21 @@ export function addKillCommand(program: Command): void {
     .option("--grace <duration>", "time between TERM and KILL (default: 2s)", duration)
     .action(async (ids: string[], flags: Flags) => {
       await using runtime = await open(flags);
-      let left = 0;
+      const grace = flags.grace === undefined ? {} : { graceMs: flags.grace };
       for (const id of ids) {
         const found = await runtime.process(id);
         if (flags.signal !== undefined) await found.signal(flags.signal);
-        else
-          ({ left } = await found.kill(undefined, flags.grace === undefined ? {} : { graceMs: flags.grace }));
-        if (left > 0)
-          process.stderr.write(
-            `berth: ${left} processes of ${id} could not be ended (another user's, or stuck in the kernel)\n`,
-          );
+        else {
+          const { left } = await found.kill(undefined, grace);
+          if (left > 0) {
+            process.exitCode = 1;
+            process.stderr.write(
+              `berth: ${left} processes of ${id} could not be ended (another user's, or stuck in the kernel)\n`,
+            );
+          }
+        }
         process.stdout.write(`${id}\n`);
       }
-      if (left > 0) process.exitCode = 1;
     });
 }
 

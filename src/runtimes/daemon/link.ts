@@ -311,6 +311,10 @@ function collectOnce(
         signal?.removeEventListener("abort", onAbort);
         reject(error);
       },
+      onEnd: () => {
+        signal?.removeEventListener("abort", onAbort);
+        reject(berthError("wire.protocol_error", { message: `${method} ended without an answer` }));
+      },
     });
     signal?.addEventListener("abort", onAbort, { once: true });
   });
