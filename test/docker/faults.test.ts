@@ -88,9 +88,13 @@ test("kill -9 of berthd: its processes end, are lost, and the next call starts i
   const process = await runtime.spawn(["sh", "-c", "echo before; sleep 600"], { detached: true });
   for await (const chunk of process.output()) if (chunk.type === "data") break;
   const lost = codeOf(process.exit);
-  await waitFor("the process is on record", async () => {
-    const { stdout } = await place.exec(["sh", "-c", "find /root/.local/state/berth/run -name process.json"]);
-    return stdout.length > 0;
+  await waitFor("record and log are on the disk", async () => {
+    const { stdout } = await place.exec([
+      "sh",
+      "-c",
+      "cd /root/.local/state/berth/run/*/*/processes/* && cat *.log && ls",
+    ]);
+    return /^before\n[\s\S]*process\.json/.test(stdout.toString());
   });
   const [pid] = await daemons(place);
   await place.exec(["kill", "-9", String(pid)]);

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { globSync, readdirSync, statSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { OpenOptions, Runtime } from "../../src/contract/runtime.ts";
@@ -20,6 +20,8 @@ export interface LocalBench extends AsyncDisposable {
   open(options?: Pick<OpenOptions, "onEvent">): Promise<Runtime>;
   /** pid of the daemon that serves now. */
   daemon(): Promise<number>;
+  /** Bytes of a process's log that its daemon has written. */
+  logBytes(id: string): number;
   /** Puts a network with faults between clients to come and the daemon. */
   between(conditions?: Omit<ProxyOptions, "to">): Promise<FaultyNetwork>;
 }
@@ -39,6 +41,11 @@ export async function localBench(stateDirectory?: string): Promise<LocalBench> {
     workdir: scratch.path,
     open,
     daemon: () => waitFor("a daemon serves", () => daemonPids(state)[0]),
+    logBytes: (id) =>
+      globSync(join(state, "run", "*", "*", "processes", id, "*.log")).reduce(
+        (sum, path) => sum + statSync(path).size,
+        0,
+      ),
     between: async (conditions = {}) => {
       const run = join(state, "run");
       const [machine = ""] = readdirSync(run);

@@ -7,7 +7,7 @@ const MEMORY_BUDGET_BYTES = 24 * 1024 * 1024;
 const DISK_BUDGET_BYTES = 4 * 1024 ** 3;
 const DISK_SHARE = 0.1;
 /** How long output may be in memory only; what a killed daemon loses at most. */
-const WRITE_DELAY_MS = 200;
+const WRITE_DELAY_MS = 50;
 
 /** What all logs of a daemon share: the memory and disk budgets, and one timer for writing. */
 export class LogStorage {

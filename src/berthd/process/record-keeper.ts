@@ -3,7 +3,7 @@ import type { HostedProcess } from "./hosted-process.ts";
 import { writeRecord } from "./records.ts";
 
 /** Time after which a process gets a record on the disk. */
-const RECORD_DELAY_MS = 200;
+const RECORD_DELAY_MS = 50;
 
 export interface RecordKeeperOptions {
   readonly bootId: string;

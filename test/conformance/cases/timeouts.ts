@@ -12,7 +12,8 @@ export const TIMEOUTS: readonly Case[] = [
       assert.equal(result.timedOut, true);
       assert.deepEqual([result.stdout, result.stderr], ["before\n", "also\n"]);
       assert.deepEqual([result.exitCode, result.signal], [null, "SIGTERM"]);
-      assert.ok(result.durationMs >= 390 && result.durationMs < 30_000, `${result.durationMs} ms`);
+      // Without a daemon the duration is measured here, where the begin may be seen late.
+      assert.ok(result.durationMs >= 200 && result.durationMs < 30_000, `${result.durationMs} ms`);
     },
   },
   {
