@@ -142,3 +142,20 @@ test("a damaged payload is not shared", async () => {
   await assert.rejects(payload.share(base), (error) => isBerthError(error, "provision.checksum_mismatch"));
   assert.deepEqual(await readdir(base), []);
 });
+
+test("an archive for a path has no entry above that path: it would change the mode of the place's own directories", async () => {
+  await using scratch = await scratchDirectory();
+  const payload = await smallPayload(join(scratch.path, "built"));
+  const archive = await buffer(payload.tar("node", { prefix: "tmp/berth-0/node-1" }));
+  const names = execFileSync("tar", ["-t"], { input: archive, encoding: "utf8" }).trim().split("\n");
+  assert.ok(names.length > 2);
+  assert.deepEqual(
+    names.filter((name) => !name.startsWith("tmp/berth-0/node-1/")),
+    [],
+  );
+  const place = join(scratch.path, "place");
+  await mkdir(join(place, "tmp"), { recursive: true });
+  await chmod(join(place, "tmp"), 0o1777);
+  execFileSync("tar", ["-x", "-C", place], { input: archive });
+  assert.equal((await stat(join(place, "tmp"))).mode & 0o7777, 0o1777);
+});

@@ -165,7 +165,8 @@ export class Payload {
     const names = new Set<string>();
     const add = (directory: string) => {
       if (directory === "" || directory === ".") return;
-      add(dirname(directory));
+      // What lies above may be the place's own /tmp or home, whose mode an entry would change; it is implied.
+      if (directory !== prefix) add(dirname(directory));
       names.add(directory);
     };
     add(prefix);
