@@ -16,7 +16,7 @@ import { addRuntimesCommand } from "./commands/runtimes.ts";
 import { addShellCommand } from "./commands/shell.ts";
 import { EXIT, exitCodeOf, printError } from "./errors.ts";
 
-/** The whole command line; actions return the exit code. */
+/** The whole command line; actions set `process.exitCode`. */
 export function buildProgram(): Command {
   const program = new Command("berth")
     .description("Run commands, files, terminals and servers in a place of your choice, as if it were local.")

@@ -40,7 +40,7 @@ export interface SessionOptions {
   readonly input: boolean;
   /** Bytes that detach when typed at a terminal, such as Ctrl-P Ctrl-Q; undefined: none. */
   readonly detachKeys?: Uint8Array | undefined;
-  /** Called when the session ends and the process shall end with it (closed terminal, broken pipe). */
+  /** The process ends with this terminal, or with the reader of its output. */
   readonly endOnHangup: boolean;
   /** Time after which the process must have ended, its end by the place included. */
   readonly deadlineMs?: number | undefined;

@@ -8,8 +8,7 @@ import { isAlive, waitFor } from "../../../test/fixtures/process.ts";
 import type { Params } from "../../wire/messages.ts";
 import { HelperSpawner } from "./helper-spawner.ts";
 import { ProcessHost, type ProcessHostOptions } from "./host.ts";
-
-const HELPER = new URL("../../../native/build/linux-x64/berth-helper", import.meta.url).pathname;
+import { HELPER_PATH } from "./testing.ts";
 
 interface Place extends AsyncDisposable {
   readonly directory: string;
@@ -25,7 +24,7 @@ async function place(): Promise<Place> {
       const host = new ProcessHost({
         directory,
         bootId: randomUUID(),
-        spawner: new HelperSpawner({ helperPath: HELPER, softFileLimit: 0 }),
+        spawner: new HelperSpawner({ helperPath: HELPER_PATH, softFileLimit: 0 }),
         baseEnvironment: Promise.resolve({ PATH: process.env.PATH ?? "", HOME: "/root" }),
         daemonUser: { name: "root", uid: 0, gid: 0, groups: [0], home: "/root", shell: "/bin/sh" },
         log: () => {},
@@ -124,7 +123,7 @@ test("finished processes are removed after their time", async () => {
 
 test("the next daemon tells of what the last one ran: finished with its exit, lost with its log", async () => {
   await using at = await place();
-  const spawner = new HelperSpawner({ helperPath: HELPER, softFileLimit: 0 });
+  const spawner = new HelperSpawner({ helperPath: HELPER_PATH, softFileLimit: 0 });
   const first = at.open({ spawner });
   const done = await first.start(
     request(["sh", "-c", "echo done; sleep 0.3; exit 4"], { name: "done" }),

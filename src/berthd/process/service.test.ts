@@ -16,8 +16,7 @@ import type { MethodHandler } from "../service.ts";
 import { HelperSpawner } from "./helper-spawner.ts";
 import { ProcessHost } from "./host.ts";
 import { createProcessService } from "./service.ts";
-
-const HELPER = new URL("../../../native/build/linux-x64/berth-helper", import.meta.url).pathname;
+import { HELPER_PATH } from "./testing.ts";
 
 async function setUp(): Promise<
   {
@@ -32,7 +31,7 @@ async function setUp(): Promise<
   const host = new ProcessHost({
     directory,
     bootId: "boot",
-    spawner: new HelperSpawner({ helperPath: HELPER, softFileLimit: 0 }),
+    spawner: new HelperSpawner({ helperPath: HELPER_PATH, softFileLimit: 0 }),
     baseEnvironment: Promise.resolve({ PATH: process.env.PATH ?? "", HOME: "/root" }),
     daemonUser: { name: "root", uid: 0, gid: 0, groups: [0], home: "/root", shell: "/bin/sh" },
     log: () => {},

@@ -10,6 +10,7 @@ import type {
 } from "../../contract/process.ts";
 import type { ParamsInput } from "../../wire/messages.ts";
 import type { StreamHandler, WireClient, WireStream } from "../../wire/types.ts";
+import { DEADLINE_SLACK_MS, DEFAULT_CAPTURE_BYTES, DEFAULT_GRACE_MS } from "../exec-limits.ts";
 import { Capture } from "./capture.ts";
 import type { Closable, RuntimeContext } from "./context.ts";
 import { InputPump } from "./input-pump.ts";
@@ -21,10 +22,6 @@ import { OutputQueue } from "./output-queue.ts";
 import { processInfo } from "./process-info.ts";
 import { startError } from "./start-error.ts";
 
-const DEFAULT_CAPTURE_BYTES = 1024 * 1024;
-const DEFAULT_GRACE_MS = 2_000;
-/** How much later than the place the client ends a command whose time is over (SEMANTICS, Commands 4). */
-const DEADLINE_SLACK_MS = 1_000;
 const CREDIT_PORTION_BYTES = 32 * 1024;
 
 /**

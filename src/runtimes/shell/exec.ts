@@ -14,6 +14,7 @@ import { Capture } from "../daemon/capture.ts";
 import { commandArgv, type EnvironmentPairs, environmentPairs, placePath } from "../daemon/command.ts";
 import { milliseconds } from "../daemon/context.ts";
 import { OutputLines } from "../daemon/lines.ts";
+import { DEADLINE_SLACK_MS, DEFAULT_CAPTURE_BYTES, DEFAULT_GRACE_MS } from "../exec-limits.ts";
 import { commandScript, endScript, startTimeOf } from "./command-script.ts";
 import { feed } from "./feed.ts";
 import { parseOutcome, startFailure } from "./outcome.ts";
@@ -22,10 +23,6 @@ import type { ShellPlace } from "./place.ts";
 import type { ScriptHandler, ScriptRun, ScriptStream } from "./script-run.ts";
 import type { PlaceTools } from "./tools.ts";
 
-const DEFAULT_CAPTURE_BYTES = 1024 * 1024;
-const DEFAULT_GRACE_MS = 2_000;
-/** How much later than the place the client ends a command whose time is over (SEMANTICS, Commands 4). */
-const DEADLINE_SLACK_MS = 1_000;
 /** With `overflow: "drop"` the output waits in this process's memory, so its limit is not that of a disk. */
 const MAX_DROP_LIMIT_BYTES = 8 * 1024 * 1024;
 /** Of stderr, to say why a command could not be started: the shell's message is one line. */
