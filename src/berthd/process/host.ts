@@ -197,6 +197,7 @@ export class ProcessHost {
   #spawn(process: ManagedProcess): void {
     try {
       if (this.#closed) throw fail("runtime.closed", {});
+      process.starting();
       this.#options.spawner.spawn(process.spec, process);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);

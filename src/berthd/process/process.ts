@@ -117,11 +117,15 @@ export class ManagedProcess implements SpawnEvents {
     for (const listener of this.#listeners) listener();
   }
 
+  /** It is handed to the spawner now. A loop that is late to hear of the start never makes the duration too short. */
+  starting(): void {
+    this.#startedMs = performance.now();
+  }
+
   // --- what the spawner reports ---
 
   started(child: SpawnedProcess): void {
     this.#child = child;
-    this.#startedMs = performance.now();
     const channel = this.tty === undefined ? CHANNEL.stdout : CHANNEL.tty;
     this.#read(child.stdout, channel);
     if (child.stderr !== undefined) this.#read(child.stderr, CHANNEL.stderr);

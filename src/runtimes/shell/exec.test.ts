@@ -189,7 +189,7 @@ for (const name of PLACES) {
       },
     );
     assert.deepEqual([result.timedOut, result.exitCode, result.stdout], [true, 7, "before\ntrapped\n"]);
-    assert.ok(result.durationMs >= 290);
+    assert.ok(result.durationMs >= 150, `${result.durationMs} ms`);
     await until("its child has ended too", () => !isRunning("sleep", "71.1"));
   });
 

@@ -61,7 +61,9 @@ export const EXIT_STATUS: readonly Case[] = [
     title: "the duration is that of the command",
     run: async ({ runtime }) => {
       const { durationMs } = await runtime.exec(["sleep", "0.3"]);
-      assert.ok(durationMs >= 290, `${durationMs} ms for sleep 0.3`);
+      // Without a process host it is what this side sees between two messages, either of which may come late.
+      const leastMs = runtime.capabilities.spawn ? 299 : 150;
+      assert.ok(durationMs >= leastMs, `${durationMs} ms for sleep 0.3`);
     },
   },
   {
