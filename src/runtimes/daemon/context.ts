@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { CapabilityName } from "../../contract/capabilities.ts";
-import { type BerthError, berthError } from "../../contract/errors.ts";
+import type { BerthError } from "../../contract/errors.ts";
 import type { Command, CommandOptions } from "../../contract/process.ts";
 import type { ParamsInput } from "../../wire/messages.ts";
 import type { WireClient } from "../../wire/types.ts";
@@ -10,7 +10,8 @@ import {
   environmentPairs,
   type PathContext,
   placePath,
-} from "./command.ts";
+} from "../common/command.ts";
+import { milliseconds } from "../common/milliseconds.ts";
 import { isDisconnect, type Link } from "./link.ts";
 
 /** Something under way that the runtime's `close()` has to end. */
@@ -142,19 +143,4 @@ export class RuntimeContext {
       }
     }
   }
-}
-
-/**
- * A number of milliseconds as the wire takes it.
- * @throws config.invalid
- */
-export function milliseconds(name: string, value: number | undefined, least: number): number | undefined {
-  if (value === undefined || value === Number.POSITIVE_INFINITY) return undefined;
-  if (typeof value !== "number" || !(value >= least)) {
-    throw berthError("config.invalid", {
-      message: `${name} has to be a number of milliseconds, at least ${least}`,
-      context: { field: name },
-    });
-  }
-  return Math.ceil(value);
 }

@@ -10,12 +10,12 @@ import type {
 } from "../../contract/process.ts";
 import type { ParamsInput } from "../../wire/messages.ts";
 import type { StreamHandler, WireClient, WireStream } from "../../wire/types.ts";
-import { DEADLINE_SLACK_MS, DEFAULT_CAPTURE_BYTES, DEFAULT_GRACE_MS } from "../exec-limits.ts";
-import { Capture } from "./capture.ts";
+import { Capture } from "../common/capture.ts";
+import { DEADLINE_SLACK_MS, DEFAULT_CAPTURE_BYTES, DEFAULT_GRACE_MS } from "../common/exec-limits.ts";
+import { OutputLines } from "../common/lines.ts";
 import type { Closable, RuntimeContext } from "./context.ts";
 import { InputPump } from "./input-pump.ts";
 import { feedInput } from "./input-source.ts";
-import { OutputLines } from "./lines.ts";
 import { abortedError } from "./link.ts";
 import { type FlowSink, type FlowSource, OutputFlow } from "./output-flow.ts";
 import { OutputQueue } from "./output-queue.ts";

@@ -18,10 +18,11 @@ import type {
 import { decodeError } from "../../wire/error-codec.ts";
 import { INITIAL_WINDOW_BYTES } from "../../wire/frame.ts";
 import type { Method, ParamsInput } from "../../wire/messages.ts";
+import { decode } from "../common/capture.ts";
+import { placePath } from "../common/command.ts";
+import { milliseconds } from "../common/milliseconds.ts";
 import type { BulkLink } from "./bulk-link.ts";
-import { decode } from "./capture.ts";
-import { placePath } from "./command.ts";
-import { milliseconds, type RuntimeContext } from "./context.ts";
+import type { RuntimeContext } from "./context.ts";
 import { readWhole } from "./file-read.ts";
 import { RemoteFileWriter, writeWhole } from "./file-write.ts";
 import { abortedError, type Link } from "./link.ts";

@@ -12,8 +12,8 @@ import type {
   TtySize,
 } from "../../contract/process.ts";
 import { parseSignal } from "../../contract/signals.ts";
+import { milliseconds } from "../common/milliseconds.ts";
 import type { Closable, RuntimeContext } from "./context.ts";
-import { milliseconds } from "./context.ts";
 import { InputPump } from "./input-pump.ts";
 import { abortedError } from "./link.ts";
 import { lost } from "./output-flow.ts";

@@ -1,24 +1,14 @@
-import { realpath } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { berthError, fileError } from "../../contract/errors.ts";
 import type { TransferOptions, TransferProgress } from "../../contract/files.ts";
 import { FileCalls } from "../../files/calls.ts";
-import { makeDirectories } from "../../files/directories.ts";
 import { extractTree } from "../../files/tar-extract.ts";
 import { packTree } from "../../files/tar-pack.ts";
-import { TemporaryNames } from "../../files/temporary.ts";
-import { FileThreads } from "../../files/threads.ts";
-import type { Spot } from "../../files/walk.ts";
 import type { ParamsInput } from "../../wire/messages.ts";
+import { DOWNLOAD_MODE_MASK, localPath, spotOf, temporaries, threads } from "../common/transfer.ts";
 import { abortedError, type Link } from "./link.ts";
 import { StreamReader } from "./stream-reader.ts";
 import { StreamWriter } from "./stream-writer.ts";
-
-/** Shared by all transfers of this process, as it counts what hangs and which temporaries are alive. */
-export const threads = new FileThreads();
-export const temporaries = new TemporaryNames();
-/** What a place may set here: nothing set-user-id comes out of it. */
-export const DOWNLOAD_MODE_MASK = 0o777;
 
 /** The connection that a transfer takes, and the one whose events the caller gets. */
 interface TransferLinks {
@@ -96,27 +86,6 @@ export async function download(
     signal?.removeEventListener("abort", onAbort);
     await reader.return();
   }
-}
-
-/** The path behind links, so that a link to the target is kept and what it points to is meant. */
-export async function localPath(path: string, mustExist: boolean): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (mustExist || (error as NodeJS.ErrnoException).code !== "ENOENT")
-      throw fileError(error, path, "client");
-  }
-  try {
-    await makeDirectories(dirname(path));
-    return path;
-  } catch (error) {
-    throw fileError(error, path, "client");
-  }
-}
-
-export function spotOf(at: string): Spot {
-  const parent = dirname(at);
-  return { at, sibling: (name) => join(parent, name), name: basename(at), pinned: false, release() {} };
 }
 
 function progress(events: Link, answer: unknown): TransferProgress {

@@ -10,11 +10,11 @@ import type {
   OutputChunk,
   OutputStream,
 } from "../../contract/process.ts";
-import { Capture } from "../daemon/capture.ts";
-import { commandArgv, type EnvironmentPairs, environmentPairs, placePath } from "../daemon/command.ts";
-import { milliseconds } from "../daemon/context.ts";
-import { OutputLines } from "../daemon/lines.ts";
-import { DEADLINE_SLACK_MS, DEFAULT_CAPTURE_BYTES, DEFAULT_GRACE_MS } from "../exec-limits.ts";
+import { Capture } from "../common/capture.ts";
+import { commandArgv, type EnvironmentPairs, environmentPairs, placePath } from "../common/command.ts";
+import { DEADLINE_SLACK_MS, DEFAULT_CAPTURE_BYTES, DEFAULT_GRACE_MS } from "../common/exec-limits.ts";
+import { OutputLines } from "../common/lines.ts";
+import { milliseconds } from "../common/milliseconds.ts";
 import { commandScript, endScript, startTimeOf } from "./command-script.ts";
 import { feed } from "./feed.ts";
 import { parseOutcome, startFailure } from "./outcome.ts";

@@ -1,8 +1,8 @@
 import type { CapabilityName } from "../../contract/capabilities.ts";
 import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { FileOptions } from "../../contract/files.ts";
-import { placePath } from "../daemon/command.ts";
-import { milliseconds } from "../daemon/context.ts";
+import { placePath } from "../common/command.ts";
+import { milliseconds } from "../common/milliseconds.ts";
 import { fileFailure } from "./file-errors.ts";
 import type { CollectOptions, ScriptResult, ShellPlace } from "./place.ts";
 import type { PlaceTools } from "./tools.ts";

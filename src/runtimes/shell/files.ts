@@ -16,7 +16,7 @@ import type {
   WriteResult,
 } from "../../contract/files.ts";
 import { nameFromBytes } from "../../files/names.ts";
-import { decode } from "../daemon/capture.ts";
+import { decode } from "../common/capture.ts";
 import { fileFailure } from "./file-errors.ts";
 import { FileRuns } from "./file-runs.ts";
 import * as scripts from "./file-scripts.ts";

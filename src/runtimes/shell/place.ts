@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
 import type { RawProcess, Transport } from "../../transports/transport.ts";
-import type { PathContext } from "../daemon/command.ts";
+import type { PathContext } from "../common/command.ts";
 import { endTreeScript } from "./command-script.ts";
 import { feed } from "./feed.ts";
 import { RunGuard } from "./guard.ts";

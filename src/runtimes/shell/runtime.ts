@@ -5,7 +5,7 @@ import type { BerthEventInput } from "../../contract/events.ts";
 import type { Command, ExecHandle, ExecOptions } from "../../contract/process.ts";
 import type { CheckStep, Runtime } from "../../contract/runtime.ts";
 import type { Transport } from "../../transports/transport.ts";
-import { environmentPairs } from "../daemon/command.ts";
+import { environmentPairs } from "../common/command.ts";
 import { runCheck } from "./check.ts";
 import { ShellExec } from "./exec.ts";
 import { ShellFileSystem } from "./files.ts";

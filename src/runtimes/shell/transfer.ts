@@ -9,7 +9,7 @@ import { extractTree } from "../../files/tar-extract.ts";
 import { TAR_END } from "../../files/tar-format.ts";
 import { packTree } from "../../files/tar-pack.ts";
 import { TarReader } from "../../files/tar-read.ts";
-import { DOWNLOAD_MODE_MASK, localPath, spotOf, temporaries, threads } from "../daemon/transfer.ts";
+import { DOWNLOAD_MODE_MASK, localPath, spotOf, temporaries, threads } from "../common/transfer.ts";
 import type { FileRuns } from "./file-runs.ts";
 import { insideOnly } from "./links.ts";
 import { listDirectory, statPath } from "./look.ts";

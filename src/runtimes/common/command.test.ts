@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PatternMatcher } from "../daemon/ready.ts";
 import { commandArgv, environmentPairs, placePath } from "./command.ts";
-import { PatternMatcher } from "./ready.ts";
 
 test("a string runs in a shell, a list is taken as it is", () => {
   assert.deepEqual(commandArgv("a b"), { argv: ["/bin/sh", "-c", "a b"], shellLookup: false });
