@@ -9,9 +9,12 @@ export {
   parseRuntimeConfig,
   type RuntimeConfig,
   runtimeConfigSchema,
+  type SecretReference,
+  type SshConfig,
 } from "./contract/config.ts";
 export { formatDuration, parseDuration } from "./contract/duration.ts";
-export { ERROR_REGISTRY, type ErrorCode, type ErrorEntry } from "./contract/error-registry.ts";
+export type { ErrorEntry } from "./contract/error-entry.ts";
+export { ERROR_REGISTRY, type ErrorCode } from "./contract/error-registry.ts";
 export {
   BerthError,
   type ErrorContext,
@@ -42,6 +45,7 @@ export type {
 export type {
   CheckReport,
   CheckStep,
+  ConnectPrompt,
   Forward,
   ForwardOptions,
   OpenOptions,

@@ -45,5 +45,5 @@ test("a value of the environment is never in an error", () => {
 });
 
 test("types of later versions are told apart from mistakes", () => {
-  assert.throws(() => parseRuntimeConfig({ type: "ssh", host: "box" }), { code: "runtime.type_unsupported" });
+  assert.throws(() => parseRuntimeConfig({ type: "kubernetes" }), { code: "runtime.type_unsupported" });
 });

@@ -1,30 +1,7 @@
 import { z } from "zod";
+import { absolutePath, common } from "./config-fields.ts";
+import { normalizeSshConfig, type SshConfig, sshConfigSchema } from "./config-ssh.ts";
 import { berthError } from "./errors.ts";
-
-const absolutePath = z.string().refine((path) => path.startsWith("/") && !path.includes("\0"), {
-  message: "has to be an absolute path, such as /work",
-});
-
-const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
-  message: "a name is letters, digits and _, not starting with a digit",
-});
-const environmentValue = z
-  .string()
-  .refine((value) => !value.includes("\0"), { message: "a value has no NUL" });
-
-/** Environment variables: names validated, values kept exactly. */
-export const environmentSchema = z.record(environmentName, environmentValue);
-
-const common = {
-  /** Working directory in the place; relative paths start there. */
-  workdir: z.string().min(1).optional(),
-  /** "never": no daemon is installed; fewer capabilities, nothing outlives the caller. */
-  daemon: z.enum(["auto", "never"]).optional(),
-  /** Directory in the place for the daemon's state; default: under the user's state directory. */
-  stateDir: absolutePath.optional(),
-  /** Added to the environment of every command. */
-  env: environmentSchema.optional(),
-};
 
 export const localConfigSchema = z.strictObject({ type: z.literal("local"), ...common });
 
@@ -109,6 +86,7 @@ export const runtimeConfigSchema = z.union([
   localConfigSchema,
   dockerContainerConfigSchema,
   dockerImageConfigSchema,
+  sshConfigSchema,
 ]);
 
 export type LocalConfig = z.infer<typeof localConfigSchema>;
@@ -116,10 +94,11 @@ export type DockerContainerConfig = z.infer<typeof dockerContainerConfigSchema>;
 export type DockerImageConfig = z.infer<typeof dockerImageConfigSchema>;
 export type DockerConfig = DockerContainerConfig | DockerImageConfig;
 export type EngineConfig = z.infer<typeof engineSchema>;
-export type RuntimeConfig = LocalConfig | DockerConfig;
+export type RuntimeConfig = LocalConfig | DockerConfig | SshConfig;
+export type { SecretReference, SshConfig } from "./config-ssh.ts";
 
 /** Types that the design names and later versions bring. */
-const FUTURE_TYPES = ["worktree", "ssh", "remote", "sandbox", "kubernetes", "vm"];
+const FUTURE_TYPES = ["worktree", "remote", "sandbox", "kubernetes", "vm"];
 
 /**
  * Validates a runtime configuration of unknown origin.
@@ -135,7 +114,15 @@ export function parseRuntimeConfig(value: unknown, source = "configuration"): Ru
     throw berthError("config.invalid", { message: `${source}: ${schema}`, context: { source } });
   }
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    const config = result.data.type === "ssh" ? normalizeSshConfig(result.data) : result.data;
+    if (typeof config !== "string") return config;
+    const field = config.slice(0, config.indexOf(":"));
+    throw berthError("config.invalid", {
+      message: `${source}: ${config}`,
+      context: { source, fields: [field] },
+    });
+  }
   const problems = result.error.issues.map((issue) => describeIssue(issue));
   throw berthError("config.invalid", {
     message: `${source}: ${problems.join("; ")}`,
@@ -146,8 +133,11 @@ export function parseRuntimeConfig(value: unknown, source = "configuration"): Ru
 function schemaFor(value: unknown, type: unknown): z.ZodType<RuntimeConfig> | string {
   if (typeof value !== "object" || value === null) return "has to be an object with a type";
   if (type === "local") return localConfigSchema;
+  if (type === "ssh") {
+    return "host" in value ? sshConfigSchema : 'host is missing, for example host: "dev@box"';
+  }
   if (type !== "docker")
-    return `type: ${JSON.stringify(type)} is not a runtime type; it is "local" or "docker"`;
+    return `type: ${JSON.stringify(type)} is not a runtime type; it is "local", "docker" or "ssh"`;
   const hasContainer = "containerId" in value;
   const hasImage = "image" in value;
   if (hasContainer && hasImage) return "containerId, image: give one of them, not both";

@@ -1,17 +1,5 @@
-/** One row of the registry. `status` is the HTTP status that the runner answers with. */
-export interface ErrorEntry {
-  readonly message: string;
-  readonly hint: string;
-  readonly status: number;
-  readonly retryable: boolean;
-}
-
-const entry = (status: number, message: string, hint: string, retryable = false): ErrorEntry => ({
-  message,
-  hint,
-  status,
-  retryable,
-});
+import { type ErrorEntry, entry } from "./error-entry.ts";
+import { SSH_ERRORS } from "./error-registry-ssh.ts";
 
 /**
  * Every error code of Berth, shared by library, command, daemon and runner. `docs/errors.md` is generated
@@ -54,7 +42,7 @@ export const ERROR_REGISTRY = {
   "runtime.uri_invalid": entry(
     400,
     "{uri} is not a runtime",
-    "Use local:, docker://CONTAINER[/workdir], docker-image:NAME[:TAG|@DIGEST] or a name from berth.yaml.",
+    "Use local:, docker://CONTAINER[/workdir], docker-image:NAME[:TAG|@DIGEST], ssh://[USER@]HOST[:PORT][/workdir] or a name from berth.yaml.",
   ),
   "runtime.type_unsupported": entry(
     501,
@@ -422,6 +410,8 @@ export const ERROR_REGISTRY = {
     "Berth needs a POSIX shell in a container that it did not create; use an image with one.",
   ),
   "docker.api_error": entry(502, "the Docker engine refused the request", "Its message says why."),
+
+  ...SSH_ERRORS,
 
   "cli.usage": entry(400, "the command line is not valid", "`berth --help` shows the usage."),
 } as const satisfies Record<string, ErrorEntry>;

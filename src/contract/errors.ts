@@ -1,4 +1,5 @@
-import { ERROR_REGISTRY, type ErrorCode, type ErrorEntry } from "./error-registry.ts";
+import type { ErrorEntry } from "./error-entry.ts";
+import { ERROR_REGISTRY, type ErrorCode } from "./error-registry.ts";
 
 /** Where an error arose: the process that called, the runner, the way to the place, or the daemon in it. */
 export type ErrorHop = "client" | "runner" | "transport" | "berthd";

@@ -65,10 +65,30 @@ export interface ProvisionProgress {
   readonly bytesTotal?: number | undefined;
 }
 
+/** Something that only a person can answer while a place is connected to. */
+export interface ConnectPrompt {
+  readonly kind: "password" | "passphrase" | "answer";
+  /** Which host or key it is for. */
+  readonly subject: string;
+  /** What the other side asks, in its words. */
+  readonly text: string;
+  /** What is typed may be seen. */
+  readonly echo: boolean;
+}
+
 export interface OpenOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ProvisionProgress) => void;
   readonly onEvent?: (event: BerthEventInput) => void;
+  /** Asks a person; undefined ends the attempt. Without it nothing is asked, and what needs an answer fails. */
+  readonly onPrompt?: (prompt: ConnectPrompt) => Promise<string | undefined>;
+  /**
+   * Milliseconds to wait for a host that is waited with after failures; 0 fails at once with its state. Default: as
+   * long as `signal` allows.
+   */
+  readonly maxWaitMs?: number;
+  /** Told when a connection is waited for, with the milliseconds until the next attempt. */
+  readonly onWait?: (milliseconds: number) => void;
   /** Directory where berth.yaml is looked for (upwards). Default: the current one. */
   readonly projectDirectory?: string;
   /** Berth's own state. Default: BERTH_HOME, else the XDG state directory. */

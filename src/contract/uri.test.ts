@@ -40,7 +40,7 @@ test("what is none is refused with a reason", () => {
     );
   }
   assert.throws(() => parseRuntimeUri("docker://we b"), { code: "config.invalid" });
-  assert.throws(() => parseRuntimeUri("ssh://box/srv"), { code: "runtime.type_unsupported" });
+  assert.throws(() => parseRuntimeUri("runner://box/srv"), { code: "runtime.type_unsupported" });
 });
 
 test("a name is not a URI", () => {

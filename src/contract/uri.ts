@@ -1,5 +1,6 @@
 import type { RuntimeConfig } from "./config.ts";
 import { parseRuntimeConfig } from "./config.ts";
+import { parseSshHost } from "./config-ssh.ts";
 import { berthError } from "./errors.ts";
 
 /**
@@ -10,11 +11,13 @@ import { berthError } from "./errors.ts";
  *     docker://CONTAINER                a running container of the user's
  *     docker://CONTAINER/workdir
  *     docker-image:NAME[:TAG|@DIGEST]   a container made from an image
+ *     ssh://[USER@]HOST[:PORT]          a host by SSH, the home directory there; HOST may be an alias of ~/.ssh/config
+ *     ssh://HOST/workdir, ssh://HOST/~/workdir
  *
  * A percent sign, blanks and every other character of a path mean themselves. A word without one of these
  * prefixes is a name of berth.yaml, never a URI.
  */
-const PREFIXES = ["local:", "docker://", "docker-image:"] as const;
+const PREFIXES = ["local:", "docker://", "docker-image:", "ssh://"] as const;
 
 export function isRuntimeUri(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:/.test(text);
@@ -53,10 +56,17 @@ export function parseRuntimeUri(uri: string): RuntimeConfig {
       throw invalid("there are no slashes behind the colon: docker-image:debian:12");
     return parseRuntimeConfig({ type: "docker", image }, uri);
   }
-  const scheme = uri.slice(0, uri.indexOf(":"));
-  if (scheme === "ssh" || scheme === "runner") {
-    throw berthError("runtime.type_unsupported", { context: { type: scheme === "ssh" ? "ssh" : "remote" } });
+  if (uri.startsWith("ssh://")) {
+    const parsed = parseSshHost(uri);
+    // The text is not shown: it may hold a password.
+    if (typeof parsed === "string") {
+      throw berthError("runtime.uri_invalid", { message: `the ssh:// URI is not valid: ${parsed}` });
+    }
+    return parseRuntimeConfig({ type: "ssh", ...parsed }, `ssh://${parsed.host}`);
   }
+  const scheme = uri.slice(0, uri.indexOf(":"));
+  if (scheme === "runner") throw berthError("runtime.type_unsupported", { context: { type: "remote" } });
+  if (scheme === "ssh") throw invalid("two slashes are missing: ssh://HOST");
   if (scheme === "docker") throw invalid("two slashes are missing: docker://CONTAINER");
   throw invalid(`it starts with none of ${PREFIXES.join(" ")}`);
 }

@@ -11,6 +11,7 @@ type Loaders = {
 const LOADERS: Loaders = {
   local: async () => (await import("./local.ts")).openLocal,
   docker: async () => (await import("./docker/open.ts")).openDocker,
+  ssh: async () => (await import("./ssh/open.ts")).openSsh,
 };
 
 /** Types of runtimes that this version has. */

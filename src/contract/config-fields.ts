@@ -1,0 +1,50 @@
+import { z } from "zod";
+
+export const absolutePath = z.string().refine((path) => path.startsWith("/") && !path.includes("\0"), {
+  message: "has to be an absolute path, such as /work",
+});
+
+/** A path of this machine; `~/` is the home directory of who runs Berth. */
+export const ownPath = z
+  .string()
+  .refine((path) => (path.startsWith("/") || path.startsWith("~/")) && !path.includes("\0"), {
+    message: "has to be an absolute path, or start with ~/",
+  });
+
+const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+  message: "a name is letters, digits and _, not starting with a digit",
+});
+const environmentValue = z
+  .string()
+  .refine((value) => !value.includes("\0"), { message: "a value has no NUL" });
+
+/** Environment variables: names validated, values kept exactly. */
+export const environmentSchema = z.record(environmentName, environmentValue);
+
+/** Where a secret is found; the secret itself is in no configuration. */
+export const secretReferenceSchema = z.union(
+  [
+    /** Name of a variable in the environment of who runs Berth. */
+    z.strictObject({ env: environmentName }),
+    /** A file that only its owner can read; one newline at its end does not count. */
+    z.strictObject({ file: ownPath }),
+    /** A program that prints it, such as ["pass", "show", "box"]; one newline at its end does not count. */
+    z.strictObject({ command: z.array(z.string()).min(1) }),
+  ],
+  {
+    error:
+      'is a reference and never the secret itself: { env: "NAME" }, { file: "/path" } or { command: ["pass", "show", "box"] }',
+  },
+);
+
+/** Fields of every runtime. */
+export const common = {
+  /** Working directory in the place; relative paths start there. */
+  workdir: z.string().min(1).optional(),
+  /** "never": no daemon is installed; fewer capabilities, nothing outlives the caller. */
+  daemon: z.enum(["auto", "never"]).optional(),
+  /** Directory in the place for the daemon's state; default: under the user's state directory. */
+  stateDir: absolutePath.optional(),
+  /** Added to the environment of every command. */
+  env: environmentSchema.optional(),
+};
