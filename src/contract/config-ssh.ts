@@ -24,6 +24,8 @@ export const sshConfigSchema = z.strictObject({
   hostKeys: z.enum(["strict", "accept-new"]).optional(),
   /** Instead of the user's known_hosts, such as for hosts that live for an hour. */
   knownHostsFile: ownPath.optional(),
+  /** Instead of the user's ssh configuration (`ssh -F`). */
+  configFile: ownPath.optional(),
   /** The agent of this machine can be used in the place. Default false. */
   forwardAgent: z.boolean().optional(),
   /** Milliseconds to connect and authenticate. Default 15,000. */

@@ -15,6 +15,8 @@ export interface SshTarget {
     readonly identityFile?: string | undefined;
     /** Absolute; in place of the user's and the system's known_hosts. */
     readonly knownHostsFile?: string | undefined;
+    /** Absolute: `ssh -F`. ssh takes the home directory of the account, not of HOME. */
+    readonly configFile?: string | undefined;
   };
   readonly hostname: string;
   readonly user: string;
