@@ -6,6 +6,7 @@ import type { ProcessInfo } from "../../contract/process.ts";
 import type { Params } from "../../wire/messages.ts";
 import { commandEnvironment, resolveCwd } from "./environment.ts";
 import { EventLog } from "./event-log.ts";
+import { FinishedProcesses } from "./finished.ts";
 import type { HostedProcess } from "./hosted-process.ts";
 import { Lease } from "./lease.ts";
 import { LogStorage } from "./log-storage.ts";
@@ -13,21 +14,14 @@ import { OutputLog } from "./output-log.ts";
 import { ManagedProcess } from "./process.ts";
 import { endedEvent, exitedEvent, leaseEvent, lostEvent, startedEvent } from "./process-events.ts";
 import { RecordKeeper } from "./record-keeper.ts";
-import { type RecoveredProcess, recoveredEnd, recoveredInfo, recoverProcesses } from "./records.ts";
+import { type RecoveredProcess, recoveredInfo, recoverProcesses } from "./records.ts";
 import { SpawnQueue } from "./spawn-queue.ts";
 import type { Spawner } from "./spawner.ts";
 import { StartRequests } from "./start-requests.ts";
 import { findUser, type PlaceUser } from "./users.ts";
 
 const DEFAULT_LOG_LIMIT_BYTES = 256 * 1024 * 1024;
-const DEFAULT_RETENTION_MS = 10 * 60_000;
-/** What an earlier daemon ran stays readable for at least so long: its clients have to notice first. */
-const RECOVERED_RETENTION_MS = 3_600_000;
 const MAX_PROCESSES = 10_000;
-/** Finished ones beyond this go before their time, the oldest whose output was delivered first. */
-const MAX_FINISHED = 2_000;
-/** Ids of removed processes that are still told from unknown ones. */
-const MAX_REMEMBERED = 10_000;
 
 export interface ProcessHostOptions {
   /** For records and logs; undefined keeps everything in memory (an embedded host without a state directory). */
@@ -54,11 +48,7 @@ export class ProcessHost {
   readonly #processes = new Map<string, HostedProcess>();
   readonly #names = new Map<string, HostedProcess>();
   readonly #requests = new StartRequests<HostedProcess>();
-  /** In the order of their end. */
-  readonly #recovered = new Map<string, RecoveredProcess>();
-  readonly #removed = new Set<string>();
-  /** Finished ones in the order of their end. */
-  readonly #finished = new Set<HostedProcess>();
+  readonly #finished: FinishedProcesses;
   /** Removed ones with children that live on. */
   readonly #orphaned = new Set<HostedProcess>();
   readonly #clients = new Map<string, number>();
@@ -66,7 +56,6 @@ export class ProcessHost {
   readonly #found: Promise<string[]>;
   readonly #ready: Promise<void>;
   #closed = false;
-  #retentionTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ProcessHostOptions) {
     this.#options = options;
@@ -76,7 +65,11 @@ export class ProcessHost {
       isKnown: (hosted) => this.#processes.has(hosted.process.id),
       log: options.log,
     });
-    this.#storage.evictFinished = () => this.#evictFinished();
+    this.#finished = new FinishedProcesses({
+      retentionMs: options.retentionMs,
+      forget: (hosted) => this.#forget(hosted),
+    });
+    this.#storage.evictFinished = () => this.#finished.evict();
     const { directory } = options;
     this.#found = directory === undefined ? Promise.resolve([]) : fs.readdir(directory).catch(() => []);
     this.#ready = directory === undefined ? Promise.resolve() : this.#recover(directory);
@@ -92,12 +85,11 @@ export class ProcessHost {
 
   async #recover(directory: string): Promise<void> {
     const names = await this.#found;
-    const recovered = await recoverProcesses(directory, names, this.#storage, this.#recoveredRetentionMs);
-    for (const entry of recovered) {
-      this.#recovered.set(entry.record.id, entry);
+    const { recoveredRetentionMs } = this.#finished;
+    for (const entry of await recoverProcesses(directory, names, this.#storage, recoveredRetentionMs)) {
+      this.#finished.addRecovered(entry);
       if (entry.lostNow) this.events.append(lostEvent(entry));
     }
-    this.#scheduleRetention();
   }
 
   // --- start ---
@@ -122,7 +114,7 @@ export class ProcessHost {
     }
     if (params.command.some((word) => word.includes("\0"))) throw fail("process.argument_invalid", {});
     const limit = this.#options.maxProcesses ?? MAX_PROCESSES;
-    if (this.#processes.size >= limit && !this.#forgetOne()) throw fail("process.limit", {});
+    if (this.#processes.size >= limit && !this.#finished.forgetOne()) throw fail("process.limit", {});
     const id = this.#newId();
     this.#checkUser(user, params.user);
     const self = user ?? this.#options.daemonUser;
@@ -227,7 +219,7 @@ export class ProcessHost {
       const bytes = randomBytes(12);
       let id = "";
       for (const byte of bytes) id += ID_ALPHABET[byte & 31];
-      if (!this.#processes.has(id) && !this.#recovered.has(id) && !this.#removed.has(id)) return id;
+      if (!this.#processes.has(id) && !this.#finished.knows(id)) return id;
     }
   }
 
@@ -238,13 +230,9 @@ export class ProcessHost {
     await this.#ready;
     const live = this.#processes.get(idOrName) ?? this.#names.get(idOrName);
     if (live !== undefined) return live;
-    const recovered = this.#recovered.get(idOrName);
-    if (recovered !== undefined) return recovered;
-    const named = [...this.#finished].reverse().find((hosted) => hosted.process.name === idOrName);
-    if (named !== undefined) return named;
-    const old = [...this.#recovered.values()].reverse().find((entry) => entry.record.name === idOrName);
-    if (old !== undefined) return old;
-    throw fail(this.#removed.has(idOrName) ? "process.reaped" : "process.unknown", { id: idOrName });
+    const finished = this.#finished.findRecovered(idOrName) ?? this.#finished.findByName(idOrName);
+    if (finished !== undefined) return finished;
+    throw fail(this.#finished.wasRemoved(idOrName) ? "process.reaped" : "process.unknown", { id: idOrName });
   }
 
   /** One that can be signalled, resized, written to. @throws process.lost, process.finished, process.reaping */
@@ -263,7 +251,7 @@ export class ProcessHost {
   async list(): Promise<ProcessInfo[]> {
     await this.#ready;
     return [
-      ...[...this.#recovered.values()].map(recoveredInfo),
+      ...[...this.#finished.recovered()].map(recoveredInfo),
       ...[...this.#processes.values()].map((hosted) => hosted.process.info()),
     ];
   }
@@ -326,8 +314,6 @@ export class ProcessHost {
     this.#releaseName(hosted);
     if (hosted.persisted) void this.#records.write(hosted);
     else this.#records.writeSoon(hosted);
-    if (this.#finished.size > MAX_FINISHED) this.#forgetOne();
-    this.#scheduleRetention();
   }
 
   #releaseName({ process }: HostedProcess): void {
@@ -335,99 +321,15 @@ export class ProcessHost {
       this.#names.delete(process.name);
   }
 
-  /** Makes room: a finished process whose output was delivered, else the oldest finished. */
-  #forgetOne(): boolean {
-    let oldest: HostedProcess | undefined;
-    for (const hosted of this.#finished) {
-      oldest ??= hosted;
-      if (!hosted.delivered || hosted.readers > 0) continue;
-      void this.#forget(hosted);
-      return true;
-    }
-    if (oldest === undefined) return false;
-    void this.#forget(oldest);
-    return true;
-  }
-
-  /** Frees the disk of the one that ended first. */
-  #evictFinished(): number {
-    for (const entry of this.#recovered.values()) {
-      const freed = entry.log.abandonDisk();
-      if (freed === 0) continue;
-      void this.#forgetRecovered(entry);
-      return freed;
-    }
-    for (const hosted of this.#finished) {
-      if (hosted.readers > 0 || hosted.process.log.diskBytes === 0) continue;
-      const freed = hosted.process.log.abandonDisk();
-      void this.#forget(hosted);
-      return freed;
-    }
-    return 0;
-  }
-
   async #forget(hosted: HostedProcess): Promise<void> {
     const { process } = hosted;
-    this.#finished.delete(hosted);
+    this.#finished.removed(hosted);
     this.#processes.delete(process.id);
     this.#requests.forget(hosted);
-    this.#remember(process.id);
     if (process.treeEmpty) process.dispose();
     else this.#orphaned.add(hosted);
     await hosted.recording;
     await process.log.close({ remove: true });
-  }
-
-  async #forgetRecovered(entry: RecoveredProcess): Promise<void> {
-    this.#recovered.delete(entry.record.id);
-    this.#remember(entry.record.id);
-    await entry.log.close({ remove: true });
-  }
-
-  #remember(id: string): void {
-    this.#removed.add(id);
-    if (this.#removed.size <= MAX_REMEMBERED) return;
-    for (const first of this.#removed) {
-      this.#removed.delete(first);
-      break;
-    }
-  }
-
-  get #retentionMs(): number {
-    return this.#options.retentionMs ?? DEFAULT_RETENTION_MS;
-  }
-
-  get #recoveredRetentionMs(): number {
-    return Math.max(this.#retentionMs, RECOVERED_RETENTION_MS);
-  }
-
-  #scheduleRetention(): void {
-    const [finished] = this.#finished;
-    const [recovered] = this.#recovered.values();
-    if (this.#retentionTimer !== undefined || this.#closed) return;
-    if (finished === undefined && recovered === undefined) return;
-    const dueMs = Math.min(
-      finished === undefined ? Number.POSITIVE_INFINITY : endOf(finished) + this.#retentionMs,
-      recovered === undefined
-        ? Number.POSITIVE_INFINITY
-        : recoveredEnd(recovered.record) + this.#recoveredRetentionMs,
-    );
-    this.#retentionTimer = setTimeout(
-      () => {
-        this.#retentionTimer = undefined;
-        const now = Date.now();
-        for (const hosted of [...this.#finished]) {
-          if (endOf(hosted) + this.#retentionMs <= now && hosted.readers === 0) void this.#forget(hosted);
-        }
-        for (const entry of [...this.#recovered.values()]) {
-          if (recoveredEnd(entry.record) + this.#recoveredRetentionMs <= now)
-            void this.#forgetRecovered(entry);
-        }
-        this.#scheduleRetention();
-      },
-      Math.max(1000, dueMs - Date.now()),
-    );
-    this.#retentionTimer.unref();
   }
 
   /** @throws process.running, process.unknown */
@@ -438,7 +340,7 @@ export class ProcessHost {
       await found.process.end({ signal: "SIGKILL" });
       await this.#forget(found);
     } else {
-      await this.#forgetRecovered(found);
+      await this.#finished.forgetRecovered(found);
     }
   }
 
@@ -454,7 +356,7 @@ export class ProcessHost {
   async close(): Promise<void> {
     this.#closed = true;
     this.#records.close();
-    clearTimeout(this.#retentionTimer);
+    this.#finished.close();
     await Promise.all(
       [...this.#processes.values()].map((hosted) => hosted.process.end({ signal: "SIGKILL" })),
     );
@@ -468,10 +370,6 @@ export class ProcessHost {
     for (const hosted of [...this.#processes.values(), ...this.#orphaned]) hosted.process.dispose();
     this.#storage.close();
   }
-}
-
-function endOf(hosted: HostedProcess): number {
-  return hosted.process.endedAt?.getTime() ?? 0;
 }
 
 /** Crockford's alphabet in lower case: no letters that are read as digits. */
