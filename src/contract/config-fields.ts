@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 export const absolutePath = z.string().refine((path) => path.startsWith("/") && !path.includes("\0"), {
   message: "has to be an absolute path, such as /work",

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { common, ownPath, secretReferenceSchema } from "./config-fields.ts";
 
 /** A host reached by SSH. `host` has been taken apart: it is the bare name, alias or address. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { absolutePath, common } from "./config-fields.ts";
 import { normalizeSshConfig, type SshConfig, sshConfigSchema } from "./config-ssh.ts";
 import { berthError } from "./errors.ts";

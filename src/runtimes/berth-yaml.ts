@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { isMap, isScalar, LineCounter, parseDocument, type YAMLError } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { describeIssue, parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
 import { type BerthError, berthError, isBerthError } from "../contract/errors.ts";
 import { isRuntimeUri, parseRuntimeUri } from "../contract/uri.ts";

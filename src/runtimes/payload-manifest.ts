@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Platforms that a payload exists for. The names are `process.platform` and `process.arch` of the place. */
 export const PAYLOAD_PLATFORMS = ["linux-x64", "linux-arm64"] as const;

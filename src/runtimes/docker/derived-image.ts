@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Pack, pack } from "tar-stream";
-import { z } from "zod";
+import * as z from "zod";
 import { berthError } from "../../contract/errors.ts";
 import type { DockerEngine } from "../../transports/docker/engine.ts";
 import type { Payload } from "../payload.ts";
