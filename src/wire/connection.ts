@@ -27,6 +27,11 @@ export interface ConnectOptions {
   /** Default HANDSHAKE_TIMEOUT_MS. */
   readonly handshakeTimeoutMs?: number;
   readonly heartbeat?: HeartbeatOptions;
+  /**
+   * Settles with the daemon's HELLO instead of its welcome, so that the first request leaves together with the
+   * token: one round trip less. A refusal then reaches the requests and `ended`. Default false.
+   */
+  readonly pipelined?: boolean;
 }
 
 /**
@@ -47,16 +52,20 @@ export function connectWire(duplex: Duplex, options: ConnectOptions): Promise<Wi
         hop: "client",
         control: (type, value) => {
           if (welcomed) return;
-          if (hello === undefined) hello = greet(multiplexer, type, value, options);
-          else if (type === FRAME.EVENT && isWelcome(value)) {
+          if (hello === undefined) {
+            hello = greet(multiplexer, type, value, options);
+            // What answers has said its HELLO and gets the token: its welcome would prove nothing more about it.
+            if (options.pipelined === true) handOver(hello);
+          } else if (type === FRAME.EVENT && isWelcome(value)) {
             welcomed = true;
-            settled();
+            clearTimeout(timer);
             multiplexer.opened();
-            resolve(clientOf(multiplexer, hello, ended.promise));
+            handOver(hello);
           } else throw protocolError("expected the daemon's welcome");
         },
         ended: (reason) => {
-          settled();
+          clearTimeout(timer);
+          signal?.removeEventListener("abort", onAbort);
           ended.resolve(reason);
           reject(reason);
         },
@@ -72,9 +81,9 @@ export function connectWire(duplex: Duplex, options: ConnectOptions): Promise<Wi
         }),
       );
     }, options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS);
-    function settled(): void {
-      clearTimeout(timer);
+    function handOver(daemon: Hello): void {
       signal?.removeEventListener("abort", onAbort);
+      resolve(clientOf(multiplexer, daemon, ended.promise));
     }
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isBerthError } from "../contract/errors.ts";
+import { berthError, isBerthError } from "../contract/errors.ts";
 import { acceptWire, connectWire } from "./connection.ts";
 import { FRAME } from "./frame.ts";
 import { loopbackPair } from "./loopback.ts";
@@ -79,6 +79,69 @@ test("a daemon with a newer range that includes ours is used", async () => {
   });
   const client = await connectWire(near, CLIENT);
   client.close();
+});
+
+test("pipelined: the first request leaves with the token, without waiting for the welcome", async () => {
+  const [near, far] = loopbackPair();
+  const peer = new RawPeer(far);
+  const connecting = connectWire(near, { ...CLIENT, pipelined: true });
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(peer.frames, []);
+  peer.send(FRAME.HELLO, 0, TEST_HELLO);
+  const client = await connecting;
+  assert.deepEqual(client.hello, TEST_HELLO);
+  const answer = client.call("daemon.info", {});
+  await peer.json(FRAME.REQUEST, 1);
+  assert.deepEqual(
+    peer.frames.map(({ type }) => type),
+    [FRAME.HELLO, FRAME.REQUEST],
+  );
+  peer.send(FRAME.EVENT, 0, { welcome: true });
+  peer.send(FRAME.RESPONSE, 1, { result: { pid: 7 } });
+  assert.deepEqual(await answer, { pid: 7 });
+  client.close();
+});
+
+test("a request behind the client's HELLO in one write is answered", async () => {
+  const [near, far] = loopbackPair();
+  acceptWire(far, {
+    hello: TEST_HELLO,
+    token: TEST_TOKEN,
+    onRequest: (stream) => {
+      stream.respond({ pid: 7 });
+      stream.end();
+    },
+  });
+  const peer = new RawPeer(near);
+  near.cork();
+  peer.send(FRAME.HELLO, 0, { protocol: [1, 1], version: "9", token: TEST_TOKEN, clientId: "x" });
+  peer.send(FRAME.REQUEST, 1, { method: "daemon.info", params: {} });
+  near.uncork();
+  assert.deepEqual(await peer.json(FRAME.RESPONSE, 1), { result: { pid: 7 } });
+});
+
+test("pipelined: a refusal reaches the requests and ends the connection", async () => {
+  const [near, far] = loopbackPair();
+  acceptWire(far, { hello: TEST_HELLO, token: TEST_TOKEN, onRequest: () => assert.fail("it came through") });
+  const client = await connectWire(near, { ...CLIENT, token: "other", pipelined: true });
+  assert.ok(isBerthError(await client.ended, "wire.unauthorized"));
+  assert.equal(client.closed, true);
+  const [nearer, farther] = loopbackPair();
+  const peer = new RawPeer(farther);
+  peer.send(FRAME.HELLO, 0, TEST_HELLO);
+  const refused = (await connectWire(nearer, { ...CLIENT, pipelined: true })).call("daemon.info", {});
+  await until(() => peer.frames.some(({ type }) => type === FRAME.REQUEST));
+  peer.send(FRAME.RESET, 0, berthError("wire.unauthorized").toJSON());
+  await assert.rejects(refused, (error) => isBerthError(error, "wire.unauthorized"));
+});
+
+test("pipelined: a daemon that takes the token and falls silent is transport.unavailable", async () => {
+  const [near, far] = loopbackPair();
+  new RawPeer(far).send(FRAME.HELLO, 0, TEST_HELLO);
+  const client = await connectWire(near, { ...CLIENT, pipelined: true, handshakeTimeoutMs: 20 });
+  await assert.rejects(client.call("daemon.info", {}), (error) =>
+    isBerthError(error, "transport.unavailable"),
+  );
 });
 
 for (const [what, type, payload] of [

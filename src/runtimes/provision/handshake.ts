@@ -8,11 +8,18 @@ export type Handshake = (
   stream: Duplex,
   token: string,
   signal: AbortSignal | undefined,
+  options?: { readonly pipelined?: boolean },
 ) => Promise<WireClient>;
 
 /** Handshakes of one client: its id stays the same over reconnects, so that the daemon knows the owner of leases. */
 export function createHandshake(version: string): Handshake {
   const clientId = randomUUID();
-  return (stream, token, signal) =>
-    connectWire(stream, { token, clientId, version, ...(signal === undefined ? {} : { signal }) });
+  return (stream, token, signal, options = {}) =>
+    connectWire(stream, {
+      token,
+      clientId,
+      version,
+      ...options,
+      ...(signal === undefined ? {} : { signal }),
+    });
 }

@@ -7,6 +7,7 @@ import type { WireClient } from "../../wire/types.ts";
 import { findPayload, type Payload } from "../payload.ts";
 import { type InstallPlace, installPart } from "../payload-install.ts";
 import type { PayloadPart, PayloadPlatform } from "../payload-manifest.ts";
+import type { Handshake } from "./handshake.ts";
 import { runScript } from "./marked-stream.ts";
 import { type ProbeAnswer, parseProbe, platformOf, stateOf } from "./probe-answer.ts";
 import { probeScript } from "./probe-script.ts";
@@ -26,7 +27,7 @@ export interface RemoteDaemonOptions {
   readonly instance?: string | undefined;
   readonly stateDir?: string | undefined;
   /** Does the handshake. The stream is destroyed when it fails. */
-  readonly handshake: (stream: Duplex, token: string, signal: AbortSignal | undefined) => Promise<WireClient>;
+  readonly handshake: Handshake;
   readonly payload?: (platform: PayloadPlatform) => Promise<Payload>;
   readonly serveArguments?: readonly string[];
 }
@@ -179,7 +180,8 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     bridge: string,
     signal: AbortSignal | undefined,
   ): Promise<WireClient> {
-    const client = await handshake(stream, token, signal);
+    // Directory, token and stream come from one look at the place: the token is that of the daemon.
+    const client = await handshake(stream, token, signal, { pipelined: true });
     known = {
       socketPath: `${directory}/sock`,
       token,
