@@ -9,8 +9,8 @@ if (major < 24) {
   process.exit(125);
 }
 // Half of a short command's time is compiling; the cache is this user's own, not in a shared directory.
-const { enableCompileCache } = await import("node:module");
-const { mkdirSync } = await import("node:fs");
+const { enableCompileCache } = process.getBuiltinModule("node:module");
+const { mkdirSync } = process.getBuiltinModule("node:fs");
 const { HOME, XDG_CACHE_HOME } = process.env;
 const caches = XDG_CACHE_HOME?.startsWith("/") ? XDG_CACHE_HOME : HOME?.startsWith("/") && `${HOME}/.cache`;
 if (caches) {
@@ -28,5 +28,5 @@ if (caches) {
     // Then without.
   }
 }
-const { run } = await import("../dist/cli/main.js");
+const { run } = await import("../dist/command/main.js");
 await run(process.argv);

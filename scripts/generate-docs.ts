@@ -52,15 +52,17 @@ function cell(text: string): string {
   return text.replace(/\|/g, "\\|");
 }
 
-function reference(): string {
-  const program = buildProgram();
+async function reference(): Promise<string> {
+  const program = await buildProgram();
   return program.commands
     .filter((command) => !command.name().startsWith("_"))
+    .flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))
     .map(section)
     .join("\n");
 }
 
 function section(command: Command): string {
+  const group = command.parent?.parent ? [command.parent.name()] : [];
   const help = command.createHelp();
   const words = command.registeredArguments.map((argument) =>
     argument.variadic ? `${argument.name()}…` : argument.name(),
@@ -69,7 +71,7 @@ function section(command: Command): string {
     (option) => `| \`${cell(option.flags)}\` | ${cell(help.optionDescription(option))} |`,
   );
   const table = options.length === 0 ? "" : `\n| option | meaning |\n| --- | --- |\n${options.join("\n")}\n`;
-  return `### \`berth ${[command.name(), ...words.map((word) => `<${word}>`)].join(" ")}\`\n\n${command.description()}.\n${table}`;
+  return `### \`berth ${[...group, command.name(), ...words.map((word) => `<${word}>`)].join(" ")}\`\n\n${command.description()}.\n${table}`;
 }
 
 function between(path: string, marker: string, text: string): string {
@@ -83,5 +85,5 @@ function between(path: string, marker: string, text: string): string {
 }
 
 page("docs/errors.md", errors());
-page("docs/cli.md", between("docs/cli.md", "reference", reference()));
+page("docs/cli.md", between("docs/cli.md", "reference", await reference()));
 if (behind > 0) process.exit(1);

@@ -40,7 +40,7 @@ export function ensureBuilt() {
     ["src", "native", "scripts"],
     ["package.json", "tsconfig.json", "tsconfig.build.json"],
   );
-  if (stampIs("built", sources) && existsSync(join(root, "dist", "cli", "main.js"))) return;
+  if (stampIs("built", sources) && existsSync(join(root, "dist", "command", "main.js"))) return;
   step("building (npm run build)", "npm", ["run", "--silent", "build"], { quiet: true });
   stamp("built", sources);
 }

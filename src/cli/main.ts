@@ -3,21 +3,42 @@ import { isBerthError } from "../contract/errors.ts";
 import { VERSION } from "../contract/version.ts";
 import { addAttachCommand } from "./commands/attach.ts";
 import { addCheckCommand } from "./commands/check.ts";
-import { addCompletionCommand } from "./commands/completion.ts";
 import { addCopyCommand } from "./commands/copy.ts";
-import { addDoctorCommand } from "./commands/doctor.ts";
 import { addExecCommand } from "./commands/exec.ts";
 import { addForwardCommand } from "./commands/forward.ts";
-import { addGarbageCommand } from "./commands/garbage.ts";
 import { addKillCommand } from "./commands/kill.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addProcessesCommand } from "./commands/processes.ts";
-import { addRuntimesCommand } from "./commands/runtimes.ts";
 import { addShellCommand } from "./commands/shell.ts";
 import { EXIT, exitCodeOf, printError } from "./errors.ts";
 
-/** The whole command line; actions set `process.exitCode`. */
-export function buildProgram(): Command {
+type AddCommand = (program: Command) => void;
+
+/**
+ * The words of the command line in the order of the help. Those that work in a place share what they load; the
+ * others bring more and are loaded when they are used.
+ */
+const COMMANDS: readonly (readonly [
+  words: readonly string[],
+  load: () => AddCommand | Promise<AddCommand>,
+])[] = [
+  [["exec"], () => addExecCommand],
+  [["shell"], () => addShellCommand],
+  [["ps", "rm"], () => addProcessesCommand],
+  [["logs"], () => addLogsCommand],
+  [["attach"], () => addAttachCommand],
+  [["kill"], () => addKillCommand],
+  [["cp"], () => addCopyCommand],
+  [["forward"], () => addForwardCommand],
+  [["runtimes"], async () => (await import("./commands/runtimes.ts")).addRuntimesCommand],
+  [["check"], () => addCheckCommand],
+  [["doctor"], async () => (await import("./commands/doctor.ts")).addDoctorCommand],
+  [["gc"], async () => (await import("./commands/garbage.ts")).addGarbageCommand],
+  [["completion"], async () => (await import("./commands/completion.ts")).addCompletionCommand],
+];
+
+/** The whole command line, or of it only what `word` needs; actions set `process.exitCode`. */
+export async function buildProgram(word?: string): Promise<Command> {
   const program = new Command("berth")
     .description("Run commands, files, terminals and servers in a place of your choice, as if it were local.")
     .version(VERSION, "-V, --version")
@@ -26,35 +47,26 @@ export function buildProgram(): Command {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .addHelpText(
       "after",
-      "\nRUNTIME is a name of berth.yaml, local:, docker://CONTAINER[/workdir] or docker-image:NAME[:TAG|@DIGEST].\nDocumentation: docs/cli.md",
+      "\nRUNTIME is a name of berth.yaml, local:, docker://CONTAINER[/workdir], docker-image:NAME[:TAG|@DIGEST] or ssh://[USER@]HOST[:PORT][/workdir].\nDocumentation: docs/cli.md",
     );
-  for (const add of [
-    addExecCommand,
-    addShellCommand,
-    addProcessesCommand,
-    addLogsCommand,
-    addAttachCommand,
-    addKillCommand,
-    addCopyCommand,
-    addForwardCommand,
-    addRuntimesCommand,
-    addCheckCommand,
-    addDoctorCommand,
-    addGarbageCommand,
-    addCompletionCommand,
-  ]) {
+  const used = COMMANDS.filter(([words]) => word !== undefined && words.includes(word));
+  for (const add of await Promise.all((used.length > 0 ? used : COMMANDS).map(([, load]) => load()))) {
     add(program);
   }
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command.exitOverride();
     command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "berth: ")) });
   }
   return program;
 }
 
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
 /** Runs the command line and sets the exit code. A reader of stdout that goes away ends it quietly. */
 export async function run(argv: readonly string[]): Promise<void> {
-  const program = buildProgram();
+  const program = await buildProgram(argv[2]);
   // Whoever writes gets the error (writeAll); without a listener Node would throw it from nowhere.
   process.stdout.on("error", () => {});
   try {

@@ -52,8 +52,8 @@ test("a shell in a terminal: size, Ctrl-C, a window that changes, exit code", as
   await on.see(/[#$] $/);
   await on.terminal.stdin.write("stty size; tty | cut -c1-8\r");
   await on.see(/30 100[\s\S]*\/dev\/pts/);
-  await on.terminal.stdin.write("sleep 100\r");
-  await on.see(/sleep 100\r\n/);
+  await on.terminal.stdin.write("echo asl''eep; sleep 100\r");
+  await on.see(/asleep/);
   await on.terminal.stdin.write("\x03");
   await on.see(/\^C/);
   await on.terminal.resize({ columns: 81, rows: 25 });

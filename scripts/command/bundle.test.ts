@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { buildCommandBundle, plainBuiltins } from "./bundle.ts";
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+test("imports of Node's modules become what they mean, before all else", () => {
+  const text = [
+    'import { join } from "./chunk.js";',
+    'import * as net from "node:net";',
+    "net.isIP(join());",
+    'import fs, { open as openFile, rm } from "node:fs";',
+    'import os from "node:os";',
+    'const util = __require("util");',
+    "",
+  ].join("\n");
+  assert.deepEqual(plainBuiltins(text).split("\n"), [
+    'const net = process.getBuiltinModule("node:net");',
+    'const fs = process.getBuiltinModule("node:fs");',
+    'const { open: openFile, rm } = process.getBuiltinModule("node:fs");',
+    'const os = process.getBuiltinModule("node:os");',
+    'import { join } from "./chunk.js";',
+    "net.isIP(join());",
+    'const util = process.getBuiltinModule("util");',
+    "",
+  ]);
+});
+
+test("the bundle runs from anywhere in the package and loads no fetch client to say who it is", async (t) => {
+  // Below dist, since packages that are not bundled are looked for from there.
+  const directory = mkdtempSync(join(root, "dist", "command-test-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  await buildCommandBundle({ root, directory });
+  for (const name of readdirSync(directory).filter((file) => file.endsWith(".js"))) {
+    const text = readFileSync(join(directory, name), "utf8");
+    assert.doesNotMatch(text, /^import .*"node:/m, `${name} imports a module of Node's`);
+    assert.doesNotMatch(text, /__require\("/, `${name} has a require that nothing answers`);
+  }
+  assert.match(readFileSync(join(directory, "licenses.txt"), "utf8"), /^zod [\s\S]*MIT License/m);
+  const script = `
+      const { run } = await import(${JSON.stringify(pathToFileURL(join(directory, "main.js")).href)});
+      await run(["node", "berth", "--version"]);
+      const loaded = process.moduleLoadList.filter((name) => /undici/.test(name));
+      if (loaded.length > 0) throw new Error("loaded: " + loaded.join());
+    `;
+  const out = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
+    encoding: "utf8",
+  });
+  assert.match(out, /^\d+\.\d+\.\d+\n$/);
+});
