@@ -36,6 +36,8 @@ export interface SshTarget {
   /** Absolute. The first is where new hosts are recorded. */
   readonly userKnownHostsFiles: readonly string[];
   readonly globalKnownHostsFiles: readonly string[];
+  /** RevokedHostKeys of the user's configuration: a list of public keys or a key revocation list. */
+  readonly revokedHostKeysFile: string | undefined;
   readonly hashKnownHosts: boolean;
   readonly hostKeys: "strict" | "accept-new";
   readonly forwardAgent: boolean;
