@@ -1,17 +1,18 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { type DockerImageConfig, parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
-import { parseDuration } from "../contract/duration.ts";
-import { isBerthError } from "../contract/errors.ts";
 import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { openRuntime, resolveRuntime } from "../runtimes/open.ts";
+import { byteSize, collect, positiveNumber } from "./arguments.ts";
 import { usageError } from "./errors.ts";
 import { Progress } from "./progress.ts";
+import { terminalPrompt } from "./prompt.ts";
+import { addSshOptions, givenSshFlags, type SshOptions, sshFields } from "./ssh-options.ts";
 
 /** Options of every command that works in a runtime. */
-export interface RuntimeOptions {
+export interface RuntimeOptions extends SshOptions {
   readonly runtime?: string;
   readonly daemon?: boolean;
   readonly mount?: string[];
@@ -27,13 +28,14 @@ export interface RuntimeOptions {
 }
 
 export function addRuntimeOption(command: Command): Command {
-  return command
+  command
     .option(
       "-r, --runtime <runtime>",
-      "where: a name of berth.yaml or a URI (docker://web, docker-image:debian:12, local:); default: BERTH_RUNTIME, the default of berth.yaml, local",
+      "where: a name of berth.yaml or a URI (ssh://box/srv/app, docker://web, docker-image:debian:12, local:); default: BERTH_RUNTIME, the default of berth.yaml, local",
     )
     .option("--no-daemon", "use no daemon in the place: fewer capabilities, nothing outlives the command")
-    .option("-q, --quiet", "no progress on stderr");
+    .option("-q, --quiet", "no progress and no questions on the terminal");
+  return addSshOptions(command);
 }
 
 /** Options for a container that is made for this command. */
@@ -60,35 +62,6 @@ export function addImageOptions(command: Command): Command {
     .option("--cpus <number>", "docker-image: limit of CPUs", positiveNumber)
     .option("--memory <bytes>", "docker-image: limit of memory, such as 512m", byteSize)
     .option("--network <name>", "docker-image: network of the container, such as none");
-}
-
-export function collect(value: string, previous: string[] = []): string[] {
-  return [...previous, value];
-}
-
-export function duration(text: string): number {
-  try {
-    return parseDuration(text);
-  } catch (cause) {
-    throw new InvalidArgumentError(isBerthError(cause) ? cause.hint : String(cause));
-  }
-}
-
-export function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("It has to be a number above 0.");
-  return value;
-}
-
-export function wholeNumber(text: string): number {
-  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("It has to be a whole number.");
-  return Number(text);
-}
-
-export function byteSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text);
-  if (match === null) throw new InvalidArgumentError("Give bytes, or a number with k, m, g: 512m.");
-  return Math.round(Number(match[1]) * 1024 ** " kmgt".indexOf(match[2]?.toLowerCase() || " "));
 }
 
 /** NAME=VALUE, or NAME for the value that it has here; then the lines of `--env-from`s before them. */
@@ -134,6 +107,14 @@ export async function runtimeConfig(options: RuntimeOptions): Promise<RuntimeCon
   const { config } = await resolveRuntime(asked);
   const merged: Record<string, unknown> = { ...config };
   if (options.daemon === false) merged.daemon = "never";
+  const sshFlags = givenSshFlags(options);
+  if (sshFlags.length > 0 && config.type !== "ssh") {
+    throw usageError(
+      `only a host that is reached by SSH takes ${sshFlags.join(", ")}`,
+      "Use -r ssh://[USER@]HOST, or a name of berth.yaml that is one.",
+    );
+  }
+  Object.assign(merged, sshFields(options));
   const image = imageOptions(options);
   if (Object.keys(image).length > 0) {
     if (!("image" in config)) {
@@ -200,7 +181,8 @@ export function parsePublish(text: string): NonNullable<DockerImageConfig["ports
 /** Opens the runtime with progress on stderr. An interrupt meanwhile ends the opening. */
 export async function open(options: RuntimeOptions, onEvent?: OpenOptions["onEvent"]): Promise<Runtime> {
   const config = await runtimeConfig(options);
-  using progress = new Progress({ quiet: options.quiet === true || options.json === true });
+  const quiet = options.quiet === true || options.json === true;
+  using progress = new Progress({ quiet });
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   process.once("SIGINT", interrupt);
@@ -209,6 +191,9 @@ export async function open(options: RuntimeOptions, onEvent?: OpenOptions["onEve
     return await openRuntime(config, {
       signal: stop.signal,
       onProgress: (step) => progress.provision(step),
+      onWait: (milliseconds) => progress.waiting(milliseconds),
+      ...(quiet ? {} : terminalPrompt({ progress, interrupt })),
+      ...(options.wait === undefined ? {} : { maxWaitMs: options.wait }),
       ...(onEvent === undefined ? {} : { onEvent }),
     });
   } finally {

@@ -1,4 +1,5 @@
 import type { Ora } from "ora";
+import { formatDuration } from "../contract/duration.ts";
 import type { TransferProgress } from "../contract/files.ts";
 import type { ProvisionProgress } from "../contract/runtime.ts";
 import { formatBytes } from "./print.ts";
@@ -21,6 +22,8 @@ export class Progress implements Disposable {
   #stopped = false;
   #lastPlainMs = 0;
   #lastPlainText = "";
+  #upload: { readonly startedMs: number; readonly bytes: number } | undefined;
+  #hidden = false;
 
   constructor(options: { readonly quiet: boolean }) {
     this.#enabled = !options.quiet;
@@ -37,7 +40,36 @@ export class Progress implements Disposable {
         ? ""
         : ` (${formatBytes(bytesDone)}${bytesTotal === undefined ? "" : ` of ${formatBytes(bytesTotal)}`})`;
     if (progress.phase === "ready") this.stop();
-    else this.update(`${progress.message}${share}${amount}`);
+    else this.update(`${progress.message}${share}${amount}${this.#rate(progress)}`);
+  }
+
+  /** A host is waited with after failures. */
+  waiting(milliseconds: number): void {
+    this.update(`waiting ${formatDuration(milliseconds)} for the next attempt`);
+  }
+
+  /** ", 1.2 MiB/s" of an upload, counted from its first report. */
+  #rate({ phase, bytesDone }: ProvisionProgress): string {
+    if (phase !== "upload" || bytesDone === undefined) {
+      this.#upload = undefined;
+      return "";
+    }
+    const nowMs = performance.now();
+    this.#upload ??= { startedMs: nowMs, bytes: bytesDone };
+    const seconds = (nowMs - this.#upload.startedMs) / 1000;
+    return seconds > 0.5 ? `, ${formatBytes((bytesDone - this.#upload.bytes) / seconds)}/s` : "";
+  }
+
+  /** Makes room for something else on the terminal, until `show`. */
+  hide(): void {
+    this.#hidden = true;
+    this.#spinner?.stop();
+    this.#spinner = undefined;
+  }
+
+  show(): void {
+    this.#hidden = false;
+    if (this.#text !== "") this.update(this.#text);
   }
 
   transfer(verb: string, progress: TransferProgress): void {
@@ -53,6 +85,7 @@ export class Progress implements Disposable {
   update(text: string): void {
     if (!this.#enabled || this.#stopped) return;
     this.#text = text;
+    if (this.#hidden) return;
     if (this.#spinner !== undefined) this.#spinner.text = text;
     else if (performance.now() - this.#startedMs >= DELAY_MS) this.#show();
     else this.#timer ??= setTimeout(() => this.#show(), DELAY_MS - (performance.now() - this.#startedMs));
@@ -61,11 +94,12 @@ export class Progress implements Disposable {
   async #spin(): Promise<void> {
     // Loaded only by what takes its time: most commands end before.
     const { default: ora } = await import("ora");
-    if (this.#stopped) return;
+    if (this.#stopped || this.#hidden) return;
     this.#spinner ??= ora({ text: this.#text, stream: process.stderr, discardStdin: false }).start();
   }
 
   #show(): void {
+    if (this.#hidden) return;
     if (process.stderr.isTTY) {
       void this.#spin();
       return;

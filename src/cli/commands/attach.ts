@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import { wholeNumber } from "../arguments.ts";
 import { usageError } from "../errors.ts";
-import { addRuntimeOption, open, type RuntimeOptions, wholeNumber } from "../options.ts";
+import { addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
 import { exitCodeOfStatus, runSession, terminalSize } from "../session.ts";
 
 interface Flags extends RuntimeOptions {

@@ -1,15 +1,8 @@
 import type { Command } from "commander";
 import type { SpawnOptions } from "../../contract/process.ts";
+import { collect, duration } from "../arguments.ts";
 import { EXIT, usageError } from "../errors.ts";
-import {
-  addImageOptions,
-  addRuntimeOption,
-  collect,
-  duration,
-  environment,
-  open,
-  type RuntimeOptions,
-} from "../options.ts";
+import { addImageOptions, addRuntimeOption, environment, open, type RuntimeOptions } from "../options.ts";
 import { printJson } from "../print.ts";
 import { exitCodeOfStatus, printOutput, runSession, terminalSize } from "../session.ts";
 

@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { isBerthError } from "../../contract/errors.ts";
 import { parseSignal } from "../../contract/signals.ts";
-import { addRuntimeOption, duration, open, type RuntimeOptions } from "../options.ts";
+import { duration } from "../arguments.ts";
+import { addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
 
 interface Flags extends RuntimeOptions {
   readonly signal?: string;

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { OutputChunk } from "../../contract/process.ts";
-import { addRuntimeOption, open, type RuntimeOptions, wholeNumber } from "../options.ts";
+import { wholeNumber } from "../arguments.ts";
+import { addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
 import { printOutput } from "../session.ts";
 
 interface Flags extends RuntimeOptions {
