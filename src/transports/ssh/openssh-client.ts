@@ -99,19 +99,19 @@ export function optionPath(path: string): string {
  */
 export function hostKeyOptions(target: SshTarget): string[] {
   const files = (paths: readonly string[]): string =>
-    paths.length === 0 ? "none" : paths.map(optionPath).join(" ");
+    paths.length === 0 ? "/dev/null" : paths.map(optionPath).join(" ");
   return [
     `StrictHostKeyChecking=${target.hostKeys === "accept-new" ? "accept-new" : "yes"}`,
     `UserKnownHostsFile=${files(target.userKnownHostsFiles)}`,
     `GlobalKnownHostsFile=${files(target.globalKnownHostsFiles)}`,
     // A file of one's own says that it alone counts.
     ...(target.given.knownHostsFile === undefined ? [] : ["KnownHostsCommand=none"]),
-    ...POLICY,
+    ...HOST_KEY_POLICY,
   ].flatMap((option) => ["-o", option]);
 }
 
 /** Ways in which OpenSSH lets a host in whose key is in no known_hosts, or records keys on its own. */
-const POLICY = [
+export const HOST_KEY_POLICY = [
   "NoHostAuthenticationForLocalhost=no",
   "VerifyHostKeyDNS=no",
   "CheckHostIP=no",
@@ -145,7 +145,7 @@ export async function configFileOptions(
   const included = own === undefined ? [join(home, ".ssh/config"), "/etc/ssh/ssh_config"] : [own];
   const lines = [
     "StrictHostKeyChecking yes",
-    ...POLICY.map((option) => option.replace("=", " ")),
+    ...HOST_KEY_POLICY.map((option) => option.replace("=", " ")),
     // Nobody answers there; a question on the terminal would stand in the middle of somebody's output.
     "BatchMode yes",
     ...included.map((path) => `Include "${path.replace(/[*?[\]\\]/g, "\\$&")}"`),

@@ -1,0 +1,188 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { berthError } from "../../contract/errors.ts";
+import { abortedError } from "../abort.ts";
+import {
+  findKnownKeys,
+  type HostKey,
+  hostKeyOf,
+  type KnownKeys,
+  knownAlgorithms,
+  readKnownKeys,
+  ssh2HostKeyAlgorithms,
+} from "./known-hosts.ts";
+import {
+  configFileOptions,
+  destinationOptions,
+  findOpenSsh,
+  HOST_KEY_POLICY,
+  optionPath,
+} from "./openssh-client.ts";
+import type { SshTarget } from "./target.ts";
+
+/** The name in the temporary known_hosts, whatever the host is called. */
+const NAME = "berth-host-key";
+
+/**
+ * The key that the target's host shows, along the user's whole configuration (jump hosts, proxy commands), without
+ * trusting it: nothing is recorded, no key, password or command is sent to it. Hosts on the way have to be known.
+ * Of several keys it is the one that a connection gets: those that are known are preferred.
+ * @throws what connecting throws before there is a key; operation.aborted
+ */
+export async function fetchHostKey(
+  target: SshTarget,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<HostKey> {
+  const deadline = AbortSignal.timeout(target.connectTimeoutMs);
+  const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
+  const client = target.resolvedBy === "openssh" ? await findOpenSsh() : undefined;
+  const known = await readKnownKeys(target);
+  try {
+    return await (client === undefined
+      ? bySsh2(target, known, signal)
+      : byOpenSsh(client.path, target, knownAlgorithms(known), signal));
+  } catch (error) {
+    if (options.signal?.aborted) throw abortedError(options.signal);
+    if (deadline.aborted) {
+      throw berthError("ssh.connect_timeout", { hop: "transport", context: { host: target.name } });
+    }
+    throw error;
+  }
+}
+
+async function byOpenSsh(
+  ssh: string,
+  target: SshTarget,
+  preferred: readonly string[],
+  signal: AbortSignal,
+): Promise<HostKey> {
+  const directory = await mkdtemp(join(tmpdir(), "berth-host-key-"));
+  try {
+    const known = join(directory, "known_hosts");
+    const settings = [
+      "StrictHostKeyChecking=accept-new",
+      `UserKnownHostsFile=${optionPath(known)}`,
+      "GlobalKnownHostsFile=/dev/null",
+      "KnownHostsCommand=none",
+      // Whether the key is revoked is looked up by who asks for it.
+      "RevokedHostKeys=none",
+      "HashKnownHosts=no",
+      `HostKeyAlias=${NAME}`,
+      ...HOST_KEY_POLICY,
+      ...(preferred.length === 0 ? [] : [`HostKeyAlgorithms=^${preferred.join(",")}`]),
+      "PreferredAuthentications=none",
+      "BatchMode=yes",
+      "ControlMaster=no",
+      "ControlPath=none",
+      "ClearAllForwardings=yes",
+      "ForwardAgent=no",
+      "ForwardX11=no",
+      "PermitLocalCommand=no",
+      "RemoteCommand=none",
+      "RequestTTY=no",
+      // At this level ssh says that it has recorded the key.
+      "LogLevel=INFO",
+    ];
+    const argv = [
+      ...(await configFileOptions(target, directory, userInfo().homedir)),
+      ...settings.flatMap((setting) => ["-o", setting]),
+      ...destinationOptions(target),
+      // A host that lets in without any authentication is asked for no session either.
+      ...["-N", "-T", "--", target.alias],
+    ];
+    const recorded = async (): Promise<HostKey | undefined> =>
+      findKnownKeys(await readFile(known, "latin1").catch(() => ""), NAME)[0];
+    const said = await untilRecorded(ssh, argv, recorded, signal);
+    const key = await recorded();
+    if (key === undefined) throw handshakeError(target, said);
+    return { type: key.type, blob: key.blob };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Runs ssh until it ends or has recorded a key, which it says on stderr. Resolves to what it said. */
+async function untilRecorded(
+  ssh: string,
+  argv: readonly string[],
+  recorded: () => Promise<HostKey | undefined>,
+  signal: AbortSignal,
+): Promise<string> {
+  if (signal.aborted) throw abortedError(signal);
+  // In a session of its own there is no terminal to ask on, and what it starts can be ended with it.
+  const child = spawn(ssh, argv, {
+    detached: true,
+    env: { ...process.env, LC_ALL: "C" },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = () => reject(abortedError(signal));
+  signal.addEventListener("abort", onAbort, { once: true });
+  child.once("error", reject);
+  child.once("close", () => resolve());
+  child.stderr.on("data", (chunk: Buffer) => {
+    if (said.length < SAID_LIMIT) said += chunk.toString("utf8");
+    void recorded().then((key) => key !== undefined && resolve());
+  });
+  try {
+    await promise;
+    return said;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    endGroup(child.pid);
+  }
+}
+
+const SAID_LIMIT = 64 * 1024;
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // All of it has ended.
+  }
+}
+
+/** What ssh said before there was a key; its last line tells why it gave up. */
+function handshakeError(target: SshTarget, said: string): Error {
+  const reason = said.trim().split(/\r?\n/).at(-1) ?? "";
+  return berthError("ssh.handshake_failed", {
+    hop: "transport",
+    message: `${target.name} shows no host key: ${reason}`,
+    context: { host: target.name },
+  });
+}
+
+async function bySsh2(target: SshTarget, known: KnownKeys, signal: AbortSignal): Promise<HostKey> {
+  if (signal.aborted) throw abortedError(signal);
+  // Loaded only where it is used.
+  const { Client } = (await import("ssh2")).default;
+  const client = new Client();
+  const { promise, resolve, reject } = Promise.withResolvers<HostKey>();
+  const onAbort = () => reject(abortedError(signal));
+  signal.addEventListener("abort", onAbort, { once: true });
+  client.on("error", reject);
+  client.on("close", () => reject(handshakeError(target, "the connection was closed")));
+  client.connect({
+    host: target.hostname,
+    port: target.port,
+    username: target.user,
+    algorithms: { serverHostKey: ssh2HostKeyAlgorithms(known) },
+    hostVerifier: (blob: Buffer) => {
+      resolve(hostKeyOf(Buffer.from(blob)));
+      return false;
+    },
+  });
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    // The refused handshake fails after it was answered.
+    client.removeAllListeners("error").on("error", () => {});
+    client.destroy();
+  }
+}
