@@ -121,6 +121,16 @@ export const SSH_ERRORS = {
     "{host} has no SFTP subsystem",
     "Files are moved by its shell instead; Subsystem sftp internal-sftp in its sshd_config brings it back.",
   ),
+  "ssh.sftp_invalid": entry(
+    502,
+    "what answers for SFTP on {host} is no SFTP server",
+    "Start-up files of the account that print text may be the cause: `ssh {host} true` has to print nothing. Files are moved by its shell instead.",
+  ),
+  "ssh.login_timeout": entry(
+    504,
+    "the start-up files of the login shell on {host} did not come to their end within {seconds} s",
+    "One of them waits for input or hangs. Let it do so for terminals only: in .bashrc, `case $- in *i*) ;; *) return ;; esac` as its first line.",
+  ),
   "ssh.no_shell": entry(
     422,
     "{host} lets in and runs no commands",

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly user?: string;
   readonly tty?: { readonly columns: number; readonly rows: number };
+  /** It ends other commands: where commands wait for each other, it goes before those that don't. */
+  readonly urgent?: boolean;
   readonly signal?: AbortSignal;
 }
 

@@ -30,6 +30,12 @@ export interface SshConnection {
   readonly ended: Promise<BerthError | undefined>;
   /** What it says for `berth check`: "OpenSSH_9.2 by the master at …", "AES-128-GCM, ed25519 key SHA256:…". */
   readonly detail: string;
+  /**
+   * Whether it keeps this process alive, as of a socket: the pool lets go of connections on which nothing is open.
+   * Absent where none is held here, as with OpenSSH's master, which is a process of its own.
+   */
+  ref?(): void;
+  unref?(): void;
   /** Ends it with everything that is open on it. */
   close(): Promise<void>;
 }

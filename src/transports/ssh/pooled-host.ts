@@ -1,0 +1,267 @@
+import type { Duplex } from "node:stream";
+import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
+import { throwIfAborted } from "../abort.ts";
+import type { RawProcess } from "../transport.ts";
+import { Attempt, type Caller, type Connected, connectInTime } from "./attempt.ts";
+import type { Clock } from "./clock.ts";
+import { canBeAnswered, type SshConnector } from "./connect.ts";
+import type { SshConnection } from "./connection.ts";
+import { backoffMs, HostHealth, type SshHealth } from "./pool-health.ts";
+import { PooledConnection } from "./pooled-connection.ts";
+import { Sessions } from "./sessions.ts";
+import type { SshTarget } from "./target.ts";
+
+/** Refusals of one session while nothing else is open there, until it is given up: 3 s. */
+const MAX_REFUSALS = 6;
+
+export interface PoolWait extends Caller {
+  /** Longest wait for the end of a backoff, in milliseconds; 0 fails at once. Default: as long as `signal` allows. */
+  readonly maxWaitMs?: number | undefined;
+  /** Told when a backoff is waited for, with the milliseconds until the next attempt. */
+  readonly onWait?: ((milliseconds: number) => void) | undefined;
+}
+
+export interface SessionWait extends PoolWait {
+  /** It ends other sessions: goes before those that don't. */
+  readonly urgent?: boolean | undefined;
+}
+
+export interface PooledHostOptions {
+  readonly connect: SshConnector;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** What the pool has of one host. */
+export class PooledHost {
+  readonly target: SshTarget;
+  readonly #options: PooledHostOptions;
+  readonly #health: HostHealth;
+  readonly #sessions: Sessions;
+  readonly #connections = new Set<PooledConnection>();
+  #attempt: Attempt | undefined;
+  /** Nobody could be asked in the attempt that failed last. */
+  #failedUnasked = false;
+  #last: PooledConnection | undefined;
+  #turns = 0;
+  #growing: AbortController | undefined;
+  #growFailures = 0;
+  #growAfter = 0;
+  #cancelGrow: (() => void) | undefined;
+
+  constructor(target: SshTarget, options: PooledHostOptions) {
+    this.target = target;
+    this.#options = options;
+    this.#health = new HostHealth(options.clock, options.random);
+    this.#sessions = new Sessions({ clock: options.clock, grow: (urgent) => this.#grow(urgent) });
+  }
+
+  /**
+   * A connection that is up, or the next attempt's: one for all that wait.
+   * @throws the failure of that attempt; ssh.waiting when it comes later than `maxWaitMs` allows, or the last failure
+   *   itself where no waiting heals it; operation.aborted
+   */
+  async connect(wait: PoolWait): Promise<PooledConnection> {
+    for (;;) {
+      throwIfAborted(wait.signal);
+      const live = this.#live();
+      if (live !== undefined) return live;
+      const answers = wait.onPrompt !== undefined;
+      if (this.#attempt === undefined || this.#attempt.abandoned) {
+        this.#refuseToWait(this.#waitMs(answers), wait);
+        this.#begin(this.#waitMs(answers));
+      } else if (this.#waitMs(answers) === 0) this.#attempt.hurry();
+      const attempt = this.#attempt as Attempt;
+      this.#refuseToWait(attempt.waitMs, wait);
+      if (attempt.waitMs > 0) wait.onWait?.(attempt.waitMs);
+      try {
+        await attempt.join(wait);
+      } catch (error) {
+        if (wait.signal?.aborted || !answers || attempt.asks || !canBeAnswered(error)) throw error;
+      }
+    }
+  }
+
+  exec(commandLine: string, wait: SessionWait): Promise<RawProcess> {
+    return this.#session(
+      wait,
+      (connection) => connection.exec(commandLine, wait),
+      (process) => process.exit,
+    );
+  }
+
+  sftp(wait: SessionWait): Promise<Duplex> {
+    return this.#session(wait, (connection) => connection.sftp(wait), closed);
+  }
+
+  async dialUnix(socketPath: string, wait: PoolWait): Promise<Duplex> {
+    for (let again = false; ; again = true) {
+      const pooled = await this.connect(wait);
+      const release = pooled.hold();
+      try {
+        const stream = await pooled.connection.dialUnix(socketPath, wait);
+        this.#health.succeeded();
+        void closed(stream).then(release);
+        return stream;
+      } catch (error) {
+        release();
+        // The connection may have been gone before anybody noticed, and a dial is made twice without harm.
+        if (again || !isBerthError(error, "transport.disconnected")) throw error;
+      }
+    }
+  }
+
+  health(): SshHealth {
+    const connections = [...this.#connections].filter(({ connection }) => !connection.closed);
+    return {
+      name: this.target.name,
+      key: this.target.key,
+      ...this.#health.record(connections.length),
+      transport: this.#last?.connection.transport,
+      reason: this.#last?.reason,
+      connections: connections.length,
+      sessions: connections.reduce((sum, pooled) => sum + pooled.sessions, 0),
+      queued: this.#sessions.queued,
+    };
+  }
+
+  /** Ends everything. */
+  async close(): Promise<void> {
+    this.#attempt?.abandon();
+    this.#growing?.abort();
+    this.#cancelGrow?.();
+    await Promise.all([...this.#connections].map(({ connection }) => connection.close()));
+  }
+
+  async #session<T>(
+    wait: SessionWait,
+    open: (connection: SshConnection) => Promise<T>,
+    ended: (opened: T) => Promise<unknown>,
+  ): Promise<T> {
+    const turn = this.#turns++;
+    for (let refusals = 0; ; ) {
+      await this.connect(wait);
+      const room = await this.#sessions.enter({
+        turn,
+        urgent: wait.urgent === true,
+        signal: wait.signal,
+      });
+      if (room === undefined) continue;
+      try {
+        const opened = await open(room.pooled.connection);
+        room.accepted();
+        this.#health.succeeded();
+        ended(opened).then(room.leave, room.leave);
+        return opened;
+      } catch (error) {
+        if (!isBerthError(error, "ssh.sessions_refused")) {
+          room.leave();
+          throw error;
+        }
+        if (room.refused() && ++refusals >= MAX_REFUSALS) throw error;
+      }
+    }
+  }
+
+  #live(): PooledConnection | undefined {
+    for (const pooled of this.#connections) if (!pooled.connection.closed) return pooled;
+    return undefined;
+  }
+
+  /** Milliseconds until the next attempt; none for who can answer what nobody could be asked in the last one. */
+  #waitMs(answers: boolean): number {
+    const answerable = answers && this.#failedUnasked && canBeAnswered(this.#health.lastError);
+    return answerable ? 0 : this.#health.waitMs;
+  }
+
+  #refuseToWait(waitMs: number, wait: PoolWait): void {
+    if (wait.maxWaitMs === undefined || waitMs <= wait.maxWaitMs) return;
+    const last = this.#health.lastError;
+    if (last !== undefined && !last.retryable) throw last;
+    throw berthError("ssh.waiting", {
+      hop: "transport",
+      message: `${this.target.name} is tried again in ${(waitMs / 1000).toFixed(1)} s: ${last?.message ?? "the connection did not last"}`,
+      context: {
+        host: this.target.name,
+        lastCode: last?.code,
+        lastMessage: last?.message,
+        retryAt: new Date(this.#options.clock.now() + waitMs).toISOString(),
+        retryInMs: Math.round(waitMs),
+      },
+      cause: last,
+    });
+  }
+
+  #begin(waitMs: number): void {
+    const { clock, connect } = this.#options;
+    const onStart = () => this.#health.attempt();
+    const attempt = new Attempt({ target: this.target, connect, clock, waitMs, onStart });
+    this.#attempt = attempt;
+    attempt.result
+      .then(
+        (connected) => {
+          this.#health.connected();
+          this.#adopt(connected);
+        },
+        (error: BerthError) => {
+          if (attempt.abandoned) return;
+          this.#failedUnasked = !attempt.asks;
+          this.#health.attemptFailed(error);
+        },
+      )
+      .finally(() => {
+        if (this.#attempt === attempt) this.#attempt = undefined;
+      });
+  }
+
+  #adopt(connected: Connected): void {
+    const { connection } = connected;
+    const pooled = new PooledConnection(connection, connected.reason, this.#options.clock);
+    this.#last = pooled;
+    this.#connections.add(pooled);
+    void connection.ended.then((reason) => {
+      pooled.forget();
+      this.#connections.delete(pooled);
+      if (reason !== undefined) this.#health.lost(reason, pooled.madeAt);
+      this.#sessions.remove(pooled);
+    });
+    this.#sessions.add(pooled);
+  }
+
+  /** One further connection at a time; that it cannot be had is no failure of those who wait for a session. */
+  #grow(urgent: boolean): void {
+    const { clock, connect, random } = this.#options;
+    // What ends others must not wait for them.
+    const limit = this.target.maxConnections + (urgent ? 1 : 0);
+    if (this.#growing !== undefined || this.#connections.size === 0 || this.#connections.size >= limit)
+      return;
+    const waitMs = this.#growAfter - clock.now();
+    if (waitMs > 0) {
+      this.#cancelGrow?.();
+      this.#cancelGrow = clock.after(waitMs, () => this.#sessions.give(), { background: true });
+      return;
+    }
+    const growing = new AbortController();
+    this.#growing = growing;
+    this.#health.attempt();
+    connectInTime({ target: this.target, connect, clock, signal: growing.signal })
+      .then(
+        (connected) => {
+          this.#growFailures = 0;
+          this.#adopt(connected);
+        },
+        () => {
+          this.#growAfter = clock.now() + backoffMs(++this.#growFailures, random);
+        },
+      )
+      .finally(() => {
+        this.#growing = undefined;
+        this.#sessions.give();
+      });
+  }
+}
+
+function closed(stream: Duplex): Promise<void> {
+  if (stream.closed) return Promise.resolve();
+  return new Promise((resolve) => stream.once("close", () => resolve()));
+}
