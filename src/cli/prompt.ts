@@ -46,6 +46,20 @@ async function askHidden(
   }
 }
 
+/** Asks for a line that may be seen, by the terminal's own line editing; undefined at its end (Ctrl-D). */
+export async function askLine(label: string): Promise<string | undefined> {
+  const { stdin, stderr } = process;
+  stderr.write(label);
+  try {
+    return await new Promise<string | undefined>((resolve) => {
+      stdin.once("data", (line: Buffer) => resolve(line.toString("utf8").replace(/\r?\n$/, "")));
+      stdin.once("end", () => resolve(undefined));
+    });
+  } finally {
+    stdin.pause();
+  }
+}
+
 class Interrupted extends Error {}
 
 /** Who asks, and what: the other side's words can't pass for Berth's, or steer the terminal. */

@@ -30,6 +30,10 @@ export async function tryRuntimes(print: (line: string) => void): Promise<Trial[
       trials.push({ runtime: kind.type, skipped: kind.detail });
       continue;
     }
+    if (kind.type === "ssh") {
+      trials.push({ runtime: "ssh://", skipped: "whose host? berth check -r ssh://HOST tries yours" });
+      continue;
+    }
     const config = kind.type === "local" ? ({ type: "local" } as const) : await imageConfig();
     if (typeof config === "string") trials.push({ runtime: kind.type, skipped: config });
     else trials.push(await tryRuntime(config));

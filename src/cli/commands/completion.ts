@@ -1,5 +1,6 @@
 import type { Command, Option } from "commander";
 import { findBerthFile } from "../../runtimes/find-berth-file.ts";
+import { listSshHosts } from "../../transports/ssh/hosts.ts";
 import { usageError } from "../errors.ts";
 
 export function addCompletionCommand(program: Command): void {
@@ -29,10 +30,19 @@ export function addCompletionCommand(program: Command): void {
 }
 
 const SCRIPTS: Record<string, string> = {
+  // Bash splits words at colons and completes only what stands behind the last one.
   bash: `_berth() {
-  local IFS=$'\\n'
-  COMPREPLY=($(berth __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
-  [ "\${#COMPREPLY[@]}" -eq 0 ] && compopt -o default
+  local line="\${COMP_LINE:0:COMP_POINT}" words current IFS=$' \\t'
+  read -ra words <<<"$line"
+  [[ $line == *[[:space:]] ]] && words+=("")
+  current="\${words[\${#words[@]}-1]}"
+  IFS=$'\\n'
+  COMPREPLY=($(berth __complete -- "\${words[@]:1}" 2>/dev/null))
+  if [[ \${#COMPREPLY[@]} -eq 0 ]]; then compopt -o default; return; fi
+  [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *[:/] ]] && compopt -o nospace
+  if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then
+    COMPREPLY=("\${COMPREPLY[@]#"\${current%"\${current##*:}"}"}")
+  fi
 }
 complete -F _berth berth
 `,
@@ -53,15 +63,26 @@ export async function candidates(program: Command, words: readonly string[]): Pr
   const before = words.slice(0, -1);
   const separator = before.indexOf("--");
   if (separator !== -1) return [];
-  const command = program.commands.find((candidate) => candidate.name() === before[0]);
-  const names = program.commands.map((candidate) => candidate.name()).filter((name) => !name.startsWith("_"));
-  if (command === undefined) return startingWith(before.length === 0 ? [...names, "help"] : [], current);
+  let command = program;
+  let depth = 0;
+  for (const word of before) {
+    const sub = command.commands.find((candidate) => candidate.name() === word);
+    if (sub === undefined) break;
+    command = sub;
+    depth += 1;
+  }
+  if (command.commands.length > 0) {
+    const names = command.commands
+      .map((candidate) => candidate.name())
+      .filter((name) => !name.startsWith("_"));
+    return startingWith(before.length === depth ? [...names, "help"] : [], current);
+  }
   const previous = before[before.length - 1] ?? "";
   const option = command.options.find(
     (candidate) => candidate.long === previous || candidate.short === previous,
   );
   if (option !== undefined && (option.required || option.optional))
-    return startingWith(await values(option), current);
+    return startingWith(await values(option, current), current);
   if (current.startsWith("-")) {
     return startingWith(
       command.options.flatMap((candidate) => candidate.long ?? candidate.short ?? []),
@@ -69,14 +90,22 @@ export async function candidates(program: Command, words: readonly string[]): Pr
     );
   }
   if (command.name() === "completion") return startingWith(Object.keys(SCRIPTS), current);
+  if (command.registeredArguments[0]?.name() === "host") return startingWith(await sshAliases(), current);
   return [];
 }
 
-async function values(option: Option): Promise<string[]> {
+async function values(option: Option, current: string): Promise<string[]> {
   if (option.argChoices !== undefined) return option.argChoices;
   if (option.long !== "--runtime") return [];
   const file = await findBerthFile(process.cwd()).catch(() => undefined);
-  return [...(file?.runtimes.keys() ?? []), "local:", "docker://", "docker-image:"];
+  const hosts = current.startsWith("ssh://")
+    ? (await sshAliases()).map((alias) => `ssh://${alias}`)
+    : ["ssh://"];
+  return [...(file?.runtimes.keys() ?? []), "local:", "docker://", "docker-image:", ...hosts];
+}
+
+async function sshAliases(): Promise<string[]> {
+  return (await listSshHosts()).map(({ alias }) => alias);
 }
 
 function startingWith(words: readonly string[], prefix: string): string[] {

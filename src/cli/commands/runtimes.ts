@@ -1,12 +1,14 @@
 import type { Command } from "commander";
+import type { RuntimeConfig } from "../../contract/config.ts";
 import { toBerthError } from "../../contract/errors.ts";
 import { findBerthFile } from "../../runtimes/find-berth-file.ts";
 import { resolveEndpoint } from "../../transports/docker/endpoint.ts";
 import { createDockerEngine } from "../../transports/docker/engine.ts";
+import { findOpenSsh } from "../../transports/ssh/openssh-client.ts";
 import { printJson, table } from "../print.ts";
 
 export interface KindReport {
-  readonly type: "local" | "docker";
+  readonly type: RuntimeConfig["type"];
   readonly available: boolean;
   /** Where it is, or why it isn't there. */
   readonly detail: string;
@@ -18,7 +20,21 @@ export async function availableKinds(): Promise<KindReport[]> {
   return [
     { type: "local", available: true, detail: `${process.platform}-${process.arch}` },
     await dockerKind(),
+    await sshKind(),
   ];
+}
+
+/** Always there: what this machine's OpenSSH brings, or what is lost without. */
+async function sshKind(): Promise<KindReport> {
+  const client = await findOpenSsh();
+  if (client !== undefined)
+    return { type: "ssh", available: true, detail: `${client.version} at ${client.path}` };
+  return {
+    type: "ssh",
+    available: true,
+    detail: "built in; without aliases, jump hosts and certificates, as this machine has no ssh",
+    hint: "Install OpenSSH's client.",
+  };
 }
 
 async function dockerKind(): Promise<KindReport> {
@@ -83,6 +99,12 @@ export function addRuntimesCommand(program: Command): void {
 }
 
 function target(config: { readonly [key: string]: unknown }): string {
+  if (typeof config.host === "string") {
+    const address = config.host.includes(":") ? `[${config.host}]` : config.host;
+    const user = config.user === undefined ? "" : `${config.user}@`;
+    const port = config.port === undefined ? "" : `:${config.port}`;
+    return [`${user}${address}${port}`, config.workdir].filter(Boolean).join(" ");
+  }
   const where = config.containerId ?? config.image ?? "";
   return [where, config.workdir].filter(Boolean).join(" ");
 }

@@ -1,0 +1,130 @@
+import type { Command } from "commander";
+import { parseRuntimeConfig, type SshConfig } from "../../contract/config.ts";
+import { berthError } from "../../contract/errors.ts";
+import { fetchHostKey } from "../../transports/ssh/fetch-host-key.ts";
+import { recordHostKey } from "../../transports/ssh/host-keys.ts";
+import { listSshHosts } from "../../transports/ssh/hosts.ts";
+import { checkHostKey, fingerprint, typeForPeople } from "../../transports/ssh/known-hosts.ts";
+import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
+import { usageError } from "../errors.ts";
+import { printJson, table, visible } from "../print.ts";
+import { askLine, canAsk } from "../prompt.ts";
+import { ownPath } from "../ssh-options.ts";
+
+interface HostFlags {
+  readonly sshConfig?: string;
+  readonly knownHosts?: string;
+  readonly json?: boolean;
+}
+
+export function addSshCommand(program: Command): void {
+  const ssh = program
+    .command("ssh")
+    .description("hosts by SSH: their keys, what Berth left there, who they are");
+  addTrust(ssh);
+  addHosts(ssh);
+}
+
+function addHostOptions(command: Command): Command {
+  return command
+    .option("--ssh-config <file>", "in place of the user's ssh configuration")
+    .option("--known-hosts <file>", "keys of hosts, in place of the user's known_hosts");
+}
+
+function hostConfig(host: string, flags: HostFlags): SshConfig {
+  return parseRuntimeConfig(
+    {
+      type: "ssh",
+      host,
+      ...(flags.sshConfig === undefined ? {} : { configFile: ownPath(flags.sshConfig) }),
+      ...(flags.knownHosts === undefined ? {} : { knownHostsFile: ownPath(flags.knownHosts) }),
+    },
+    "command line",
+  ) as SshConfig;
+}
+
+interface TrustFlags extends HostFlags {
+  readonly fingerprint?: string;
+}
+
+function addTrust(ssh: Command): void {
+  addHostOptions(
+    ssh
+      .command("trust")
+      .description("show the key of a host and record it as known, in the user's known_hosts as ssh would")
+      .argument("<host>", "host name, alias of ~/.ssh/config, user@host:port or ssh:// URI"),
+  )
+    .option("--fingerprint <SHA256:…>", "record it only if it has this fingerprint, and ask nobody")
+    .option("--json", "print what was recorded as JSON; asks nobody")
+    .addHelpText("after", "\nA changed key is refused; the error says how to remove the old one.")
+    .action(async (host: string, flags: TrustFlags) => {
+      process.exitCode = await trust(host, flags);
+    });
+}
+
+async function trust(host: string, flags: TrustFlags): Promise<number> {
+  const wanted = flags.fingerprint;
+  if (wanted !== undefined && !/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(wanted)) {
+    throw usageError(
+      "the fingerprint is not one",
+      "It is SHA256: and 43 letters, as `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints it on the host.",
+    );
+  }
+  if (wanted === undefined && (flags.json || !canAsk())) {
+    throw usageError(
+      "nobody is here to compare the fingerprint",
+      "Give the host's own by --fingerprint SHA256:…, or run it in a terminal.",
+    );
+  }
+  const target = await resolveSshTarget(hostConfig(host, flags));
+  const key = await fetchHostKey(target);
+  const shown = fingerprint(key.blob);
+  const type = typeForPeople(key.type);
+  if (!flags.json) {
+    const address = `${target.hostname} port ${target.port}`;
+    process.stdout.write(`${visible(target.name)} (${visible(address)}) shows its key\n  ${type} ${shown}\n`);
+  }
+  const { status } = await checkHostKey(target, key.blob);
+  if (wanted !== undefined && wanted.replace(/=$/, "") !== shown) {
+    throw berthError("ssh.host_key_unknown", {
+      message: `${target.name} shows ${type} ${shown}, which is not the fingerprint that was given`,
+      hint: "Somebody may be in between; or the fingerprint is of another one of the host's keys.",
+      context: { host: target.name, fingerprint: shown, keyType: key.type },
+    });
+  }
+  if (wanted === undefined && status === "unknown") {
+    process.stdout.write(
+      "It is not known yet. The host's own is what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints there\n(or the file of another type).\n",
+    );
+    const answer = (await askLine("Are they the same? (yes, no, or the host's own fingerprint) "))?.trim();
+    if (answer !== "yes" && answer !== shown) {
+      process.stdout.write("Nothing was recorded.\n");
+      return 1;
+    }
+  }
+  // Looks again and refuses a key that is changed or revoked.
+  const { file, added } = await recordHostKey(target, key);
+  if (flags.json) {
+    printJson({ host: target.name, keyType: key.type, fingerprint: shown, file, added });
+  } else process.stdout.write(added ? `Recorded in ${file}\n` : `It is known already, by ${file}\n`);
+  return 0;
+}
+
+function addHosts(ssh: Command): void {
+  ssh
+    .command("hosts")
+    .description("list the aliases of the user's ssh configuration; patterns are left out")
+    .option("--ssh-config <file>", "in place of the user's ssh configuration")
+    .option("--json", "as JSON")
+    .action(async (flags: HostFlags) => {
+      const hosts = await listSshHosts(
+        flags.sshConfig === undefined ? {} : { configFile: ownPath(flags.sshConfig) },
+      );
+      if (flags.json) printJson(hosts);
+      else if (hosts.length === 0) process.stderr.write("No host has a name in ~/.ssh/config.\n");
+      else {
+        const rows = hosts.map(({ alias, file, line }) => [alias, `ssh://${alias}`, `${file}:${line}`]);
+        process.stdout.write(table([["ALIAS", "RUNTIME", "FROM"], ...rows]));
+      }
+    });
+}

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { requireOrSkip } from "../fixtures/install.ts";
+import { sshServer } from "../fixtures/sshd.ts";
+import { desk } from "./berth.ts";
+
+function fingerprintOf(publicKeyPath: string): string {
+  return execFileSync("ssh-keygen", ["-lf", publicKeyPath], { encoding: "utf8" }).split(" ")[1] ?? "";
+}
+
+test("berth ssh trust: refuses without anybody to ask, compares, records once, refuses a changed key", async (t) => {
+  const server = await requireOrSkip(t, () => sshServer());
+  if (server === undefined) return;
+  await using _server = server;
+  await using at = await desk();
+  const known = join(at.directory, "known_hosts");
+  const host = `${server.host}:${server.port}`;
+  const trust = (...more: string[]) =>
+    at.run(["ssh", "trust", host, "--ssh-config", server.emptyConfigPath, "--known-hosts", known, ...more]);
+  await writeFile(join(at.directory, "host.pub"), server.hostPublicKey);
+  const own = fingerprintOf(join(at.directory, "host.pub"));
+
+  const alone = await trust();
+  assert.equal(alone.code, 125);
+  assert.match(alone.stderr, /nobody is here to compare the fingerprint \[cli\.usage\]\n {2}.*--fingerprint/);
+  const wrong = await trust("--fingerprint", `SHA256:${"A".repeat(43)}`);
+  assert.equal(wrong.code, 125);
+  assert.match(wrong.stderr, /\[ssh\.host_key_unknown\]/);
+  assert.ok(wrong.stderr.includes(own), wrong.stderr);
+  await assert.rejects(readFile(known), { code: "ENOENT" });
+
+  const right = await trust("--fingerprint", own);
+  assert.equal(right.code, 0, right.stderr);
+  assert.match(right.stdout.toString(), /shows its key\n {2}ED25519 SHA256:.*\nRecorded in /);
+  const recorded = await readFile(known, "utf8");
+  assert.ok(recorded.includes(server.hostPublicKey.split(" ")[1] ?? "?"), recorded);
+  const again = JSON.parse((await trust("--fingerprint", own, "--json")).stdout.toString());
+  assert.deepEqual([again.added, again.file, again.fingerprint], [false, known, own]);
+  assert.equal(await readFile(known, "utf8"), recorded);
+
+  await server.replaceHostKey();
+  await server.stop();
+  await server.start();
+  const shown = await trust("--fingerprint", own);
+  assert.equal(shown.code, 125);
+  const fingerprint = /SHA256:\S+/.exec(shown.stdout.toString())?.[0] ?? "";
+  assert.notEqual(fingerprint, own);
+  const changed = await trust("--fingerprint", fingerprint);
+  assert.equal(changed.code, 125);
+  assert.match(changed.stderr, /\[ssh\.host_key_changed\]\n {2}Somebody may be in between/);
+  assert.equal(await readFile(known, "utf8"), recorded);
+});
+
+test("berth ssh hosts: aliases with where they stand", async () => {
+  await using at = await desk();
+  const config = join(at.directory, "config");
+  await writeFile(config, `Host box *.example\nInclude ${at.directory}/more\n`);
+  await writeFile(join(at.directory, "more"), "Host coder.work\n");
+  const listed = JSON.parse(
+    (await at.run(["ssh", "hosts", "--ssh-config", config, "--json"])).stdout.toString(),
+  );
+  assert.deepEqual(listed, [
+    { alias: "box", file: config, line: 1 },
+    { alias: "coder.work", file: join(at.directory, "more"), line: 1 },
+  ]);
+  const table = (await at.run(["ssh", "hosts", "--ssh-config", config])).stdout.toString();
+  assert.match(table, /^coder\.work +ssh:\/\/coder\.work +.*more:1$/m);
+});
+
+test("what is for SSH is refused elsewhere, by the flag's name and before anything happens", async () => {
+  await using at = await desk();
+  for (const flags of [
+    ["-i", "key"],
+    ["--transport", "ssh2"],
+    ["--accept-new"],
+    ["--known-hosts", "file"],
+    ["--ssh-config", "file"],
+    ["--wait", "3s"],
+  ]) {
+    const ran = await at.run(["exec", "-r", "local:", ...flags, "--", "touch", "made"]);
+    assert.equal(ran.code, 125);
+    const name = flags[0] === "-i" ? "--identity" : flags[0];
+    assert.match(ran.stderr, new RegExp(`reached by SSH takes ${name} \\[cli\\.usage\\]\n  Use -r ssh://`));
+  }
+  await assert.rejects(readFile(join(at.directory, "made")), { code: "ENOENT" });
+  const transport = await at.run(["exec", "-r", "ssh://box", "--transport", "rsh", "--", "true"]);
+  assert.match(transport.stderr, /Allowed choices are auto, openssh, ssh2/);
+});
