@@ -1,17 +1,27 @@
+import { isIPv6 } from "node:net";
 import * as z from "zod";
 import { common, ownPath, secretReferenceSchema } from "./config-fields.ts";
+
+/**
+ * What OpenSSH lets no host or user name hold either (valid_hostname and valid_ruser of its ssh.c): a ProxyCommand or
+ * Match exec of the user's configuration hands them to a shell. A leading dash would be an option.
+ */
+const UNSAFE = /^-|[\s\0-\x1f\x7f'`"$;&<>|(){}]/;
+
+/** A user name may have an @ and a backslash, as those of directories do: me@corp.example, CORP\me. */
+const isUserName = (text: string): boolean => text !== "" && !UNSAFE.test(text) && !/[:/]|\\$/.test(text);
+
+const PORT = "has to be a number from 1 to 65535, such as 2222";
+const EXAMPLE = "for example box, dev@box, dev@box.example:2222 or ssh://dev@box/srv/app";
 
 /** A host reached by SSH. `host` has been taken apart: it is the bare name, alias or address. */
 export const sshConfigSchema = z.strictObject({
   type: z.literal("ssh"),
   ...common,
   /** Host name, address or alias of the user's ssh configuration; also user@host and ssh://user@host:port. */
-  host: z.string().min(1),
-  user: z
-    .string()
-    .regex(/^[^\s@:/\0-][^\s@:/\0]*$/, { message: "is not a user name" })
-    .optional(),
-  port: z.int().min(1).max(65535).optional(),
+  host: z.string(`has to be a text, ${EXAMPLE}`),
+  user: z.string().refine(isUserName, { message: 'is not a user name, such as "dev"' }).optional(),
+  port: z.int(PORT).min(1, PORT).max(65535, PORT).optional(),
   /** Private key of this machine; it is the only one that is tried. */
   identityFile: ownPath.optional(),
   /** Where the password is found; makes the transport ssh2. */
@@ -45,14 +55,14 @@ export interface SshHost {
   readonly workdir?: string;
 }
 
-const EXAMPLE = "for example box, dev@box, dev@box.example:2222 or ssh://dev@box/srv/app";
-
 /**
- * Takes a host apart: `box`, `dev@box`, `[::1]`, or as URI `ssh://dev@box:2222/srv/app`; `/~` and `/~/app` are in
+ * Takes a host apart: `box`, `dev@box:2222`, `[::1]:22`, or as URI `ssh://dev@box:2222/srv/app`; `/~` and `/~/app` are in
  * the home directory. A percent sign and every other character of the path mean themselves.
  * @returns the parts, or in words what is wrong; never with the text itself, which may hold a password
  */
 export function parseSshHost(text: string): SshHost | string {
+  // An address alone, as it comes out of here.
+  if (isIPv6(text) && !UNSAFE.test(text)) return { host: text };
   const uri = text.startsWith("ssh://");
   const rest = uri ? text.slice("ssh://".length) : text;
   const slash = rest.indexOf("/");
@@ -64,17 +74,14 @@ export function parseSshHost(text: string): SshHost | string {
   if (user?.includes(":")) {
     return 'a password does not belong here: use a key, or password: { env: "NAME" } in berth.yaml';
   }
-  if (user !== undefined && !/^[^\s@:/\0-][^\s@:/\0]*$/.test(user))
-    return `the user name is not valid; ${EXAMPLE}`;
-  const match = /^(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([^\s:[\]\0-][^\s:[\]\0]*))(?::(.*))?$/.exec(
-    at === -1 ? authority : authority.slice(at + 1),
-  );
-  if (match === null) {
-    return /^[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:/.test(authority)
-      ? "an IPv6 address stands in brackets: ssh://[::1]/srv/app"
-      : `the host is missing or not valid; ${EXAMPLE}`;
+  if (user !== undefined && !isUserName(user)) return `the user name is not valid; ${EXAMPLE}`;
+  const address = authority.slice(at + 1);
+  if (!address.startsWith("[") && address.split(":").length > 2) {
+    return "an IPv6 address stands in brackets: ssh://dev@[::1]:22/srv/app";
   }
-  const [, address, name, portText] = match;
+  const match = /^(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([^:[\]\\]+))(?::(.*))?$/s.exec(address);
+  if (match === null || UNSAFE.test(match[2] ?? "")) return `the host is missing or not valid; ${EXAMPLE}`;
+  const [, bracketed, name, portText] = match;
   const port = portText === undefined ? undefined : Number(portText);
   if (port !== undefined && !(/^\d+$/.test(portText ?? "") && port >= 1 && port <= 65535)) {
     return `the port has to be a number from 1 to 65535; ${EXAMPLE}`;
@@ -82,7 +89,7 @@ export function parseSshHost(text: string): SshHost | string {
   if (path.includes("\0")) return "the path has a NUL character";
   const workdir = /^\/~(?=\/|$)/.test(path) ? path.slice(1) : path;
   return {
-    host: address ?? name ?? "",
+    host: bracketed ?? name ?? "",
     ...(user === undefined ? {} : { user }),
     ...(port === undefined ? {} : { port }),
     ...(workdir.length > 1 || workdir === "~" ? { workdir } : {}),
@@ -100,6 +107,9 @@ export function normalizeSshConfig(config: SshConfig): SshConfig | string {
     if (parsed[field] !== undefined && config[field] !== undefined && parsed[field] !== config[field]) {
       return `${field}: ${JSON.stringify(config[field])} contradicts the host, which says ${JSON.stringify(parsed[field])}; give it once, for example host: "box", ${field}: ${JSON.stringify(config[field])}`;
     }
+  }
+  if (config.knownHostsFile !== undefined && /^\/dev\/(?:null|zero)$/.test(config.knownHostsFile)) {
+    return 'knownHostsFile: keeps no host keys, so every host would be let in; for hosts that live for an hour give a file and hostKeys: "accept-new", for example knownHostsFile: "~/.ssh/known_hosts_ci"';
   }
   if (config.transport === "openssh" && (config.password ?? config.passphrase) !== undefined) {
     const field = config.password === undefined ? "passphrase" : "password";

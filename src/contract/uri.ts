@@ -30,6 +30,14 @@ export function parseRuntimeUri(uri: string): RuntimeConfig {
       message: `${JSON.stringify(uri)} is not a runtime: ${reason}`,
       context: { uri },
     });
+  if (uri.startsWith("ssh:")) {
+    const parsed = uri.startsWith("ssh://") ? parseSshHost(uri) : "two slashes are missing: ssh://HOST";
+    // The text is not shown: it may hold a password.
+    if (typeof parsed === "string") {
+      throw berthError("runtime.uri_invalid", { message: `the ssh:// URI is not valid: ${parsed}` });
+    }
+    return parseRuntimeConfig({ type: "ssh", ...parsed }, `ssh://${parsed.host}`);
+  }
   if (uri.includes("\0")) throw invalid("it has a NUL character");
   if (uri.startsWith("local:")) {
     const path = uri.slice("local:".length);
@@ -56,17 +64,8 @@ export function parseRuntimeUri(uri: string): RuntimeConfig {
       throw invalid("there are no slashes behind the colon: docker-image:debian:12");
     return parseRuntimeConfig({ type: "docker", image }, uri);
   }
-  if (uri.startsWith("ssh://")) {
-    const parsed = parseSshHost(uri);
-    // The text is not shown: it may hold a password.
-    if (typeof parsed === "string") {
-      throw berthError("runtime.uri_invalid", { message: `the ssh:// URI is not valid: ${parsed}` });
-    }
-    return parseRuntimeConfig({ type: "ssh", ...parsed }, `ssh://${parsed.host}`);
-  }
   const scheme = uri.slice(0, uri.indexOf(":"));
   if (scheme === "runner") throw berthError("runtime.type_unsupported", { context: { type: "remote" } });
-  if (scheme === "ssh") throw invalid("two slashes are missing: ssh://HOST");
   if (scheme === "docker") throw invalid("two slashes are missing: docker://CONTAINER");
   throw invalid(`it starts with none of ${PREFIXES.join(" ")}`);
 }
