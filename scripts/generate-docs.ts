@@ -2,8 +2,9 @@
 // and a page that is behind fails.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { Command, Help, type Option } from "commander";
 import { buildProgram } from "../src/cli/main.ts";
+import { addImageOptions, addRuntimeOption } from "../src/cli/options.ts";
 import { ERROR_REGISTRY } from "../src/contract/error-registry.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -52,26 +53,51 @@ function cell(text: string): string {
   return text.replace(/\|/g, "\\|");
 }
 
+/** Options that many words of the command line share: they stand once. */
+const SHARED = [
+  { title: "Place options, of every word that works in a place", anchor: "place options", add: addRuntimeOption },
+  { title: "Image options, for a container made from an image", anchor: "image options", add: addImageOptions },
+] as const;
+
 async function reference(): Promise<string> {
   const program = await buildProgram();
-  return program.commands
+  const groups = SHARED.map(({ title, anchor, add }) => ({
+    title,
+    anchor,
+    options: add(new Command()).options,
+  }));
+  const tables = groups.map(({ title, options }) => `### ${title}\n${optionTable(options)}`);
+  const words = program.commands
     .filter((command) => !command.name().startsWith("_"))
     .flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))
-    .map(section)
-    .join("\n");
+    .map((command) => section(command, groups));
+  return [...tables, ...words].join("\n");
 }
 
-function section(command: Command): string {
-  const group = command.parent?.parent ? [command.parent.name()] : [];
-  const help = command.createHelp();
+type Groups = readonly { readonly anchor: string; readonly options: readonly Option[] }[];
+
+function section(command: Command, groups: Groups): string {
+  const parent = command.parent?.parent ? [command.parent.name()] : [];
   const words = command.registeredArguments.map((argument) =>
     argument.variadic ? `${argument.name()}…` : argument.name(),
   );
-  const options = command.options.map(
+  const has = (option: Option): boolean => command.options.some(({ flags }) => flags === option.flags);
+  const shared = groups.filter(({ options }) => options.every(has));
+  const own = command.options.filter(
+    ({ flags }) => !shared.some(({ options }) => options.some((option) => option.flags === flags)),
+  );
+  const also =
+    shared.length === 0 ? "" : ` Takes the ${shared.map(({ anchor }) => anchor).join(" and the ")}.`;
+  const title = [...parent, command.name(), ...words.map((word) => `<${word}>`)].join(" ");
+  return `### \`berth ${title}\`\n\n${command.description()}.${also}\n${optionTable(own)}`;
+}
+
+function optionTable(options: readonly Option[]): string {
+  const help = new Help();
+  const rows = options.map(
     (option) => `| \`${cell(option.flags)}\` | ${cell(help.optionDescription(option))} |`,
   );
-  const table = options.length === 0 ? "" : `\n| option | meaning |\n| --- | --- |\n${options.join("\n")}\n`;
-  return `### \`berth ${[...group, command.name(), ...words.map((word) => `<${word}>`)].join(" ")}\`\n\n${command.description()}.\n${table}`;
+  return rows.length === 0 ? "" : `\n| option | meaning |\n| --- | --- |\n${rows.join("\n")}\n`;
 }
 
 function between(path: string, marker: string, text: string): string {

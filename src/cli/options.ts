@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { type DockerImageConfig, parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
+import { type BerthError, isBerthError } from "../contract/errors.ts";
 import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { openRuntime, resolveRuntime } from "../runtimes/open.ts";
 import { byteSize, collect, positiveNumber } from "./arguments.ts";
@@ -180,22 +181,47 @@ export function parsePublish(text: string): NonNullable<DockerImageConfig["ports
 
 /** Opens the runtime with progress on stderr. An interrupt meanwhile ends the opening. */
 export async function open(options: RuntimeOptions, onEvent?: OpenOptions["onEvent"]): Promise<Runtime> {
-  const config = await runtimeConfig(options);
+  return whileOpening(options, (openOptions) => {
+    const events = onEvent === undefined ? {} : { onEvent };
+    return runtimeConfig(options).then((config) => openRuntime(config, { ...openOptions, ...events }));
+  });
+}
+
+/**
+ * Runs what opens a place: with progress and questions on the terminal, ended by an interrupt. With `--wait` it is
+ * begun again after failures that may pass, in the steps that the pool of connections allows.
+ */
+export async function whileOpening<T>(
+  options: RuntimeOptions,
+  work: (openOptions: OpenOptions) => Promise<T>,
+): Promise<T> {
   const quiet = options.quiet === true || options.json === true;
   using progress = new Progress({ quiet });
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
+  const waitUntilMs = performance.now() + (options.wait ?? 0);
+  let lastError: BerthError | undefined;
   try {
-    return await openRuntime(config, {
-      signal: stop.signal,
-      onProgress: (step) => progress.provision(step),
-      onWait: (milliseconds) => progress.waiting(milliseconds),
-      ...(quiet ? {} : terminalPrompt({ progress, interrupt })),
-      ...(options.wait === undefined ? {} : { maxWaitMs: options.wait }),
-      ...(onEvent === undefined ? {} : { onEvent }),
-    });
+    for (;;) {
+      const leftMs = waitUntilMs - performance.now();
+      try {
+        return await work({
+          signal: stop.signal,
+          onProgress: (step) => progress.provision(step),
+          onWait: (milliseconds) => progress.waiting(milliseconds, lastError),
+          ...(quiet ? {} : terminalPrompt({ progress, interrupt })),
+          ...(options.wait === undefined ? {} : { maxWaitMs: Math.max(0, leftMs) }),
+        });
+      } catch (cause) {
+        // The wait is over: what is worth knowing is why the host could not be reached.
+        if (isBerthError(cause, "ssh.waiting")) throw lastError ?? cause;
+        const mayPass = isBerthError(cause) && cause.retryable && cause.code.startsWith("ssh.");
+        if (!mayPass || stop.signal.aborted || waitUntilMs <= performance.now()) throw cause;
+        lastError = cause;
+      }
+    }
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);

@@ -1,8 +1,9 @@
 import type { Ora } from "ora";
 import { formatDuration } from "../contract/duration.ts";
+import type { BerthError } from "../contract/errors.ts";
 import type { TransferProgress } from "../contract/files.ts";
 import type { ProvisionProgress } from "../contract/runtime.ts";
-import { formatBytes } from "./print.ts";
+import { formatBytes, visible } from "./print.ts";
 
 /** What takes less says nothing. */
 const DELAY_MS = 1000;
@@ -44,8 +45,9 @@ export class Progress implements Disposable {
   }
 
   /** A host is waited with after failures. */
-  waiting(milliseconds: number): void {
-    this.update(`waiting ${formatDuration(milliseconds)} for the next attempt`);
+  waiting(milliseconds: number, lastError: BerthError | undefined): void {
+    const why = lastError === undefined ? "to try again" : visible(lastError.message);
+    this.update(`waiting ${formatDuration(milliseconds)}: ${why}`);
   }
 
   /** ", 1.2 MiB/s" of an upload, counted from its first report. */
