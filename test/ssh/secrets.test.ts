@@ -46,7 +46,16 @@ async function talkativeClient(directory: string): Promise<{ bin: string; logs: 
   await mkdir(bin);
   await mkdir(logs);
   const real = (await output(["sh", "-c", "command -v ssh"])).trim();
-  const script = `#!/bin/sh\ncase " $* " in *" -G "*) exec ${real} "$@";; esac\nexec ${real} -vvv -E '${logs}'/$$ "$@"\n`;
+  const script = `#!/bin/sh
+case " $* " in *" -G "*) exec ${real} "$@";; esac
+before=
+for word in "$@"; do
+  shift
+  if [ "$before" = -E ]; then set -- "$@" '${logs}'/$$; else set -- "$@" "$word"; fi
+  before=$word
+done
+exec ${real} -vvv "$@"
+`;
   await writeFile(join(bin, "ssh"), script, { mode: 0o755 });
   return { bin, logs: () => contents(logs) };
 }
