@@ -54,6 +54,22 @@ export async function recordHostKey(target: SshTarget, key: HostKey): Promise<Re
   }
 }
 
+/**
+ * The policy of the target for a key that its host shows: a known one is let through, an unknown one is recorded where
+ * the configuration says `accept-new`. For connections that OpenSSH does not verify.
+ * @throws ssh.host_key_unknown, ssh.host_key_changed, ssh.host_key_revoked; what recording throws
+ */
+export async function verifyHostKey(target: SshTarget, key: HostKey): Promise<void> {
+  const check = await checkHostKey(target, key.blob);
+  // A host with a certificate authority is no new one, only one that cannot be checked here.
+  if (check.status === "unknown" && target.hostKeys === "accept-new" && !check.authorityOnly) {
+    await recordHostKey(target, key);
+    return;
+  }
+  const refusal = hostKeyError(target, key, check);
+  if (refusal !== undefined) throw refusal;
+}
+
 /** A name that a pattern or a further field could be read into is written as hash, which stands for it alone. */
 function lineFor(target: SshTarget, key: HostKey): string {
   const name = knownHostsName(target);
