@@ -3,7 +3,6 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { type DockerImageConfig, parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
-import { type BerthError, isBerthError } from "../contract/errors.ts";
 import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { openRuntime, resolveRuntime } from "../runtimes/open.ts";
 import { byteSize, collect, positiveNumber } from "./arguments.ts";
@@ -188,8 +187,8 @@ export async function open(options: RuntimeOptions, onEvent?: OpenOptions["onEve
 }
 
 /**
- * Runs what opens a place: with progress and questions on the terminal, ended by an interrupt. With `--wait` it is
- * begun again after failures that may pass, in the steps that the pool of connections allows.
+ * Runs what opens a place: with progress and questions on the terminal, ended by an interrupt. A host that can't be
+ * reached fails at once, unless `--wait` says otherwise.
  */
 export async function whileOpening<T>(
   options: RuntimeOptions,
@@ -201,29 +200,24 @@ export async function whileOpening<T>(
   const interrupt = (): void => stop.abort();
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
-  const waitUntilMs = performance.now() + (options.wait ?? 0);
-  let lastError: BerthError | undefined;
   try {
-    for (;;) {
-      const leftMs = waitUntilMs - performance.now();
-      try {
-        return await work({
-          signal: stop.signal,
-          onProgress: (step) => progress.provision(step),
-          onWait: (milliseconds) => progress.waiting(milliseconds, lastError),
-          ...(quiet ? {} : terminalPrompt({ progress, interrupt })),
-          ...(options.wait === undefined ? {} : { maxWaitMs: Math.max(0, leftMs) }),
-        });
-      } catch (cause) {
-        // The wait is over: what is worth knowing is why the host could not be reached.
-        if (isBerthError(cause, "ssh.waiting")) throw lastError ?? cause;
-        const mayPass = isBerthError(cause) && cause.retryable && cause.code.startsWith("ssh.");
-        if (!mayPass || stop.signal.aborted || waitUntilMs <= performance.now()) throw cause;
-        lastError = cause;
-      }
-    }
+    return await work({
+      signal: stop.signal,
+      onProgress: (step) => progress.provision(step),
+      onWait: (milliseconds) => void showWait(progress, milliseconds),
+      ...(quiet ? {} : terminalPrompt({ progress, interrupt })),
+      maxWaitMs: options.wait ?? 0,
+    });
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
+}
+
+async function showWait(progress: Progress, milliseconds: number): Promise<void> {
+  const { sharedSshPool } = await import("../transports/ssh/pool.ts");
+  const failed = sharedSshPool()
+    .states()
+    .find(({ state }) => state === "unhealthy");
+  progress.waiting(milliseconds, failed?.lastError?.message);
 }

@@ -1,6 +1,5 @@
 import type { Ora } from "ora";
 import { formatDuration } from "../contract/duration.ts";
-import type { BerthError } from "../contract/errors.ts";
 import type { TransferProgress } from "../contract/files.ts";
 import type { ProvisionProgress } from "../contract/runtime.ts";
 import { formatBytes, visible } from "./print.ts";
@@ -45,8 +44,8 @@ export class Progress implements Disposable {
   }
 
   /** A host is waited with after failures. */
-  waiting(milliseconds: number, lastError: BerthError | undefined): void {
-    const why = lastError === undefined ? "to try again" : visible(lastError.message);
+  waiting(milliseconds: number, lastError: string | undefined): void {
+    const why = lastError === undefined ? "to try again" : visible(lastError);
     this.update(`waiting ${formatDuration(milliseconds)}: ${why}`);
   }
 
