@@ -1,0 +1,81 @@
+import { parseSshHost, type SshConfig } from "../../../contract/config-ssh.ts";
+import { type BerthError, berthError, isBerthError } from "../../../contract/errors.ts";
+import { resolveSshTarget } from "../resolve.ts";
+import type { ConnectOptions, SshTarget } from "../target.ts";
+import type { Ssh2Connection } from "./connection.ts";
+import { connectError, type Way } from "./way.ts";
+
+type Connect = (jump: SshTarget) => Promise<Ssh2Connection>;
+
+/**
+ * A stream over the last host of the target's ProxyJump, which is reached over those before it. As with ssh -J only
+ * the configuration file is handed on: user, port, keys and known_hosts of a host on the way are those that the user's
+ * ssh configuration has for it.
+ * @throws what connecting to a host on the way throws; ssh.config_invalid, ssh.proxy_failed
+ */
+export async function openJump(target: SshTarget, options: ConnectOptions, connect: Connect): Promise<Way> {
+  const jump = await hopOf(target, options);
+  const connection = await connect(jump);
+  try {
+    const stream = await connection.dialTcp(target.hostname, target.port, options);
+    return {
+      stream,
+      received: () => stream.bytesRead,
+      description: `over ${jump.name}`,
+      failure: () => undefined,
+      close: async () => {
+        stream.destroy();
+        await connection.close();
+      },
+    };
+  } catch (error) {
+    await connection.close();
+    throw isBerthError(error) ? error : forwardError(error as Error, target, jump);
+  }
+}
+
+async function hopOf(target: SshTarget, options: ConnectOptions): Promise<SshTarget> {
+  const hops = (target.proxyJump ?? "").split(",");
+  const last = hops.pop()?.trim() ?? "";
+  const parsed = parseSshHost(last);
+  if (typeof parsed === "string") {
+    throw berthError("ssh.config_invalid", {
+      message: `the ProxyJump of ${target.name} is not valid: ${parsed}`,
+      context: { host: target.name },
+    });
+  }
+  const { host, user, port } = parsed;
+  const config: SshConfig = {
+    type: "ssh",
+    host,
+    ...(user === undefined ? {} : { user }),
+    ...(port === undefined ? {} : { port }),
+    ...(target.given.configFile === undefined ? {} : { configFile: target.given.configFile }),
+    transport: "ssh2",
+  };
+  const resolved = await resolveSshTarget(config, { signal: options.signal });
+  // The hosts that are named before it lead to it, whatever its own configuration says; ssh -J does the same.
+  if (hops.length > 0) return { ...resolved, proxyJump: hops.join(",") };
+  return resolved;
+}
+
+/** What the host on the way says of the connection that it was to make. */
+function forwardError(error: Error & { reason?: unknown }, target: SshTarget, jump: SshTarget): BerthError {
+  const words = error.message.replace(/^\(SSH\) Channel open failure: /, "");
+  const code = ERRNO_OF_WORDS.find(([pattern]) => pattern.test(words))?.[1];
+  if (code !== undefined) return connectError(Object.assign(error, { code }), target);
+  return berthError("ssh.proxy_failed", {
+    hop: "transport",
+    message: `the way to ${target.name} leads over ${jump.name}, which does not connect further: ${words}`,
+    context: { host: target.name, proxy: jump.name },
+    cause: error,
+  });
+}
+
+/** sshd hands on what its own connection failed with, in words. */
+const ERRNO_OF_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/connection refused/i, "ECONNREFUSED"],
+  [/name or service not known|temporary failure in name resolution|nodename nor servname/i, "ENOTFOUND"],
+  [/timed? ?out/i, "ETIMEDOUT"],
+  [/no route to host|network is unreachable/i, "EHOSTUNREACH"],
+];
