@@ -62,7 +62,7 @@ export class Attempt {
     return this.#asks;
   }
 
-  /** All callers have gone. */
+  /** It was given up: all callers had gone. */
   get abandoned(): boolean {
     return this.#given.signal.aborted;
   }

@@ -52,7 +52,7 @@ export class PooledConnection {
 
   /** No further session can be asked for until one ends. */
   get full(): boolean {
-    if (this.connection.closed || this.#clock.now() < this.#pausedUntil) return true;
+    if (this.connection.closed) return true;
     return this.#limit !== undefined && this.sessions >= this.#limit.sessions;
   }
 

@@ -57,27 +57,32 @@ export class PooledHost {
   }
 
   /**
-   * A connection that is up, or the next attempt's: one for all that wait.
-   * @throws the failure of that attempt; ssh.waiting when it comes later than `maxWaitMs` allows, or the last failure
-   *   itself where no waiting heals it; operation.aborted
+   * A connection that is up, or that of the next attempt, which all that wait share. While a failure may pass, the
+   * attempt after it is waited for as well, as long as `maxWaitMs` allows.
+   * @throws the failure of the last attempt; ssh.waiting when the next one comes later than `maxWaitMs` allows;
+   *   operation.aborted
    */
   async connect(wait: PoolWait): Promise<PooledConnection> {
+    const until = this.#options.clock.now() + (wait.maxWaitMs ?? Number.POSITIVE_INFINITY);
+    const canWait = (milliseconds: number) =>
+      milliseconds === 0 || this.#options.clock.now() + milliseconds <= until;
+    const answers = wait.onPrompt !== undefined;
     for (;;) {
       throwIfAborted(wait.signal);
       const live = this.#live();
       if (live !== undefined) return live;
-      const answers = wait.onPrompt !== undefined;
-      if (this.#attempt === undefined || this.#attempt.abandoned) {
-        this.#refuseToWait(this.#waitMs(answers), wait);
-        this.#begin(this.#waitMs(answers));
-      } else if (this.#waitMs(answers) === 0) this.#attempt.hurry();
-      const attempt = this.#attempt as Attempt;
-      this.#refuseToWait(attempt.waitMs, wait);
+      const waitMs = this.#waitMs(answers);
+      const current = this.#attempt?.abandoned === false ? this.#attempt : undefined;
+      if (!canWait(current?.waitMs ?? waitMs)) throw this.#waiting(waitMs);
+      const attempt = current ?? this.#begin(waitMs);
+      if (waitMs === 0) attempt.hurry();
       if (attempt.waitMs > 0) wait.onWait?.(attempt.waitMs);
       try {
         await attempt.join(wait);
       } catch (error) {
-        if (wait.signal?.aborted || !answers || attempt.asks || !canBeAnswered(error)) throw error;
+        if (wait.signal?.aborted) throw error;
+        const askNow = answers && !attempt.asks && canBeAnswered(error);
+        if (!askNow && !(this.#mayPass(error) && canWait(this.#waitMs(answers)))) throw error;
       }
     }
   }
@@ -174,17 +179,23 @@ export class PooledHost {
     return answerable ? 0 : this.#health.waitMs;
   }
 
-  #refuseToWait(waitMs: number, wait: PoolWait): void {
-    if (wait.maxWaitMs === undefined || waitMs <= wait.maxWaitMs) return;
+  /** A name that was never known is more likely mistyped than not known for now. */
+  #mayPass(error: unknown): boolean {
+    if (isBerthError(error, "ssh.name_not_found")) return this.#last !== undefined;
+    return isBerthError(error) && error.retryable;
+  }
+
+  /** Why nothing is tried now: the last failure itself where no waiting heals it. */
+  #waiting(waitMs: number): BerthError {
     const last = this.#health.lastError;
-    if (last !== undefined && !last.retryable) throw last;
-    throw berthError("ssh.waiting", {
+    if (last !== undefined && !last.retryable) return last;
+    const { name } = this.target;
+    return berthError("ssh.waiting", {
       hop: "transport",
-      message: `${this.target.name} is tried again in ${(waitMs / 1000).toFixed(1)} s: ${last?.message ?? "the connection did not last"}`,
+      message: `${name} is tried again in ${(waitMs / 1000).toFixed(1)} s: ${last?.message}`,
       context: {
-        host: this.target.name,
+        host: name,
         lastCode: last?.code,
-        lastMessage: last?.message,
         retryAt: new Date(this.#options.clock.now() + waitMs).toISOString(),
         retryInMs: Math.round(waitMs),
       },
@@ -192,26 +203,28 @@ export class PooledHost {
     });
   }
 
-  #begin(waitMs: number): void {
+  #begin(waitMs: number): Attempt {
     const { clock, connect } = this.#options;
     const onStart = () => this.#health.attempt();
     const attempt = new Attempt({ target: this.target, connect, clock, waitMs, onStart });
     this.#attempt = attempt;
-    attempt.result
-      .then(
-        (connected) => {
-          this.#health.connected();
-          this.#adopt(connected);
-        },
-        (error: BerthError) => {
-          if (attempt.abandoned) return;
-          this.#failedUnasked = !attempt.asks;
-          this.#health.attemptFailed(error);
-        },
-      )
-      .finally(() => {
-        if (this.#attempt === attempt) this.#attempt = undefined;
-      });
+    const over = () => {
+      if (this.#attempt === attempt) this.#attempt = undefined;
+    };
+    attempt.result.then(
+      (connected) => {
+        over();
+        this.#health.connected();
+        this.#adopt(connected);
+      },
+      (error: BerthError) => {
+        over();
+        if (attempt.abandoned) return;
+        this.#failedUnasked = !attempt.asks;
+        this.#health.attemptFailed(error);
+      },
+    );
+    return attempt;
   }
 
   #adopt(connected: Connected): void {
