@@ -4,15 +4,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { berthError } from "../../contract/errors.ts";
 import { abortedError } from "../abort.ts";
-import {
-  findKnownKeys,
-  type HostKey,
-  hostKeyOf,
-  type KnownKeys,
-  knownAlgorithms,
-  readKnownKeys,
-  ssh2HostKeyAlgorithms,
-} from "./known-hosts.ts";
+import { findKnownKeys, type HostKey, hostKeyOf, knownAlgorithms, readKnownKeys } from "./known-hosts.ts";
 import {
   configFileOptions,
   destinationOptions,
@@ -20,6 +12,8 @@ import {
   HOST_KEY_POLICY,
   optionPath,
 } from "./openssh-client.ts";
+import { offeredAlgorithms } from "./ssh2/algorithms.ts";
+import { loadSsh2 } from "./ssh2/library.ts";
 import type { SshTarget } from "./target.ts";
 
 /** The name in the temporary known_hosts, whatever the host is called. */
@@ -38,11 +32,11 @@ export async function fetchHostKey(
   const deadline = AbortSignal.timeout(target.connectTimeoutMs);
   const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
   const client = target.resolvedBy === "openssh" ? await findOpenSsh() : undefined;
-  const known = await readKnownKeys(target);
+  const preferred = knownAlgorithms(await readKnownKeys(target));
   try {
     return await (client === undefined
-      ? bySsh2(target, known, signal)
-      : byOpenSsh(client.path, target, knownAlgorithms(known), signal));
+      ? bySsh2(target, preferred, signal)
+      : byOpenSsh(client.path, target, preferred, signal));
   } catch (error) {
     if (options.signal?.aborted) throw abortedError(options.signal);
     if (deadline.aborted) {
@@ -157,10 +151,13 @@ function handshakeError(target: SshTarget, said: string): Error {
   });
 }
 
-async function bySsh2(target: SshTarget, known: KnownKeys, signal: AbortSignal): Promise<HostKey> {
+async function bySsh2(
+  target: SshTarget,
+  preferred: readonly string[],
+  signal: AbortSignal,
+): Promise<HostKey> {
   if (signal.aborted) throw abortedError(signal);
-  // Loaded only where it is used.
-  const { Client } = (await import("ssh2")).default;
+  const { Client } = await loadSsh2();
   const client = new Client();
   const { promise, resolve, reject } = Promise.withResolvers<HostKey>();
   const onAbort = () => reject(abortedError(signal));
@@ -171,7 +168,7 @@ async function bySsh2(target: SshTarget, known: KnownKeys, signal: AbortSignal):
     host: target.hostname,
     port: target.port,
     username: target.user,
-    algorithms: { serverHostKey: ssh2HostKeyAlgorithms(known) },
+    algorithms: offeredAlgorithms(preferred),
     hostVerifier: (blob: Buffer) => {
       resolve(hostKeyOf(Buffer.from(blob)));
       return false;

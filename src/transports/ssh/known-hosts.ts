@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import type { ServerHostKeyAlgorithm } from "ssh2";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { lookFor, runLocal } from "./openssh-client.ts";
 import type { SshTarget } from "./target.ts";
 
@@ -107,25 +108,6 @@ export function knownAlgorithms({ own, withoutPort }: KnownKeys): string[] {
   return [...new Set(keys.map(({ type }) => type))].flatMap((type) =>
     type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type],
   );
-}
-
-/** Host key algorithms for ssh2, in OpenSSH's order: none with SHA-1. */
-const SSH2_ALGORITHMS: readonly ServerHostKeyAlgorithm[] = [
-  "ssh-ed25519",
-  "ecdsa-sha2-nistp256",
-  "ecdsa-sha2-nistp384",
-  "ecdsa-sha2-nistp521",
-  "rsa-sha2-512",
-  "rsa-sha2-256",
-];
-
-/** The same for ssh2, those that are known first. */
-export function ssh2HostKeyAlgorithms(known: KnownKeys): ServerHostKeyAlgorithm[] {
-  const preferred = new Set(knownAlgorithms(known));
-  return [
-    ...SSH2_ALGORITHMS.filter((algorithm) => preferred.has(algorithm)),
-    ...SSH2_ALGORITHMS.filter((algorithm) => !preferred.has(algorithm)),
-  ];
 }
 
 /** "SHA256:…" as ssh and ssh-keygen show it. */
@@ -269,9 +251,13 @@ async function isRevoked(file: string, blob: Buffer): Promise<boolean> {
   }
   const keygen = await lookFor("ssh-keygen", process.env.PATH ?? "");
   if (keygen === undefined) return true;
-  const { type } = hostKeyOf(blob);
-  const asked = await runLocal([keygen, "-Q", "-f", file, "/dev/stdin"], {
-    input: `${type} ${blob.toString("base64")}\n`,
-  }).catch(() => undefined);
-  return asked?.exitCode !== 0;
+  const directory = await mkdtemp(join(tmpdir(), "berth-host-key-"));
+  try {
+    const path = join(directory, "key.pub");
+    await writeFile(path, `${hostKeyOf(blob).type} ${blob.toString("base64")}\n`, { mode: 0o600 });
+    const { exitCode } = await runLocal([keygen, "-Q", "-f", file, path]);
+    return exitCode !== 0;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 }

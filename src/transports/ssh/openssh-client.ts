@@ -72,7 +72,6 @@ export async function runLocal(
     readonly environment?: NodeJS.ProcessEnv | undefined;
     readonly signal?: AbortSignal | undefined;
     readonly deadlineMs?: number;
-    readonly input?: string;
   } = {},
 ): Promise<RunResult> {
   const env: Record<string, string> = {};
@@ -84,7 +83,6 @@ export async function runLocal(
   return collect(child, {
     ...signal,
     deadlineMs: options.deadlineMs ?? LOCAL_DEADLINE_MS,
-    ...(options.input === undefined ? {} : { input: options.input }),
   });
 }
 
