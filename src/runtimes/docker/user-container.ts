@@ -1,5 +1,4 @@
 import type { DockerContainerConfig } from "../../contract/config.ts";
-import { type BerthError, isBerthError } from "../../contract/errors.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { VERSION } from "../../contract/version.ts";
 import { resolveEndpoint } from "../../transports/docker/endpoint.ts";
@@ -9,6 +8,7 @@ import type { WireClient } from "../../wire/types.ts";
 import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
 import { createHandshake } from "../provision/handshake.ts";
+import { cannotBeInstalled } from "../provision/no-daemon.ts";
 import { createProgressSink } from "../provision/progress.ts";
 import { createRemoteConnector } from "../provision/remote.ts";
 import { ownDaemon } from "./berths-own.ts";
@@ -123,13 +123,4 @@ export async function openUserContainer(
     engine.close();
     throw error;
   }
-}
-
-/** Reasons for which a place can't have a daemon, whatever is tried: there is a runtime without one. */
-function cannotBeInstalled(error: unknown): error is BerthError {
-  return (
-    isBerthError(error, "provision.no_directory") ||
-    isBerthError(error, "provision.no_space") ||
-    isBerthError(error, "runtime.platform_unsupported")
-  );
 }

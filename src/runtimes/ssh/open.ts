@@ -1,9 +1,91 @@
+import { posix } from "node:path";
 import type { SshConfig } from "../../contract/config.ts";
-import { berthError } from "../../contract/errors.ts";
 import type { Runtime } from "../../contract/runtime.ts";
+import { VERSION } from "../../contract/version.ts";
+import { sharedSshPool } from "../../transports/ssh/pool.ts";
+import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
+import { createSshTransport } from "../../transports/ssh/transport.ts";
+import type { WireClient } from "../../wire/types.ts";
 import type { RuntimeContext } from "../context.ts";
+import { createDaemonRuntime } from "../daemon/runtime.ts";
+import { createHandshake } from "../provision/handshake.ts";
+import { cannotBeInstalled } from "../provision/no-daemon.ts";
+import { createProgressSink } from "../provision/progress.ts";
+import { createRemoteConnector } from "../provision/remote.ts";
+import { homeOf } from "./home.ts";
 
-/** A host by SSH. */
-export async function openSsh(config: SshConfig, _context: RuntimeContext): Promise<Runtime> {
-  throw berthError("runtime.type_unsupported", { context: { type: config.type } });
+/**
+ * A host by SSH: by its daemon, which is installed and started there when none runs, or where none can be, and with
+ * `daemon: "never"`, by plain commands and SFTP.
+ * @throws ssh.*, provision.*, payload.not_built, wire.*, operation.aborted
+ */
+export async function openSsh(config: SshConfig, context: RuntimeContext): Promise<Runtime> {
+  const { signal, onEvent, onProgress, onPrompt, maxWaitMs, onWait } = context.options;
+  const target = await resolveSshTarget(config, { signal });
+  const transport = createSshTransport({ target, pool: sharedSshPool(), onPrompt, maxWaitMs, onWait });
+  try {
+    const { description } = transport;
+    const progress = createProgressSink({ runtime: description, onProgress, onEvent });
+    progress.phase("connect", `connecting to ${target.name}`);
+    await transport.connect({ signal });
+    const base = {
+      kind: "ssh" as const,
+      description,
+      isolation: ISOLATION,
+      ...(config.env === undefined ? {} : { env: config.env }),
+      ...(onEvent === undefined ? {} : { onEvent }),
+      close: () => transport.close(),
+    };
+    const shell = async (reason: string) => {
+      const { createShellRuntime } = await import("../shell/runtime.ts");
+      const workdir = workdirIn(await homeOf(transport, signal), config.workdir);
+      return createShellRuntime({ ...base, transport, workdir, reasons: reason });
+    };
+    if (config.daemon === "never") return await shell("daemon: never");
+    const connector = createRemoteConnector({
+      transport,
+      progress,
+      stateDir: config.stateDir,
+      handshake: createHandshake(VERSION),
+      serveArguments: ["--login-env"],
+    });
+    let client: WireClient;
+    try {
+      client = await connector.connect({ signal });
+    } catch (error) {
+      if (!cannotBeInstalled(error)) throw error;
+      const message = `no daemon on ${description}: ${error.message}`;
+      onEvent?.({
+        type: "provision.fallback",
+        message,
+        runtime: description,
+        data: { code: error.code },
+      });
+      return await shell(error.message);
+    }
+    progress.phase("ready", `${description} is ready`);
+    return await createDaemonRuntime({
+      ...base,
+      client,
+      dial: (options) => connector.connect(options),
+      workdir: (hello) => workdirIn(hello.user?.home ?? "", config.workdir),
+    });
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+}
+
+const ISOLATION = {
+  filesystem: "separate",
+  processes: "separate",
+  network: "separate",
+  kernel: "separate",
+} as const;
+
+/** Where commands start: the home directory there, or what is asked for, which may be relative to it. */
+function workdirIn(home: string, asked: string | undefined): string {
+  const base = home.startsWith("/") ? home : "/";
+  if (asked === undefined || asked === "~") return base;
+  return posix.resolve(base, asked.startsWith("~/") ? asked.slice(2) : asked);
 }
