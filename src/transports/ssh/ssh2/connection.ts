@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { Client, ClientChannel } from "ssh2";
+import type { Client, ClientChannel, ExecOptions } from "ssh2";
 import { type BerthError, berthError } from "../../../contract/errors.ts";
 import { abortedError, throwIfAborted } from "../../abort.ts";
 import type { RawProcess } from "../../transport.ts";
@@ -14,7 +14,7 @@ import type { Way } from "./way.ts";
 const GOODBYE_MS = 500;
 
 /** An option of `exec` that ssh2's types don't know. */
-const AGENT_FORWARD = { agentForward: true };
+const AGENT_FORWARD: ExecOptions & { readonly agentForward: true } = { agentForward: true };
 
 /** RFC 4254, 5.1. */
 const ADMINISTRATIVELY_PROHIBITED = 1;
