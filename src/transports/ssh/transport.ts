@@ -18,6 +18,8 @@ export interface SshTransportOptions {
   /** Longest wait for the end of a backoff, in milliseconds; 0 fails at once. Default: as long as signals allow. */
   readonly maxWaitMs?: number | undefined;
   readonly onWait?: ((milliseconds: number) => void) | undefined;
+  /** Milliseconds that start-up files of the login shell have. Default 20,000. */
+  readonly loginDeadlineMs?: number | undefined;
 }
 
 interface SignalOptions {
@@ -91,6 +93,7 @@ export function createSshTransport(options: SshTransportOptions): SshTransport {
       host: target.name,
       cwd,
       signal,
+      deadlineMs: options.loginDeadlineMs,
       guarded: known.guarded,
       onGuarded: () => {
         known.guarded = true;
