@@ -1,7 +1,8 @@
-import type { Duplex } from "node:stream";
+import { Duplex } from "node:stream";
 import type { Client, ClientChannel, ExecOptions } from "ssh2";
-import { type BerthError, berthError } from "../../../contract/errors.ts";
+import { type BerthError, berthError, isBerthError } from "../../../contract/errors.ts";
 import { abortedError, throwIfAborted } from "../../abort.ts";
+import { shellQuote } from "../../shell-quote.ts";
 import type { RawProcess } from "../../transport.ts";
 import type { SshConnection } from "../connection.ts";
 import type { SshTarget } from "../target.ts";
@@ -18,7 +19,6 @@ const AGENT_FORWARD: ExecOptions & { readonly agentForward: true } = { agentForw
 
 /** RFC 4254, 5.1. */
 const ADMINISTRATIVELY_PROHIBITED = 1;
-const CONNECT_FAILED = 2;
 const UNKNOWN_CHANNEL_TYPE = 3;
 
 interface Options {
@@ -43,6 +43,8 @@ export class Ssh2Connection implements SshConnection {
   readonly #ended = Promise.withResolvers<BerthError | undefined>();
   readonly #open = new Set<{ fail(error: BerthError): void }>();
   #forwardAgent: boolean;
+  /** A unix socket could be dialled. */
+  #forwards = false;
   #closing = false;
   #gone = false;
   #reason: string | undefined;
@@ -85,23 +87,37 @@ export class Ssh2Connection implements SshConnection {
   }
 
   async exec(commandLine: string, options: Options = {}): Promise<RawProcess> {
-    const channel = await this.#execChannel(commandLine, options);
-    const process = new ChannelProcess(channel, this.#target.name);
-    this.#keep(process, channel);
-    return process;
+    const forwardAgent = this.#forwardAgent;
+    try {
+      return await this.#channel(
+        options,
+        (opened) =>
+          this.#request(
+            (done) => this.#client.exec(commandLine, forwardAgent ? AGENT_FORWARD : {}, done),
+            opened,
+          ),
+        (channel) => this.#keep(new ChannelProcess(channel, this.#target.name), channel),
+      );
+    } catch (error) {
+      // As ssh does it: a server that forwards no agent still runs commands.
+      if (forwardAgent && error instanceof Error && /agent forwarding/.test(error.message)) {
+        this.#forwardAgent = false;
+        return this.exec(commandLine, options);
+      }
+      throw this.#sessionError(error);
+    }
   }
 
   async dialUnix(socketPath: string, options: Options = {}): Promise<Duplex> {
-    const channel = await this.#channel(options, (opened) =>
+    return this.#duplex(options, (opened) =>
       this.#client.openssh_forwardOutStreamLocal(socketPath, opened),
     ).catch((error: unknown) => {
       throw this.#forwardingError(error, socketPath);
     });
-    return this.#duplex(channel);
   }
 
   async sftp(options: Options = {}): Promise<Duplex> {
-    const channel = await this.#channel(options, (opened) =>
+    return this.#duplex(options, (opened) =>
       this.#request((done) => this.#client.subsys("sftp", done), opened),
     ).catch((error: unknown) => {
       if (!isRefusedRequest(error)) throw this.#sessionError(error);
@@ -111,7 +127,6 @@ export class Ssh2Connection implements SshConnection {
         cause: error,
       });
     });
-    return this.#duplex(channel);
   }
 
   /**
@@ -119,10 +134,7 @@ export class Ssh2Connection implements SshConnection {
    * @throws ssh.proxy_failed with what the server says; transport.disconnected, operation.aborted
    */
   async dialTcp(host: string, port: number, options: Options = {}): Promise<ChannelDuplex> {
-    const channel = await this.#channel(options, (opened) =>
-      this.#client.forwardOut("127.0.0.1", 0, host, port, opened),
-    );
-    return this.#duplex(channel);
+    return this.#duplex(options, (opened) => this.#client.forwardOut("127.0.0.1", 0, host, port, opened));
   }
 
   async close(): Promise<void> {
@@ -137,27 +149,15 @@ export class Ssh2Connection implements SshConnection {
     await this.#way.close();
   }
 
-  async #execChannel(commandLine: string, options: Options): Promise<ClientChannel> {
-    const forwardAgent = this.#forwardAgent;
-    try {
-      return await this.#channel(options, (opened) =>
-        this.#request(
-          (done) => this.#client.exec(commandLine, forwardAgent ? AGENT_FORWARD : {}, done),
-          opened,
-        ),
-      );
-    } catch (error) {
-      // As ssh does it: a server that forwards no agent still runs commands.
-      if (forwardAgent && error instanceof Error && /agent forwarding/.test(error.message)) {
-        this.#forwardAgent = false;
-        return this.#execChannel(commandLine, options);
-      }
-      throw this.#sessionError(error);
-    }
-  }
-
-  /** Opens a channel. One that is opened after its caller has gone is closed again. */
-  #channel(options: Options, start: (opened: Opened) => void): Promise<ClientChannel> {
+  /**
+   * Opens a channel. One that is opened after its caller has gone is closed again.
+   * @param adopt called before anything further is read: a short command's exit may come with the server's yes
+   */
+  #channel<T>(
+    options: Options,
+    start: (opened: Opened) => void,
+    adopt: (channel: ClientChannel) => T,
+  ): Promise<T> {
     const { signal } = options;
     throwIfAborted(signal);
     if (this.closed) return Promise.reject(this.#disconnected());
@@ -173,7 +173,7 @@ export class Ssh2Connection implements SshConnection {
           signal?.removeEventListener("abort", onAbort);
           if (error !== undefined) reject(this.closed ? this.#disconnected() : error);
           else if (left) discard(channel);
-          else resolve(channel);
+          else resolve(adopt(channel));
         });
       } catch (cause) {
         signal?.removeEventListener("abort", onAbort);
@@ -187,47 +187,74 @@ export class Ssh2Connection implements SshConnection {
   #request(start: (opened: Opened) => void, opened: Opened): void {
     const { _chanMgr: channels } = this.#client as unknown as ChannelTable;
     start((error, channel) => {
-      if (error !== undefined && isRefusedRequest(error)) channels.get(id)?.close?.();
-      opened(error, channel);
+      const refused = isRefusedRequest(error) ? channels.get(id) : undefined;
+      if (!(refused instanceof Duplex)) {
+        opened(error, channel);
+        return;
+      }
+      // Only then the server has room for another one.
+      refused.once("close", () => opened(error, channel));
+      discard(refused);
     });
     const id = channels._cur;
   }
 
-  #duplex(channel: ClientChannel): ChannelDuplex {
-    const duplex = new ChannelDuplex(channel);
-    this.#keep(duplex, channel);
-    return duplex;
+  #duplex(options: Options, start: (opened: Opened) => void): Promise<ChannelDuplex> {
+    return this.#channel(options, start, (channel) => this.#keep(new ChannelDuplex(channel), channel));
   }
 
-  #keep(kept: { fail(error: BerthError): void }, channel: ClientChannel): void {
+  #keep<T extends { fail(error: BerthError): void }>(kept: T, channel: ClientChannel): T {
     this.#open.add(kept);
     channel.once("close", () => this.#open.delete(kept));
+    return kept;
   }
 
   #sessionError(error: unknown): unknown {
     const { reason } = error as ChannelError;
+    const code = isRefusedRequest(error) ? "ssh.no_shell" : "ssh.sessions_refused";
+    if (typeof reason !== "number" && code !== "ssh.no_shell") return error;
+    return berthError(code, { hop: "transport", context: { host: this.#target.name }, cause: error });
+  }
+
+  async #forwardingError(error: unknown, socketPath: string, options: Options): Promise<unknown> {
+    const { reason } = error as ChannelError;
     if (typeof reason !== "number") return error;
-    return berthError("ssh.sessions_refused", {
+    const context = { host: this.#target.name, path: socketPath };
+    const forbidden =
+      reason === ADMINISTRATIVELY_PROHIBITED ||
+      reason === UNKNOWN_CHANNEL_TYPE ||
+      (!this.#forwards && (await this.#exists(socketPath, options)));
+    if (forbidden) return berthError("ssh.forwarding_refused", { hop: "transport", context, cause: error });
+    return berthError("transport.unavailable", {
       hop: "transport",
-      context: { host: this.#target.name },
+      message: `nothing listens on ${socketPath} of ${this.#target.name}`,
+      context,
       cause: error,
     });
   }
 
-  #forwardingError(error: unknown, socketPath: string): unknown {
-    const { reason } = error as ChannelError;
-    const context = { host: this.#target.name, path: socketPath };
-    const options = { hop: "transport" as const, context, cause: error };
-    if (reason === ADMINISTRATIVELY_PROHIBITED || reason === UNKNOWN_CHANNEL_TYPE) {
-      return berthError("ssh.forwarding_refused", options);
+  /**
+   * sshd answers alike when nothing listens and when it forwards no unix sockets, so the socket is looked for. One
+   * that is there counts as forbidden as long as none could be dialled: it may also be one that a killed daemon left,
+   * which the way without forwarding finds out.
+   */
+  async #exists(socketPath: string, options: Options): Promise<boolean> {
+    const { signal } = options;
+    try {
+      const look = await this.exec(`test -S ${shellQuote(socketPath)}`, options);
+      look.stdin.end();
+      look.stdout.resume();
+      look.stderr.resume();
+      const onAbort = (): void => look.close();
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const { exitCode } = await look.exit;
+      signal?.removeEventListener("abort", onAbort);
+      throwIfAborted(signal);
+      return exitCode === 0;
+    } catch (error) {
+      if (isBerthError(error, "ssh.sessions_refused")) return false;
+      throw error;
     }
-    if (reason === CONNECT_FAILED) {
-      return berthError("transport.unavailable", {
-        ...options,
-        message: `nothing listens on ${socketPath} of ${this.#target.name}`,
-      });
-    }
-    return this.#sessionError(error);
   }
 
   #disconnected(): BerthError {
@@ -245,7 +272,7 @@ export class Ssh2Connection implements SshConnection {
 interface ChannelTable {
   readonly _chanMgr: {
     readonly _cur: number;
-    get(id: number): { close?: () => void } | undefined;
+    get(id: number): ClientChannel | undefined;
   };
 }
 
