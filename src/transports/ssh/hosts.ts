@@ -60,7 +60,9 @@ export async function listSshHosts(options: ListSshHostsOptions = {}): Promise<S
 
 /** Files that a pattern of Include names, in the order of their names. */
 async function filesOf(pattern: string): Promise<string[]> {
-  return (await Array.fromAsync(glob(pattern))).sort();
+  const files: string[] = [];
+  for await (const file of glob(pattern)) files.push(file);
+  return files.sort();
 }
 
 /** Words of a line of ssh_config(5): `Keyword word "two words"`, `Keyword=word`; a comment has none. */
