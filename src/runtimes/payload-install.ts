@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
-import { berthError } from "../contract/errors.ts";
+import { type BerthError, berthError } from "../contract/errors.ts";
 import { throwIfAborted } from "../transports/abort.ts";
 import type { Payload, TarOptions } from "./payload.ts";
+import { type LockOptions, LockWait } from "./payload-lock.ts";
 import type { PayloadPart } from "./payload-manifest.ts";
 import {
   abandonScript,
@@ -13,7 +13,6 @@ import {
   type InstallTarget,
   parseBegin,
   parseCommit,
-  takeOverScript,
   type Verified,
 } from "./payload-scripts.ts";
 
@@ -27,14 +26,9 @@ export interface InstallPlace {
   put(archive: Readable, directory: string): Promise<void>;
 }
 
-export interface InstallOptions extends Pick<TarOptions, "compress" | "owner" | "onProgress"> {
+export interface InstallOptions extends LockOptions, Pick<TarOptions, "compress" | "owner" | "onProgress"> {
   /** Absolute directory in the place that holds installed parts. Made when missing. */
   readonly base: string;
-  readonly signal?: AbortSignal;
-  /** How long another Berth that installs there is waited for. Default 10 minutes. */
-  readonly lockTimeoutMs?: number;
-  /** How long another Berth may show no progress before its lock is taken. Default 20 s. */
-  readonly staleLockMs?: number;
 }
 
 export interface InstalledPart {
@@ -45,13 +39,10 @@ export interface InstalledPart {
   readonly verified: Verified | undefined;
 }
 
-const LOCK_TIMEOUT_MS = 10 * 60_000;
-const STALE_LOCK_MS = 20_000;
-const LOCK_POLL_MS = 300;
 /** Begin, upload and commit may each find that another Berth took the lock: it is tried again that often. */
-const ATTEMPTS = 3;
+export const ATTEMPTS = 3;
 /** Room that has to be left besides the part itself. */
-const SPARE_BYTES = 4 * 1024 * 1024;
+export const SPARE_BYTES = 4 * 1024 * 1024;
 
 /**
  * Puts a part of a payload into a place unless it is there: upload beside, check, rename, under a lock.
@@ -86,30 +77,15 @@ type Begun = Extract<BeginAnswer, { state: "present" | "bare" | "ready" }>;
 
 /** Runs the first script until the part is there or it is our turn. */
 async function begin(target: InstallTarget, place: InstallPlace, options: InstallOptions): Promise<Begun> {
-  const startedAtMs = performance.now();
-  let seen = { fingerprint: "", sinceMs: startedAtMs };
+  const lock = new LockWait(options);
   for (;;) {
     throwIfAborted(options.signal);
     const result = await place.run(beginScript(target));
     const answer = parseBegin(result.stdout);
     if (answer === undefined) throw silent(result);
-    if (answer.state === "unwritable") {
-      throw berthError(isNoSpace(answer.reason) ? "provision.no_space" : "provision.no_directory", {
-        context: { directory: target.base, reason: answer.reason },
-      });
-    }
+    if (answer.state === "unwritable") throw unwritable(target.base, answer.reason);
     if (answer.state !== "locked") return answer;
-    const nowMs = performance.now();
-    const fingerprint = `${answer.owner}\n${answer.progress}`;
-    if (fingerprint !== seen.fingerprint) seen = { fingerprint, sinceMs: nowMs };
-    if (nowMs - seen.sinceMs >= (options.staleLockMs ?? STALE_LOCK_MS)) {
-      await place.run(takeOverScript(target, answer.owner));
-      seen = { fingerprint: "", sinceMs: nowMs };
-    } else if (nowMs - startedAtMs >= (options.lockTimeoutMs ?? LOCK_TIMEOUT_MS)) {
-      throw berthError("provision.locked", { context: { directory: target.base } });
-    } else {
-      await delay(LOCK_POLL_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
-    }
+    await lock.next(answer, target, (script) => place.run(script));
   }
 }
 
@@ -124,13 +100,7 @@ async function uploadAndCommit(
 ): Promise<Verified | undefined> {
   let committed = false;
   try {
-    const neededBytes = payload.tarSize(part) + SPARE_BYTES;
-    if (begun.freeBytes !== undefined && begun.freeBytes < neededBytes) {
-      throw berthError("provision.no_space", {
-        message: `the place has ${begun.freeBytes} bytes free in ${target.base}, the daemon needs ${neededBytes}`,
-        context: { directory: target.base, freeBytes: begun.freeBytes, neededBytes },
-      });
-    }
+    assertRoom(target.base, begun.freeBytes, payload.tarSize(part) + SPARE_BYTES);
     throwIfAborted(options.signal);
     await place.put(payload.tar(part, options), begun.directory);
     throwIfAborted(options.signal);
@@ -145,9 +115,7 @@ async function uploadAndCommit(
         context: { directory: target.base, reason: answer.reason },
       });
     }
-    throw berthError("provision.no_directory", {
-      context: { directory: target.base, reason: answer.reason },
-    });
+    throw unwritable(target.base, answer.reason);
   } finally {
     // The failure itself is what counts; a place that is gone can't be tidied, and the next Berth sweeps.
     if (!committed) await place.run(abandonScript(target)).catch(() => undefined);
@@ -165,11 +133,24 @@ async function putBare(
   await place.put(payload.tar(part, { ...options, prefix: directory.slice(1) }), "/");
 }
 
-function isNoSpace(reason: string): boolean {
-  return /no space|quota/i.test(reason);
+/** @throws provision.no_space */
+export function assertRoom(directory: string, freeBytes: number | undefined, neededBytes: number): void {
+  if (freeBytes === undefined || freeBytes >= neededBytes) return;
+  throw berthError("provision.no_space", {
+    message: `the place has ${freeBytes} bytes free in ${directory}, the daemon needs ${neededBytes}`,
+    context: { directory, freeBytes, neededBytes },
+  });
 }
 
-function silent(result: { exitCode: number | null; stdout: string; stderr: string }) {
+/** Why nothing can be written there: provision.no_space or provision.no_directory. */
+export function unwritable(directory: string, reason: string): BerthError {
+  return berthError(/no space|quota/i.test(reason) ? "provision.no_space" : "provision.no_directory", {
+    context: { directory, reason },
+  });
+}
+
+/** The place's shell said nothing that can be understood. */
+export function silent(result: { exitCode: number | null; stdout: string; stderr: string }) {
   const output = `${result.stdout}\n${result.stderr}`.trim().slice(-2_000);
   return berthError("provision.probe_failed", {
     message: `the place's shell did not answer while installing (exit code ${result.exitCode ?? "none"})`,

@@ -10,11 +10,13 @@ import { type PayloadPart, SUMS_FILE } from "./payload-manifest.ts";
  *
  *     BASE/.lock/owner        token of the Berth that installs; one at a time in a base directory
  *     BASE/.tmp-TOKEN/        what is being unpacked
+ *     BASE/.partial-NAME-SHA  what has come of a compressed archive so far (payload-upload-scripts.ts)
  *     BASE/node-<id>/         an installed part: SHA256SUMS in it says that it is complete
  */
-const MARK = "berth-install";
-const LOCK = ".lock";
-const TEMPORARY = ".tmp-";
+export const MARK = "berth-install";
+export const LOCK = ".lock";
+export const TEMPORARY = ".tmp-";
+export const PARTIAL = ".partial-";
 
 /** How sure the place can be that what arrived is what was sent: by checksum, by length, or by name only. */
 export type Verified = "sha256" | "size" | "presence";
@@ -47,7 +49,7 @@ export interface InstallTarget {
   readonly token: string;
 }
 
-const variables = (target: InstallTarget): string =>
+export const variables = (target: InstallTarget): string =>
   [
     `base=${shellQuote(target.base)}`,
     `final=${shellQuote(`${target.base}/${target.name}`)}`,
@@ -56,6 +58,7 @@ const variables = (target: InstallTarget): string =>
     `temporary="$base/${TEMPORARY}$token"`,
     `say() { echo "${MARK} $*"; }`,
     'owner_of() { owner=; [ -f "$1/owner" ] && read -r owner < "$1/owner"; }',
+    'release() { owner_of "$lock"; [ "$owner" = "$token" ] && rm -rf "$lock"; }',
   ].join("\n");
 
 /** Finds out what there is and, when it is our turn, takes the lock, sweeps leftovers and makes a directory. */
@@ -65,7 +68,15 @@ if [ -f "$final/${SUMS_FILE}" ]; then say present; exit 0; fi
 for tool in mkdir mv rm; do
   command -v $tool >/dev/null 2>&1 || { say bare; exit 0; }
 done
-reason=$( { umask 022; mkdir -p "$base"; } 2>&1 ) || { say unwritable "$reason"; exit 0; }
+${TAKE_LOCK}
+reason=$(mkdir "$temporary" 2>&1) || { rm -rf "$lock"; say unwritable "$reason"; exit 0; }
+${SAY_FREE}
+say ready "$temporary"
+`;
+}
+
+/** Makes the base directory and takes the lock, or says who has it and exits; leftovers are swept. */
+export const TAKE_LOCK = `reason=$( { umask 022; mkdir -p "$base"; } 2>&1 ) || { say unwritable "$reason"; exit 0; }
 if reason=$(mkdir "$lock" 2>&1); then
   echo "$token" > "$lock/owner" || { rm -rf "$lock"; say unwritable "no space in $base"; exit 0; }
 elif [ -d "$lock" ]; then
@@ -77,14 +88,11 @@ else
   say unwritable "$reason"; exit 0
 fi
 rm -rf "$base"/${TEMPORARY}*
-umask 022
-reason=$(mkdir "$temporary" 2>&1) || { rm -rf "$lock"; say unwritable "$reason"; exit 0; }
-if command -v df >/dev/null 2>&1; then
+umask 022`;
+
+export const SAY_FREE = `if command -v df >/dev/null 2>&1; then
   df -Pk "$base" 2>/dev/null | { read -r line; read -r device blocks used free line && say free "$free"; }
-fi
-say ready "$temporary"
-`;
-}
+fi`;
 
 /** Takes a lock away whose owner shows no progress any more. Only one of several callers succeeds. */
 export function takeOverScript(target: InstallTarget, staleOwner: string): string {
@@ -92,6 +100,11 @@ export function takeOverScript(target: InstallTarget, staleOwner: string): strin
 owner_of "$lock"
 [ "$owner" = ${shellQuote(staleOwner)} ] || exit 0
 mv "$lock" "$base/.stale-$token" 2>/dev/null || exit 0
+# Whoever had it may still write to what it holds open: what has come is gone on with in a file of our own.
+for partial in "$base"/${PARTIAL}*; do
+  [ -f "$partial" ] || continue
+  cp "$partial" "$base/${TEMPORARY}$token" 2>/dev/null && mv "$base/${TEMPORARY}$token" "$partial" || rm -f "$partial" "$base/${TEMPORARY}$token"
+done
 owner_of "$base/.stale-$token"
 if [ "$owner" != ${shellQuote(staleOwner)} ] && [ ! -d "$lock" ]; then
   mv "$base/.stale-$token" "$lock"
@@ -104,7 +117,6 @@ fi
 /** Checks what was unpacked, moves it to where it belongs in one step, and gives the lock back. */
 export function commitScript(target: InstallTarget, payload: Payload, part: PayloadPart): string {
   return `${variables(target)}
-release() { owner_of "$lock"; [ "$owner" = "$token" ] && rm -rf "$lock"; }
 owner_of "$lock"
 if [ "$owner" != "$token" ] || [ ! -d "$temporary" ]; then rm -rf "$temporary"; say lost; exit 0; fi
 ${verifyFunction(payload, part)}
@@ -120,8 +132,7 @@ say installed "$verified"
 export function abandonScript(target: InstallTarget): string {
   return `${variables(target)}
 rm -rf "$temporary"
-owner_of "$lock"
-[ "$owner" = "$token" ] && rm -rf "$lock"
+release
 exit 0
 `;
 }
@@ -140,7 +151,7 @@ exit 1
 }
 
 /** A shell function `verify DIRECTORY` that sets `verified`, or fails and sets `reason`. */
-function verifyFunction(payload: Payload, part: PayloadPart): string {
+export function verifyFunction(payload: Payload, part: PayloadPart): string {
   const files = payload.files(part);
   const sums = payload.sums(part);
   const sumsHash = createHash("sha256").update(sums).digest("hex");
@@ -204,7 +215,7 @@ export function parseCommit(stdout: string): CommitAnswer | undefined {
   return undefined;
 }
 
-function answersOf(stdout: string): { word: string; rest: string; after: string }[] {
+export function answersOf(stdout: string): { word: string; rest: string; after: string }[] {
   const lines = stdout.split(/\r?\n/);
   return lines.flatMap((line, index) => {
     if (!line.startsWith(`${MARK} `)) return [];

@@ -7,6 +7,7 @@ import type { WireClient } from "../../wire/types.ts";
 import { findPayload, type Payload } from "../payload.ts";
 import { type InstallPlace, installPart } from "../payload-install.ts";
 import type { PayloadPart, PayloadPlatform } from "../payload-manifest.ts";
+import { uploadPart } from "../payload-upload.ts";
 import type { Handshake } from "./handshake.ts";
 import { runScript } from "./marked-stream.ts";
 import { type ProbeAnswer, parseProbe, platformOf, stateOf } from "./probe-answer.ts";
@@ -30,6 +31,11 @@ export interface RemoteDaemonOptions {
   readonly handshake: Handshake;
   readonly payload?: (platform: PayloadPlatform) => Promise<Payload>;
   readonly serveArguments?: readonly string[];
+  /**
+   * Directory of this machine for compressed payloads, for places behind a network: uploads go over one channel,
+   * compressed, and go on where they were cut off. Default: a plain archive by the transport's `put`.
+   */
+  readonly archives?: string | undefined;
 }
 
 /** A way to the daemon of a place: installs and starts it where that is needed. */
@@ -199,6 +205,21 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
   ): Promise<void> {
     if (answer.installed.includes(payload.directoryName(part))) return;
     const what = part === "bundle" ? "the daemon" : "a Node for it";
+    const message = `putting ${what} into ${transport.description}`;
+    const { archives } = options;
+    if (archives !== undefined) {
+      const uploaded = await uploadPart(payload, part, transport, {
+        base,
+        archives,
+        signal,
+        onBegin: (bytesThere, bytesTotal) => {
+          const again = bytesThere === 0 ? message : `${message}, where an earlier upload was cut off`;
+          progress.phase("upload", again, { part, bytesThere, bytesTotal });
+        },
+        onProgress: (done, total) => progress.bytes("upload", message, done, total),
+      });
+      if (uploaded !== undefined) return;
+    }
     const place: InstallPlace = {
       run: async (script) =>
         collect(await transport.run(["/bin/sh", "-c", script]), {
@@ -212,9 +233,8 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     await installPart(payload, part, place, {
       base,
       owner: { uid: answer.uid, gid: answer.gid },
-      ...(signal === undefined ? {} : { signal }),
+      signal,
       onProgress: (done, total) => {
-        const message = `putting ${what} into ${transport.description}`;
         if (!announced) progress.phase("upload", message, { part, bytesTotal: totalBytes });
         announced = true;
         progress.bytes("upload", message, done, total);

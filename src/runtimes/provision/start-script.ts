@@ -1,6 +1,7 @@
 import { shellQuote } from "../../transports/shell-quote.ts";
 import { launchDaemon, launchScript } from "../payload-launch.ts";
 import type { PayloadManifest } from "../payload-manifest.ts";
+import { USED_PAYLOAD_FILE } from "../payload-sweep-script.ts";
 import { DIAL_MARK } from "./probe-script.ts";
 
 export const START_MARK = "berth-start";
@@ -53,6 +54,7 @@ if [ ! -s "$run/token" ]; then
     rm -f "$run/token.$$"
   fi
 fi
+printf '%s\\n' ${[bundleDirectory, ...("directory" in request.node ? [request.node.directory] : [])].map(shellQuote).join(" ")} >"$run/${USED_PAYLOAD_FILE}"
 umask "$old"
 cd /
 keep_bridge() { (umask 077; printf '%s\\n' "$bridge" >"$run/bridge.$$" && mv "$run/bridge.$$" "$run/bridge"); }

@@ -1,4 +1,4 @@
-import { posix } from "node:path";
+import { join, posix } from "node:path";
 import type { SshConfig } from "../../contract/config.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { VERSION } from "../../contract/version.ts";
@@ -48,6 +48,7 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
       stateDir: config.stateDir,
       handshake: createHandshake(VERSION),
       serveArguments: ["--login-env"],
+      archives: join(context.stateDirectory, "archives"),
     });
     let client: WireClient;
     try {
