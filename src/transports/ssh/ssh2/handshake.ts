@@ -59,6 +59,8 @@ export async function logIn(
   options.signal.addEventListener("abort", onAbort, { once: true });
   try {
     if (options.signal.aborted) throw abortedError(options.signal);
+    // It may have ended before anybody listened: ssh2 would wait for it.
+    if (way.stream.destroyed || way.stream.readableEnded) throw new Error("the server closed the connection");
     client.connect({
       sock: way.stream,
       username: target.user,

@@ -55,6 +55,8 @@ function connected(socket: Socket, target: SshTarget, signal: AbortSignal): Prom
     socket.once("connect", () => {
       signal.removeEventListener("abort", onAbort);
       socket.off("error", onError);
+      // Its end is what counts; a reset may come while nobody listens.
+      socket.on("error", () => {});
       resolve();
     });
   });
