@@ -19,7 +19,7 @@ class Intake {
   #done = false;
   bytes = 0;
 
-  constructor(source: Readable, sink: Readable) {
+  constructor(source: Readable, sink: Readable, emptyEnd?: () => BerthError) {
     this.#source = source;
     this.#sink = sink;
     source.pause();
@@ -33,6 +33,7 @@ class Intake {
     source.once("end", () => {
       this.#done = true;
       this.#peer?.flow();
+      if (this.bytes === 0) this.#failure ??= emptyEnd?.();
       if (this.#failure === undefined) this.#sink.push(null);
       else this.settle();
     });
@@ -177,10 +178,11 @@ export class ChannelDuplex extends Duplex {
   readonly #intake: Intake;
   readonly #outlet: Outlet;
 
-  constructor(channel: ClientChannel) {
+  /** @param emptyEnd what it means when the other side ends it without a byte; nothing unless given */
+  constructor(channel: ClientChannel, emptyEnd?: () => BerthError) {
     super({ highWaterMark: 64 * 1024, allowHalfOpen: true });
     this.#channel = channel;
-    this.#intake = new Intake(channel, this);
+    this.#intake = new Intake(channel, this, emptyEnd);
     this.#outlet = new Outlet(channel);
     channel.stderr.resume();
     channel.once("close", () => this.#outlet.close());

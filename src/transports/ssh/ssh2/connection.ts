@@ -109,23 +109,27 @@ export class Ssh2Connection implements SshConnection {
   }
 
   async dialUnix(socketPath: string, options: Options = {}): Promise<Duplex> {
-    return this.#duplex(options, (opened) =>
-      this.#client.openssh_forwardOutStreamLocal(socketPath, opened),
-    ).catch((error: unknown) => {
-      throw this.#forwardingError(error, socketPath);
-    });
+    try {
+      const stream = await this.#duplex(options, (opened) =>
+        this.#client.openssh_forwardOutStreamLocal(socketPath, opened),
+      );
+      this.#forwards = true;
+      return stream;
+    } catch (error) {
+      throw await this.#forwardingError(error, socketPath, options);
+    }
   }
 
   async sftp(options: Options = {}): Promise<Duplex> {
-    return this.#duplex(options, (opened) =>
-      this.#request((done) => this.#client.subsys("sftp", done), opened),
+    const missing = (cause?: unknown): BerthError =>
+      berthError("ssh.sftp_missing", { hop: "transport", context: { host: this.#target.name }, cause });
+    // A subsystem whose program is not there is accepted, and ends without a word.
+    return this.#duplex(
+      options,
+      (opened) => this.#request((done) => this.#client.subsys("sftp", done), opened),
+      missing,
     ).catch((error: unknown) => {
-      if (!isRefusedRequest(error)) throw this.#sessionError(error);
-      throw berthError("ssh.sftp_missing", {
-        hop: "transport",
-        context: { host: this.#target.name },
-        cause: error,
-      });
+      throw isRefusedRequest(error) ? missing(error) : this.#sessionError(error);
     });
   }
 
@@ -199,8 +203,14 @@ export class Ssh2Connection implements SshConnection {
     const id = channels._cur;
   }
 
-  #duplex(options: Options, start: (opened: Opened) => void): Promise<ChannelDuplex> {
-    return this.#channel(options, start, (channel) => this.#keep(new ChannelDuplex(channel), channel));
+  #duplex(
+    options: Options,
+    start: (opened: Opened) => void,
+    emptyEnd?: () => BerthError,
+  ): Promise<ChannelDuplex> {
+    return this.#channel(options, start, (channel) =>
+      this.#keep(new ChannelDuplex(channel, emptyEnd), channel),
+    );
   }
 
   #keep<T extends { fail(error: BerthError): void }>(kept: T, channel: ClientChannel): T {

@@ -41,7 +41,7 @@ export class ChannelProcess implements RawProcess {
   }
 
   close(): void {
-    this.#exit.reject(berthError("operation.aborted", { message: "the command's session was closed" }));
+    this.#exit.resolve({ exitCode: null, signal: null });
     this.stdin.outlet.close();
     this.#channel.close();
     this.stdin.destroy();
@@ -49,7 +49,7 @@ export class ChannelProcess implements RawProcess {
     this.stderr.destroy();
   }
 
-  /** The connection is gone. A command whose exit and output had arrived has ended well all the same. */
+  /** The connection is gone before the session's end came. */
   fail(error: BerthError): void {
     this.stdin.outlet.close();
     this.#exit.reject(error);
