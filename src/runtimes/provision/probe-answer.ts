@@ -38,6 +38,8 @@ export interface ProbeAnswer {
   /** Names of the installed parts of a payload there. */
   readonly installed: readonly string[];
   readonly running: RunningDaemon | undefined;
+  /** "mnt mnt:[4026531840]": namespaces of a place of the same kernel; none of another. */
+  readonly namespaces: readonly string[];
   /** False when the script went over to dialling, or was cut off. */
   readonly complete: boolean;
 }
@@ -81,6 +83,7 @@ export function parseProbe(lines: readonly string[]): ProbeAnswer {
     runDirectory: last("place"),
     installed: all("installed"),
     running,
+    namespaces: all("namespace"),
     complete: last("end") === "ok",
   };
 }

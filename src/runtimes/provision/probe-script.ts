@@ -1,6 +1,7 @@
 import { shellQuote } from "../../transports/shell-quote.ts";
 import { MINIMUM_NODE_MAJOR } from "../payload-launch.ts";
 import { SUMS_FILE } from "../payload-manifest.ts";
+import { sharedScript } from "./isolation.ts";
 
 /** Starts every line that the probe answers with: whatever else the place prints is not an answer. */
 export const PROBE_MARK = "berth-probe";
@@ -17,6 +18,8 @@ export interface ProbeRequest {
   readonly neededKib: { readonly bundle: number; readonly withNode: number };
   /** A daemon that runs is dialled at once, on the same stream. */
   readonly dial: boolean;
+  /** Id of this machine's boot: what a place of the same kernel shares with it is said. */
+  readonly ownBootId?: string | undefined;
 }
 
 /**
@@ -32,10 +35,9 @@ PATH=\${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/usr/bin:/
 ${IDENTITY}
 ${STATE_DIRECTORIES}
 instance=${shellQuote(request.instance ?? "")}
-[ -n "$instance" ] || { read -r instance </proc/sys/kernel/hostname || instance=$(hostname); } 2>/dev/null
-instance=$(printf '%.12s' "$instance" | tr -c 'A-Za-z0-9.' - 2>/dev/null)
-{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=unknown
+${INSTANCE_AND_BOOT}
 key=\${instance:-place}-\${boot%%-*}/p${request.protocol}
+${sharedScript(request.ownBootId ?? "")}
 given=${shellQuote(request.stateDir ?? "")}
 if [ -n "$given" ]; then set -- "$given"
 else
@@ -71,6 +73,21 @@ say end ok
 `;
 }
 
+/**
+ * What tells a place from others with which it may share a home directory, and from itself before it was started anew.
+ * Of a long name both ends count, as hosts of a cluster may differ in either. Systems without /proc tell when they
+ * were started, or (macOS) name each start.
+ */
+const INSTANCE_AND_BOOT = `[ -n "$instance" ] || { read -r instance </proc/sys/kernel/hostname || instance=$(hostname); } 2>/dev/null
+case $instance in ?????????????*)
+  sum=$(printf %s "$instance" | cksum 2>/dev/null) || sum=\${instance#"\${instance%??????}"}
+  instance=$(printf %.6s "$instance")\${sum%% *} ;;
+esac
+instance=$(printf %.16s "$instance" | tr -c 'A-Za-z0-9.' - 2>/dev/null)
+{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=$(sysctl -n kern.bootsessionuuid 2>/dev/null) ||
+  { boot=$(sysctl -n kern.boottime 2>/dev/null | cksum 2>/dev/null) && boot=\${boot%% *}; } || boot=
+boot=\${boot:-unknown}`;
+
 /** What the place and its user are. */
 const IDENTITY = `os=$(uname -s 2>/dev/null) || { read -r os </proc/sys/kernel/ostype; } 2>/dev/null || os=unknown
 arch=$(uname -m 2>/dev/null) || { read -r arch </proc/sys/kernel/arch; } 2>/dev/null || arch=unknown
@@ -90,6 +107,8 @@ if [ -r /etc/passwd ]; then
     break
   done </etc/passwd
 fi
+[ -n "$account" ] || account=$(id -un 2>/dev/null)
+[ -n "$shell" ] || shell=$SHELL
 say os "$os"
 say arch "$arch"
 say uid "$uid"
@@ -146,17 +165,41 @@ try_state() {
   fi
 }`;
 
-/** A Node counts when it starts and is new enough; musl or glibc is for people to read. */
+/**
+ * A Node counts when it starts and is new enough. Behind the PATH come the places of version managers, whose
+ * start-up files put them there only for people; musl or glibc is for people to read.
+ */
 const LIBC_AND_NODE = `libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || libc=
 if [ -z "$libc" ]; then
   for loader in /lib/ld-musl-*.so.1; do [ -e "$loader" ] && libc=musl; done
   [ -n "$libc" ] || for loader in /lib64/ld-linux-*.so.* /lib/ld-linux-*.so.*; do [ -e "$loader" ] && libc=glibc; done
 fi
 say libc "\${libc:-none}"
-node=$(command -v node 2>/dev/null) || node=
-if [ -n "$node" ]; then
-  version=$(unset NODE_OPTIONS LD_PRELOAD; "$node" -p process.versions.node </dev/null 2>/dev/null) || version=
+node=
+try_node() {
+  version=$(unset NODE_OPTIONS LD_PRELOAD; "$1" -p process.versions.node </dev/null 2>/dev/null) || version=
   case $version in *.*.*) major=\${version%%.*} ;; *) major=0 ;; esac
   say node-version "\${version:-unusable}"
-  if [ "$major" -ge ${MINIMUM_NODE_MAJOR} ] 2>/dev/null; then say node "$node"; else node=; fi
+  if [ "$major" -ge ${MINIMUM_NODE_MAJOR} ] 2>/dev/null; then node=$1; say node "$node"; fi
+}
+found=$(command -v node 2>/dev/null) && try_node "$found"
+if [ -z "$node" ]; then
+  newest=0 found=
+  for path in \
+    "\${NVM_DIR:-$home/.nvm}"/versions/node/v*/bin/node \
+    "$home"/.local/share/fnm/node-versions/v*/installation/bin/node \
+    "$home"/.fnm/node-versions/v*/installation/bin/node \
+    "$home/Library/Application Support/fnm"/node-versions/v*/installation/bin/node \
+    "$home"/.volta/tools/image/node/*/bin/node \
+    "$home"/.asdf/installs/nodejs/*/bin/node \
+    "$home"/.local/share/mise/installs/node/*/bin/node \
+    "$home"/.nodenv/versions/*/bin/node /usr/local/n/versions/node/*/bin/node; do
+    major=\${path%/bin/node} major=\${major%/installation}
+    major=\${major##*/} major=\${major#v} major=\${major%%.*}
+    case $major in ''|*[!0-9]*) continue ;; esac
+    if [ "$major" -ge ${MINIMUM_NODE_MAJOR} ] && [ "$major" -ge "$newest" ] && [ -x "$path" ]; then newest=$major found=$path; fi
+  done
+  for path in "$found" /usr/local/bin/node /opt/homebrew/bin/node /usr/pkg/bin/node /snap/bin/node; do
+    [ -n "$node" ] || [ ! -x "$path" ] || try_node "$path"
+  done
 fi`;

@@ -9,6 +9,7 @@ import { type InstallPlace, installPart } from "../payload-install.ts";
 import type { PayloadPart, PayloadPlatform } from "../payload-manifest.ts";
 import { uploadPart } from "../payload-upload.ts";
 import type { Handshake } from "./handshake.ts";
+import { ownBootId } from "./isolation.ts";
 import { runScript } from "./marked-stream.ts";
 import { type ProbeAnswer, parseProbe, platformOf, stateOf } from "./probe-answer.ts";
 import { probeScript } from "./probe-script.ts";
@@ -46,6 +47,8 @@ export interface DaemonConnector {
    * @throws what the transport throws; provision.*, runtime.platform_unsupported, payload.not_built, wire.*
    */
   connect(options: { readonly signal?: AbortSignal | undefined }): Promise<WireClient>;
+  /** What the last look found; undefined before the first. */
+  readonly found: ProbeAnswer | undefined;
   /** Looks at the place without changing more than a directory to be. */
   probe(options: { readonly signal?: AbortSignal | undefined }): Promise<ProbeAnswer>;
 }
@@ -59,6 +62,7 @@ interface Known {
 export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConnector {
   const { transport, progress, handshake } = options;
   let known: Known | undefined;
+  let found: ProbeAnswer | undefined;
   let preparing: Promise<unknown> = Promise.resolve();
 
   async function connect({ signal }: { readonly signal?: AbortSignal | undefined }): Promise<WireClient> {
@@ -116,6 +120,7 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
       protocol: PROTOCOL_MAX,
       neededKib: NEEDED_KIB,
       dial,
+      ownBootId: await ownBootId(),
     });
     const result = await runScript(transport, script, {
       deadlineMs: PROBE_DEADLINE_MS,
@@ -127,6 +132,7 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
       const output = `${result.lines.join("\n")}\n${result.stderr}`.trim();
       throw probeFailed(`exit code ${result.exitCode}`, output, result.exitCode);
     }
+    found = answer;
     return { answer, stream: result.stream };
   }
 
@@ -264,6 +270,9 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
 
   return {
     connect,
+    get found() {
+      return found;
+    },
     probe: async ({ signal }) => (await probe(false, signal)).answer,
   };
 }

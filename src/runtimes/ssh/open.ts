@@ -9,10 +9,11 @@ import type { WireClient } from "../../wire/types.ts";
 import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
 import { createHandshake } from "../provision/handshake.ts";
+import { isolationFrom } from "../provision/isolation.ts";
 import { cannotBeInstalled } from "../provision/no-daemon.ts";
 import { createProgressSink } from "../provision/progress.ts";
 import { createRemoteConnector } from "../provision/remote.ts";
-import { homeOf } from "./home.ts";
+import { lookAtHost } from "./home.ts";
 
 /**
  * A host by SSH: by its daemon, which is installed and started there when none runs, or where none can be, and with
@@ -31,15 +32,15 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
     const base = {
       kind: "ssh" as const,
       description,
-      isolation: ISOLATION,
       ...(config.env === undefined ? {} : { env: config.env }),
       ...(onEvent === undefined ? {} : { onEvent }),
       close: () => transport.close(),
     };
     const shell = async (reason: string) => {
       const { createShellRuntime } = await import("../shell/runtime.ts");
-      const workdir = workdirIn(await homeOf(transport, signal), config.workdir);
-      return createShellRuntime({ ...base, transport, workdir, reasons: reason });
+      const { home, isolation } = await lookAtHost(transport, signal);
+      const workdir = workdirIn(home, config.workdir);
+      return createShellRuntime({ ...base, isolation, transport, workdir, reasons: reason });
     };
     if (config.daemon === "never") return await shell("daemon: never");
     const connector = createRemoteConnector({
@@ -67,6 +68,7 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
     progress.phase("ready", `${description} is ready`);
     return await createDaemonRuntime({
       ...base,
+      isolation: await isolationFrom(connector.found?.namespaces ?? []),
       client,
       dial: (options) => connector.connect(options),
       workdir: (hello) => workdirIn(hello.user?.home ?? "", config.workdir),
@@ -76,13 +78,6 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
     throw error;
   }
 }
-
-const ISOLATION = {
-  filesystem: "separate",
-  processes: "separate",
-  network: "separate",
-  kernel: "separate",
-} as const;
 
 /** Where commands start: the home directory there, or what is asked for, which may be relative to it. */
 function workdirIn(home: string, asked: string | undefined): string {
