@@ -1,0 +1,66 @@
+import { basename } from "node:path";
+import { type BerthError, berthError } from "../../../contract/errors.ts";
+import type { SshTarget } from "../target.ts";
+import type { Verdict } from "./classify.ts";
+
+/** What an ssh says whose own connection goes over a proxy that has ended: it is not the one that failed. */
+const AFTERMATH =
+  /Connection (?:closed|reset) by UNKNOWN port|^(?:kex_exchange_identification|banner exchange): /;
+/** Of a host on the way that was reached and could not go on: "channel 0: open failed: connect failed: …". */
+const FORWARD_FAILED = /open failed: connect failed: (.*?)\s*$/m;
+
+/**
+ * The error of a way over other hosts that failed; undefined when these said nothing.
+ * @param words what the proxy command, or the ssh of ProxyJump, said
+ */
+export function failedProxy(
+  target: SshTarget,
+  words: string,
+  classify: (words: string) => Verdict | undefined,
+): BerthError | undefined {
+  const lines = words
+    .replaceAll("\r", "")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  const telling = lines.filter((line) => !AFTERMATH.test(line));
+  const hops = target.proxyJump?.split(",").map((hop) => hop.trim()) ?? [];
+  // Each ssh behind the one that failed says that its connection was closed.
+  const behind = lines.filter((line) => /by UNKNOWN port/.test(line)).length;
+  const hop = hops.at(Math.max(0, hops.length - 1 - behind));
+  const onward = FORWARD_FAILED.exec(words)?.[1];
+  if (hop !== undefined && behind === 0 && onward !== undefined)
+    return behindProxy(target, hop, onward, classify);
+  if (hop === undefined && lines.length === 0) return undefined;
+  const reason =
+    telling
+      .at(-1)
+      ?.trim()
+      .replace(/^ssh: /, "") ?? "it closed the connection";
+  const proxy = hop ?? basename(target.proxyCommand?.trim().split(/\s+/)[0] ?? "ProxyCommand");
+  return berthError("ssh.proxy_failed", {
+    hop: "transport",
+    message: `the way to ${target.name} leads over ${proxy}, which failed: ${reason}`,
+    ...(hop === undefined
+      ? { hint: `Try the ProxyCommand alone; \`ssh -v ${target.alias}\` shows it.` }
+      : {}),
+    context: { host: target.name, proxy, reason },
+  });
+}
+
+/** The last host on the way was reached, and did not reach the target. */
+function behindProxy(
+  target: SshTarget,
+  proxy: string,
+  reason: string,
+  classify: (words: string) => Verdict | undefined,
+): BerthError {
+  const code = classify(`connect: ${reason}`)?.code ?? "ssh.unreachable";
+  const resolved = /not known|not resolve|name resolution|No address/i.test(reason)
+    ? "ssh.name_not_found"
+    : code;
+  return berthError(resolved, {
+    hop: "transport",
+    message: `${target.hostname} port ${target.port} cannot be reached from ${proxy}: ${reason}`,
+    context: { host: target.name, hostname: target.hostname, port: target.port, proxy, reason },
+  });
+}
