@@ -7,7 +7,7 @@ import { times } from "../faults/bench.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import type { Proxy as FaultyNetwork } from "../fixtures/network.ts";
 import { waitFor } from "../fixtures/process.ts";
-import { processesOf, seeded, sshBench, TRANSPORTS, WAYS } from "./support.ts";
+import { connectionsIn, processesOf, seeded, sshBench, TRANSPORTS, WAYS } from "./support.ts";
 
 /** 100 MB. */
 const COUNT = 6_250_000;
@@ -43,6 +43,7 @@ for (const transport of TRANSPORTS) {
       assert.equal(seen.all.length, EXPECTED.length, `cut at ${at}`);
       assert.equal(sha256(seen.all), DIGEST, `cut at ${at}`);
       assert.equal(seen.exit?.exit.exitCode, 0);
+      assert.ok(connectionsIn(bench.server.log()) >= turn + 2, "it was cut and made again");
     }
   });
 

@@ -7,11 +7,7 @@ import { openRuntime } from "../../src/runtimes/open.ts";
 import { times } from "../faults/bench.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { waitFor } from "../fixtures/process.ts";
-import { sshBench, TRANSPORTS, WAYS } from "./support.ts";
-
-function connectionsIn(log: string): number {
-  return log.match(/^Connection from /gm)?.length ?? 0;
-}
+import { connectionsIn, sshBench, TRANSPORTS, WAYS } from "./support.ts";
 
 for (const way of WAYS) {
   test(`200 commands at once against sshd as it comes: ${way.title}`, async (t) => {

@@ -85,6 +85,11 @@ export async function sshBench(options: SshBenchOptions = {}): Promise<SshBench>
   };
 }
 
+/** How many connections were made, by what sshd logged. */
+export function connectionsIn(log: string): number {
+  return log.match(/^Connection from /gm)?.length ?? 0;
+}
+
 /** What the kernel tells about a process that anybody may read. */
 export interface SeenProcess {
   readonly pid: number;
