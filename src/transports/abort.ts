@@ -10,3 +10,18 @@ export function abortedError(signal: AbortSignal | undefined): BerthError {
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortedError(signal);
 }
+
+/**
+ * What a promise gives, or at once operation.aborted; what it stands for goes on.
+ * @throws what the promise throws, operation.aborted
+ */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(abortedError(signal));
+    const over = () => signal.removeEventListener("abort", onAbort);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(over);
+    if (signal.aborted) onAbort();
+  });
+}

@@ -39,6 +39,11 @@ export interface Transport extends AsyncDisposable {
   run(argv: readonly string[], options?: RunOptions): Promise<RawProcess>;
   /** Unpacks a tar stream in an existing directory of the place. */
   put(archive: Readable, directory: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /**
+   * A byte stream to the SFTP server of the place, where the transport has such a way at all.
+   * @throws ssh.sftp_missing when the place has none
+   */
+  sftp?(options?: { readonly signal?: AbortSignal | undefined }): Promise<Duplex>;
   /** A byte stream to the unix socket of a daemon in the place. */
   dial(socketPath: string, options?: DialOptions): Promise<Duplex>;
   close(): Promise<void>;

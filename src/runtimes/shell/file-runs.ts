@@ -5,18 +5,23 @@ import { placePath } from "../common/command.ts";
 import { milliseconds } from "../common/milliseconds.ts";
 import { fileFailure } from "./file-errors.ts";
 import type { CollectOptions, ScriptResult, ShellPlace } from "./place.ts";
+import { SftpContent } from "./sftp-content.ts";
 import type { PlaceTools } from "./tools.ts";
 
-const DEFAULT_TIMEOUT_MS = 30_000;
+/** Milliseconds without anything coming or going. */
+export const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Runs the scripts of file operations: paths, options that are not to be had, deadlines and errors. */
 export class FileRuns {
   readonly #place: ShellPlace;
   readonly #unsupported: (capability: CapabilityName) => BerthError;
+  /** The content of files by SFTP; undefined where the transport has no such way. */
+  readonly sftp: SftpContent | undefined;
 
   constructor(place: ShellPlace, unsupported: (capability: CapabilityName) => BerthError) {
     this.#place = place;
     this.#unsupported = unsupported;
+    this.sftp = place.sftp === undefined ? undefined : new SftpContent(this, place.sftp);
   }
 
   get description(): string {

@@ -141,22 +141,43 @@ export interface ReadRange {
 }
 
 export function readBody(path: string, range: ReadRange, tools: PlaceTools): string {
-  const { start, length } = range;
+  return onPath(path, checkReadable(range), readCommand(range, tools));
+}
+
+function checkReadable(range: ReadRange): string {
   const unfit = range.special ? '[ -S "$_bp" ]' : ":";
-  const read =
-    start === 0 && length === undefined
-      ? 'cat "$_bp" || _bF "$_bp"'
-      : length === undefined
-        ? `tail -c +${start + 1} "$_bp" || _bF "$_bp"`
-        : tools.headBytes
-          ? `tail -c +${start + 1} "$_bp" | head -c ${length}`
-          : `dd if="$_bp" bs=1 skip=${start} count=${length} 2>/dev/null || _bF "$_bp"`;
+  return `if [ -d "$_bp" ]; then _bE EISDIR; fi
+if [ -e "$_bp" ] && [ ! -f "$_bp" ] && ${unfit}; then _bE fs.not_a_regular_file; fi
+if [ ! -r "$_bp" ]; then cat "$_bp" >/dev/null; _bF "$_bp"; fi`;
+}
+
+function readCommand({ start, length }: ReadRange, tools: PlaceTools): string {
+  if (start === 0 && length === undefined) return 'cat "$_bp" || _bF "$_bp"';
+  if (length === undefined) return `tail -c +${start + 1} "$_bp" || _bF "$_bp"`;
+  if (tools.headBytes) return `tail -c +${start + 1} "$_bp" | head -c ${length}`;
+  return `dd if="$_bp" bs=1 skip=${start} count=${length} 2>/dev/null || _bF "$_bp"`;
+}
+
+/**
+ * Looks at a regular file: prints its stat line, then its bytes if they are at most `limit` (of the file, or of the
+ * range), else its path.
+ */
+export function readSmallBody(path: string, range: ReadRange, limit: number, tools: PlaceTools): string {
+  const { length } = range;
+  // Field of the size in a line of _bst (stat-format.ts).
+  const size = `$${tools.stat === "ls" ? 6 : 2}`;
+  const large = length !== undefined && length <= limit ? "false" : `[ "${size}" -gt ${limit} ]`;
   return onPath(
     path,
-    `if [ -d "$_bp" ]; then _bE EISDIR; fi
-if [ -e "$_bp" ] && [ ! -f "$_bp" ] && ${unfit}; then _bE fs.not_a_regular_file; fi
-if [ ! -r "$_bp" ]; then cat "$_bp" >/dev/null; _bF "$_bp"; fi`,
-    read,
+    checkReadable(range),
+    statFunction(tools, true),
+    `_bs=$(_bst "$_bp") || _bF "$_bp"
+printf '%s\\n' "$_bs"
+set -f
+set -- $_bs
+set +f
+if ${large}; then printf %s "$_bp"; exit 0; fi`,
+    readCommand(range, tools),
   );
 }
 

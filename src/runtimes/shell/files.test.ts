@@ -113,7 +113,8 @@ for (const name of PLACES) {
     const paths = Array.from({ length: 1201 }, (_, index) => (index % 3 === 0 ? "none" : "a"));
     const stats = await place.runtime.fs.statMany(paths);
     assert.equal(stats.filter((one) => one === null).length, 401);
-    assert.ok(place.runs.length - before <= 5);
+    // Spares are started behind what is run.
+    assert.ok(place.runs.length - before <= (name === "sftp" ? 8 : 5));
   });
 
   it("every name that the file system takes works", async () => {

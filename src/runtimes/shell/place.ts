@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
+import { unlessAborted } from "../../transports/abort.ts";
 import type { RawProcess, Transport } from "../../transports/transport.ts";
 import type { PathContext } from "../common/command.ts";
 import { endTreeScript } from "./command-script.ts";
@@ -8,6 +9,8 @@ import { feed } from "./feed.ts";
 import { RunGuard } from "./guard.ts";
 import { BOOTSTRAP, markerFunction } from "./script.ts";
 import { type ScriptHandler, ScriptRun } from "./script-run.ts";
+import { SftpLink } from "./sftp-link.ts";
+import { SpareRuns } from "./spare-runs.ts";
 import { type PlaceTools, parseProbe, probeScript } from "./tools.ts";
 
 /** Ended commands whose children still hold their output, kept open so that the children can write on. */
@@ -16,6 +19,10 @@ const MAX_LINGERING = 16;
 const PROBE_DEADLINE_MS = 30_000;
 /** What is kept of a script's stderr, for its error. */
 const MAX_STDERR_BYTES = 64 * 1024;
+/** With more runs than that under way there are no spares: ten sessions are all that sshd gives a connection. */
+const MAX_RUNS_WITH_SPARES = 6;
+/** Who waits so long for a session may be waiting for one that this place only keeps. */
+const YIELD_AFTER_MS = 100;
 
 export interface PlaceOptions {
   readonly transport: Transport;
@@ -23,13 +30,15 @@ export interface PlaceOptions {
   readonly paths: PathContext;
   readonly user: string | undefined;
   readonly maxRuns: number;
+  /** Shells kept ready for the next scripts. */
+  readonly spareRuns: number;
   readonly onEvent: ((event: BerthEventInput) => void) | undefined;
   readonly description: string;
 }
 
 export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Does not wait for a place among the runs: for what ends others. */
+  /** Does not wait for its turn among the runs, and not for a session behind others: for what ends others. */
   readonly urgent?: boolean;
 }
 
@@ -61,7 +70,11 @@ export class ShellPlace {
   readonly paths: PathContext;
   readonly user: string | undefined;
   readonly onEvent: ((event: BerthEventInput) => void) | undefined;
+  /** The place's files by SFTP; undefined where its transport has no such way. */
+  readonly sftp: SftpLink | undefined;
   readonly #guard: RunGuard;
+  readonly #spares: SpareRuns;
+  #connecting = 0;
   readonly #runs = new Set<ScriptRun>();
   readonly #lingering = new Set<ScriptRun>();
   readonly #background = new Set<Promise<void>>();
@@ -78,6 +91,24 @@ export class ShellPlace {
     this.user = options.user;
     this.onEvent = options.onEvent;
     this.#guard = new RunGuard(options.maxRuns);
+    this.#spares = new SpareRuns({
+      limit: options.spareRuns,
+      open: (signal) => this.#open({ signal }),
+      wanted: () => !this.#refusing && this.#connecting === 0 && this.#runs.size <= MAX_RUNS_WITH_SPARES,
+    });
+    const { transport, description } = options;
+    if (transport.sftp !== undefined) {
+      this.sftp = new SftpLink({
+        description,
+        open: (sftpOptions) => this.#waiting(transport.sftp!(sftpOptions)),
+        onMissing: ({ code, message }) =>
+          this.emit({
+            type: "files.sftp_missing",
+            message: `the shell moves the files: ${message}`,
+            data: { code },
+          }),
+      });
+    }
   }
 
   /** From now on only what ends others is started. */
@@ -121,7 +152,7 @@ export class ShellPlace {
     try {
       const nonce = randomBytes(16).toString("hex");
       const script = write(nonce);
-      const raw = await this.#connect(signal);
+      const raw = await this.#connect(signal, options.urgent === true);
       if (this.#closed) {
         raw.close();
         throw this.closedError();
@@ -132,6 +163,7 @@ export class ShellPlace {
       throw this.explain(error);
     }
     this.#runs.add(run);
+    this.#spares.refill();
     void run.ended
       .then(
         () => this.#linger(run),
@@ -286,30 +318,54 @@ export class ShellPlace {
       clearTimeout(timer);
     }
     this.#closed = true;
+    this.#spares.close();
+    this.sftp?.close();
     for (const run of [...this.#runs, ...this.#lingering]) run.close();
   }
 
-  async #connect(signal: AbortSignal | undefined): Promise<RawProcess> {
-    const connecting = this.transport.run([this.shell, "-c", BOOTSTRAP], {
-      // Not the place's own default, which may be gone.
-      cwd: "/",
-      ...(this.user === undefined ? {} : { user: this.user }),
-    });
-    if (signal === undefined) return connecting;
-    const cut = Promise.withResolvers<never>();
-    const onAbort = () => cut.reject(this.aborted(signal));
-    signal.addEventListener("abort", onAbort, { once: true });
+  /** A shell that waits for its script: a spare one, or a new one. */
+  async #connect(signal: AbortSignal | undefined, urgent: boolean): Promise<RawProcess> {
+    // Not the caller's signal: that would reach the shell also when it runs, where an abort is to be gentle.
+    const cancel = new AbortController();
+    const opening = { signal: cancel.signal, ...(urgent ? { urgent } : {}) };
+    const spare = this.#spares.take();
+    const connecting = this.#waiting(
+      spare === undefined ? this.#open(opening) : spare.catch(() => this.#open(opening)),
+    );
     try {
-      return await Promise.race([connecting, cut.promise]);
+      return await unlessAborted(connecting, signal);
     } catch (error) {
+      cancel.abort();
       // Its script never came, so it does nothing.
       connecting.then(
         (late) => late.close(),
         () => {},
       );
-      throw error;
+      throw signal?.aborted ? this.aborted(signal) : error;
+    }
+  }
+
+  #open(options: { readonly signal?: AbortSignal; readonly urgent?: boolean }): Promise<RawProcess> {
+    return this.transport.run([this.shell, "-c", BOOTSTRAP], {
+      ...options,
+      // Not the place's own default, which may be gone.
+      cwd: "/",
+      ...(this.user === undefined ? {} : { user: this.user }),
+    });
+  }
+
+  /** Something that may wait for a session: what is only kept ready is given back for it. */
+  async #waiting<T>(opening: Promise<T>): Promise<T> {
+    this.#connecting++;
+    const timer = setInterval(() => {
+      this.#spares.drop();
+      this.sftp?.yield();
+    }, YIELD_AFTER_MS);
+    try {
+      return await opening;
     } finally {
-      signal.removeEventListener("abort", onAbort);
+      clearInterval(timer);
+      this.#connecting--;
     }
   }
 
@@ -321,12 +377,13 @@ export class ShellPlace {
         message: `${this.description} did not answer the first probe in ${PROBE_DEADLINE_MS / 1000} s`,
       });
     const body = probeScript(this.shell);
-    const options = { idleTimeoutMs: PROBE_DEADLINE_MS, late, urgent: true };
-    const result = await this.collect(body, options).catch((cause: unknown) => {
-      // A place that is reached and has no shell to speak of ends the run at once.
-      if (!isBerthError(cause, "transport.disconnected")) throw cause;
-      throw berthError("provision.probe_failed", { hop: "transport", runtime: this.description, cause });
-    });
+    const result = await this.collect(body, { idleTimeoutMs: PROBE_DEADLINE_MS, late }).catch(
+      (cause: unknown) => {
+        // A place that is reached and has no shell to speak of ends the run at once.
+        if (!isBerthError(cause, "transport.disconnected")) throw cause;
+        throw berthError("provision.probe_failed", { hop: "transport", runtime: this.description, cause });
+      },
+    );
     this.#knownTools = parseProbe(result.stdout.toString("utf8"));
     return this.#knownTools;
   }

@@ -11,8 +11,10 @@ import { ShellExec } from "./exec.ts";
 import { ShellFileSystem } from "./files.ts";
 import { ShellPlace } from "./place.ts";
 
-/** Runs under way at once. Each is a process in the place, and over SSH one of the ten sessions of sshd's default. */
+/** Runs under way at once. Each is a process in the place. */
 const DEFAULT_MAX_RUNS = 32;
+/** Shells kept ready: with two of them a sequence of short commands costs a round trip each. */
+const DEFAULT_SPARE_RUNS = 2;
 /** What `close()` leaves to commands that are being ended. */
 const CLOSE_LIMIT_MS = 5_000;
 
@@ -44,8 +46,13 @@ export interface ShellRuntimeOptions {
   readonly close?: (() => Promise<void>) | undefined;
   /** The POSIX shell of the place. Default /bin/sh. */
   readonly shell?: string | undefined;
-  /** Runs under way at once; the rest waits. Default 32. */
+  /**
+   * Runs under way at once; the rest waits. Default 32; over SSH no limit, as there the pool of connections knows how
+   * many sessions the host opens.
+   */
   readonly maxRuns?: number | undefined;
+  /** Shells kept ready for the next scripts. Default 0; over SSH 2, as a start costs round trips there. */
+  readonly spareRuns?: number | undefined;
 }
 
 const NEEDS_DAEMON = "needs the daemon, which is not used in this runtime";
@@ -90,12 +97,14 @@ function capabilitiesOf(reasons: ShellRuntimeOptions["reasons"]): Capabilities {
  * runtime.capability_unsupported. Asks the place nothing until the first call.
  */
 export function createShellRuntime(options: ShellRuntimeOptions): Runtime {
+  const bySsh = options.transport.sftp !== undefined;
   const place = new ShellPlace({
     transport: options.transport,
     shell: options.shell ?? "/bin/sh",
     paths: { workdir: options.workdir, mapPath: options.mapPath },
     user: options.user,
-    maxRuns: options.maxRuns ?? DEFAULT_MAX_RUNS,
+    maxRuns: options.maxRuns ?? (bySsh ? Number.POSITIVE_INFINITY : DEFAULT_MAX_RUNS),
+    spareRuns: options.spareRuns ?? (bySsh ? DEFAULT_SPARE_RUNS : 0),
     onEvent: options.onEvent,
     description: options.description,
   });

@@ -13,6 +13,7 @@ const SHELLS = {
   bash: ["/bin/bash"],
   busybox: ["/bin/busybox", "sh"],
   bare: undefined,
+  sftp: undefined,
 } as const;
 const NONCE = "0123456789abcdef0123456789abcdef";
 

@@ -3,19 +3,22 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { BerthEventInput } from "../../contract/events.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { createLocalTransport } from "../../transports/local.ts";
-import type { Transport } from "../../transports/transport.ts";
+import { localServer, sftpServerPath } from "../../transports/ssh/sftp/testing.ts";
+import type { RawProcess, Transport } from "../../transports/transport.ts";
 import type { ShellRuntimeOptions } from "./runtime.ts";
 import { createShellRuntime } from "./runtime.ts";
 
 /**
  * Shells and tools of this machine, each as if it were a place of its own. `bare` has job control but no setsid, no
  * stat, readlink or tar: the fallbacks. (As on macOS commands get a group by `set -m`; its tools are not to be had.)
+ * `sftp` has an SFTP server and spare shells, as a host by SSH.
  */
-export const PLACES = ["dash", "bash", "busybox", "bare"] as const;
+export const PLACES = ["dash", "bash", "busybox", "bare", "sftp"] as const;
 export type PlaceName = (typeof PLACES)[number];
 
 const BUSYBOX = "/bin/busybox";
@@ -46,12 +49,13 @@ async function applets(directory: string, without: readonly string[]): Promise<s
 
 /** Why a place can't be had here; undefined when it can. */
 export function placeMissing(name: PlaceName): string | undefined {
-  const needed = { dash: "/bin/dash", bash: "/bin/bash", busybox: BUSYBOX, bare: BUSYBOX }[name];
+  const sftp = sftpServerPath() ?? "sftp-server";
+  const needed = { dash: "/bin/dash", bash: "/bin/bash", busybox: BUSYBOX, bare: BUSYBOX, sftp }[name];
   return existsSync(needed) ? undefined : `${needed} is not installed`;
 }
 
 async function placeOf(name: PlaceName): Promise<{ shell: string; path: string | undefined }> {
-  if (name === "dash") return { shell: "/bin/dash", path: undefined };
+  if (name === "dash" || name === "sftp") return { shell: "/bin/dash", path: undefined };
   if (name === "bash") return { shell: "/bin/bash", path: undefined };
   links ??= await mkdtemp(join(tmpdir(), "berth-applets-"));
   const directory = join(links, name);
@@ -75,11 +79,16 @@ export interface TestPlace extends AsyncDisposable {
   readonly runs: readonly (readonly string[])[];
 }
 
+export interface TestPlaceOptions extends Partial<ShellRuntimeOptions> {
+  /** In place of the SFTP server of this machine. */
+  readonly sftp?: () => Promise<Duplex>;
+  /** Between the runtime and what starts a run. */
+  readonly aroundRun?: (run: () => Promise<RawProcess>) => Promise<RawProcess>;
+}
+
 /** A shell runtime over this machine, as one of the places. */
-export async function testPlace(
-  name: PlaceName,
-  options: Partial<ShellRuntimeOptions> = {},
-): Promise<TestPlace> {
+export async function testPlace(name: PlaceName, given: TestPlaceOptions = {}): Promise<TestPlace> {
+  const { sftp = async () => localServer().stream, aroundRun = (run) => run(), ...options } = given;
   const { shell, path } = await placeOf(name);
   const local = createLocalTransport();
   const runs: (readonly string[])[] = [];
@@ -88,8 +97,9 @@ export async function testPlace(
     run: (argv, runOptions) => {
       runs.push(argv);
       const env = { ...runOptions?.env, ...(path === undefined ? {} : { PATH: path }) };
-      return local.run(argv, { ...runOptions, env });
+      return aroundRun(() => local.run(argv, { ...runOptions, env }));
     },
+    ...(name === "sftp" ? { sftp } : {}),
   };
   const directory = await mkdtemp(join(tmpdir(), "berth-shell-"));
   const events: BerthEventInput[] = [];

@@ -89,9 +89,6 @@ fi`;
 function receive(expected: number | undefined, tools: PlaceTools): string {
   const check =
     expected === undefined ? ":" : `if [ "$_bz" != ${expected} ]; then _bE transport.disconnected; fi`;
-  const attributes = tools.cpAttributes
-    ? 'if [ -n "$_bq" ]; then cp --attributes-only --preserve=xattr "$_bp" "$_bt" 2>/dev/null; fi'
-    : ":";
   return `if [ "$_bh" = direct ]; then
 cat >"$_bp" || _bF "$_bp"
 _bz=0
@@ -100,8 +97,14 @@ cat >"$_bt" || _bF "$_bp"
 _bz=$(wc -c <"$_bt")
 _bz=$((_bz))
 ${check}
-${attributes}
+${keepAttributes(tools)}
 fi`;
+}
+
+function keepAttributes(tools: PlaceTools): string {
+  return tools.cpAttributes
+    ? 'if [ -n "$_bq" ]; then cp --attributes-only --preserve=xattr "$_bp" "$_bt" 2>/dev/null; fi'
+    : ":";
 }
 
 /** Makes what is in the temporary the content of the target. */
@@ -146,8 +149,14 @@ echo "$_bh"`,
   );
 }
 
-/** The first of two runs: leaves the temporary, and prints the fields of `Prepared`, each ended by NUL. */
-export function receiveBody(
+const PRINT_PREPARED = `trap - EXIT
+printf '%s\\0' "$_bz" "$_bh" "$_bt" "$_bp" "$_bx" "$_bu"`;
+
+/**
+ * The first of two runs where the content comes by another way: leaves an empty temporary, but for a target that can
+ * only be written directly, and prints the fields of `Prepared`.
+ */
+export function prepareBody(
   path: string,
   options: { readonly temporary: string; readonly mode: number | undefined; readonly tools: PlaceTools },
 ): string {
@@ -155,10 +164,19 @@ export function receiveBody(
   return onPath(
     path,
     prepare(temporary, mode, tools),
-    receive(undefined, tools),
-    `trap - EXIT
-printf '%s\\0' "$_bz" "$_bh" "$_bt" "$_bp" "$_bx" "$_bu"`,
+    `_bz=0
+if [ "$_bh" != direct ]; then ${keepAttributes(tools)}; fi`,
+    PRINT_PREPARED,
   );
+}
+
+/** The first of two runs: leaves the temporary, and prints the fields of `Prepared`, each ended by NUL. */
+export function receiveBody(
+  path: string,
+  options: { readonly temporary: string; readonly mode: number | undefined; readonly tools: PlaceTools },
+): string {
+  const { temporary, mode, tools } = options;
+  return onPath(path, prepare(temporary, mode, tools), receive(undefined, tools), PRINT_PREPARED);
 }
 
 /** The second: prints `HOW`. */

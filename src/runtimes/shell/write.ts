@@ -3,7 +3,15 @@ import { berthError } from "../../contract/errors.ts";
 import type { FileWriter, WriteOptions, WriteResult } from "../../contract/files.ts";
 import { nameFromBytes } from "../../files/names.ts";
 import type { FileRuns } from "./file-runs.ts";
-import { commitBody, discardBody, type Prepared, receiveBody, writeBody } from "./write-scripts.ts";
+import { SMALL_BYTES } from "./read.ts";
+import {
+  commitBody,
+  discardBody,
+  type Prepared,
+  prepareBody,
+  receiveBody,
+  writeBody,
+} from "./write-scripts.ts";
 
 /** Of an iterable so much is held in memory, so that a small file is one run and not two. */
 const MAX_HELD_BYTES = 1024 * 1024;
@@ -29,18 +37,70 @@ export async function writeWhole(
   data: string | Uint8Array | AsyncIterable<Uint8Array>,
   options: WriteOptions,
 ): Promise<WriteResult> {
-  if (typeof data === "string") return writeBytes(runs, path, Buffer.from(data, "utf8"), options);
-  if (data instanceof Uint8Array) return writeBytes(runs, path, data, options);
+  if (typeof data === "string") return writeKnown(runs, path, Buffer.from(data, "utf8"), options);
+  if (data instanceof Uint8Array) return writeKnown(runs, path, data, options);
   const source = data[Symbol.asyncIterator]();
   const held: Uint8Array[] = [];
   let length = 0;
   while (length <= MAX_HELD_BYTES) {
     const next = await source.next();
-    if (next.done === true) return writeBytes(runs, path, Buffer.concat(held), options);
+    if (next.done === true) return writeKnown(runs, path, Buffer.concat(held), options);
     held.push(next.value);
     length += next.value.length;
   }
   return writeLong(runs, path, held, source, options);
+}
+
+async function writeKnown(
+  runs: FileRuns,
+  path: string,
+  bytes: Uint8Array,
+  options: WriteOptions,
+): Promise<WriteResult> {
+  if (bytes.length <= SMALL_BYTES || runs.sftp?.usable !== true) {
+    return await writeBytes(runs, path, bytes, options);
+  }
+  const source = (async function* () {
+    yield bytes;
+  })();
+  const written = await writeBySftp(runs, path, source, options);
+  return written ?? (await writeBytes(runs, path, bytes, options));
+}
+
+/**
+ * By SFTP into a temporary that a run makes before, and a run behind it puts in the place of the target. Undefined, and
+ * nothing of the source was taken, when it has to be done by the shell.
+ */
+async function writeBySftp(
+  runs: FileRuns,
+  path: string,
+  source: AsyncIterable<Uint8Array>,
+  options: WriteOptions,
+): Promise<WriteResult | undefined> {
+  const { sftp } = runs;
+  if (sftp?.usable !== true) return undefined;
+  const tools = await runs.tools();
+  const temporary = temporaryName();
+  const body = prepareBody(path, { temporary, mode: options.mode, tools });
+  let failed = true;
+  try {
+    const prepared = parsePrepared((await runs.run(body, path, options)).stdout);
+    if (prepared.how === "direct") {
+      failed = false;
+      return undefined;
+    }
+    const bytes = await sftp.write(prepared.temporary, path, source, options);
+    if (bytes === undefined) return undefined;
+    const { stdout } = await runs.run(commitBody(prepared, tools), path, options);
+    failed = false;
+    return { atomic: stdout.toString("latin1").trim() === "replace", bytes };
+  } finally {
+    if (failed) {
+      const discarded = runs.background(discardBody(path, temporary, tools), path);
+      // Who waits for nothing (an abort) is not kept waiting by the cleaning up.
+      if (options.signal?.aborted !== true) await discarded;
+    }
+  }
 }
 
 async function writeBytes(
@@ -67,6 +127,16 @@ async function writeLong(
   source: Source,
   options: WriteOptions,
 ): Promise<WriteResult> {
+  const whole = (async function* () {
+    yield* held;
+    yield* { [Symbol.asyncIterator]: () => source };
+  })();
+  const written = await writeBySftp(runs, path, whole, options).catch((error: unknown) => {
+    // A generator that was not begun hands on no return.
+    void Promise.resolve(source.return?.()).catch(() => undefined);
+    throw error;
+  });
+  if (written !== undefined) return written;
   const tools = await runs.tools();
   let sent = 0;
   let failed: { readonly cause: unknown } | undefined;

@@ -46,6 +46,10 @@ async function all(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
+async function* one(bytes: Uint8Array) {
+  yield bytes;
+}
+
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 test("the server's extensions and limits are known", options, async () => {
@@ -249,5 +253,5 @@ test("a full disk is ENOSPC", options, async (t) => {
   await using disk = await smallDisk({ size: 512 * 1024 });
   const path = join(disk.path, "file");
   const handle = await it.client.open(path, { write: true, create: true });
-  await refused(writeChunks(it.client, handle, [randomBytes(2_000_000)]), "ENOSPC", path);
+  await refused(writeChunks(it.client, handle, one(randomBytes(2_000_000))), "ENOSPC", path);
 });

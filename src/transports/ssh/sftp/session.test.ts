@@ -147,7 +147,7 @@ test("writes wait for a server that is slow, and the first refusal ends them", a
     setImmediate(() => answers.shift()?.());
   });
   let asked = 0;
-  function* endless() {
+  async function* endless() {
     for (;;) {
       asked += 100_000;
       yield Buffer.alloc(100_000);

@@ -93,7 +93,7 @@ export async function* readChunks(
 export async function writeChunks(
   client: SftpClient,
   handle: SftpHandle,
-  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  source: AsyncIterable<Uint8Array>,
   options: SftpTransferOptions = {},
 ): Promise<number> {
   using gate = new Gate(options.signal);
@@ -119,20 +119,30 @@ export async function writeChunks(
     }
   }
 
-  for await (const chunk of source) {
-    const { writeBytes } = client.session.limits;
-    for (let start = 0; start < chunk.length; start += writeBytes) {
-      const bytes = chunk.subarray(start, start + writeBytes);
-      await until(WINDOW_BYTES - bytes.length);
-      await gate.pass(client.session.writable());
-      queued += bytes.length;
-      void write(offset, bytes);
-      offset += bytes.length;
+  const iterator = source[Symbol.asyncIterator]();
+  let taken = false;
+  try {
+    for (;;) {
+      const next = await gate.pass(iterator.next());
+      if (next.done === true) break;
+      const { writeBytes } = client.session.limits;
+      for (let start = 0; start < next.value.length; start += writeBytes) {
+        const bytes = next.value.subarray(start, start + writeBytes);
+        await until(WINDOW_BYTES - bytes.length);
+        await gate.pass(client.session.writable());
+        queued += bytes.length;
+        void write(offset, bytes);
+        offset += bytes.length;
+      }
     }
+    taken = true;
+    await until(0);
+    await gate.pass(Promise.resolve());
+    return offset;
+  } finally {
+    // Not awaited: a generator that waits for something returns only when that has come.
+    if (!taken) void Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
-  await until(0);
-  await gate.pass(Promise.resolve());
-  return offset;
 }
 
 /**
