@@ -67,6 +67,7 @@ export function fakeTarget(extra: Partial<SshTarget> = {}): SshTarget {
     hostKeyAlias: undefined,
     userKnownHostsFiles: [],
     globalKnownHostsFiles: [],
+    revokedHostKeysFile: undefined,
     hashKnownHosts: false,
     hostKeys: "strict",
     forwardAgent: false,

@@ -8,7 +8,7 @@ import type { SshConnection } from "../connection.ts";
 import type { SshTarget } from "../target.ts";
 import { ChannelDuplex } from "./channel-streams.ts";
 import { ChannelProcess } from "./process.ts";
-import { watchSilence } from "./watch-silence.ts";
+import { ASK_EVERY_MS, watchSilence } from "./watch-silence.ts";
 import type { Way } from "./way.ts";
 
 /** The goodbye gets this long to leave before the stream is cut. */
@@ -57,6 +57,8 @@ export class Ssh2Connection implements SshConnection {
     this.detail = detail;
     this.ended = this.#ended.promise;
     this.#forwardAgent = target.forwardAgent && target.identityAgent !== undefined;
+    const asking = setInterval(() => this.#ask(), ASK_EVERY_MS);
+    asking.unref();
     const stopWatch = watchSilence({
       received: way.received,
       onSilence: (silentMs) => {
@@ -71,6 +73,7 @@ export class Ssh2Connection implements SshConnection {
     // The server's end of the stream: nothing can come any more, and ssh2 would wait for what is still to be sent.
     client.once("end", () => way.stream.destroy());
     client.once("close", () => {
+      clearInterval(asking);
       stopWatch();
       this.#gone = true;
       const error = this.#disconnected();
@@ -84,6 +87,14 @@ export class Ssh2Connection implements SshConnection {
 
   get closed(): boolean {
     return this.#gone || this.#closing || !this.#way.stream.writable;
+  }
+
+  ref(): void {
+    this.#way.ref();
+  }
+
+  unref(): void {
+    this.#way.unref();
   }
 
   async exec(commandLine: string, options: Options = {}): Promise<RawProcess> {
@@ -189,7 +200,7 @@ export class Ssh2Connection implements SshConnection {
 
   /** ssh2 leaves a session open whose request was refused, and hands nobody its channel: the server would count it. */
   #request(start: (opened: Opened) => void, opened: Opened): void {
-    const { _chanMgr: channels } = this.#client as unknown as ChannelTable;
+    const { _chanMgr: channels } = this.#client as unknown as Inside;
     start((error, channel) => {
       const refused = isRefusedRequest(error) ? channels.get(id) : undefined;
       if (!(refused instanceof Duplex)) {
@@ -267,6 +278,14 @@ export class Ssh2Connection implements SshConnection {
     }
   }
 
+  /** Whether the server is there: it has to answer, with yes or no. */
+  #ask(): void {
+    if (this.closed) return;
+    const { _callbacks: answers, _protocol: protocol } = this.#client as unknown as Inside;
+    answers.push(() => {});
+    protocol.ping();
+  }
+
   #disconnected(): BerthError {
     const reason = this.#closing ? "it was closed" : (this.#reason ?? "the other side ended it");
     return berthError("transport.disconnected", {
@@ -278,12 +297,15 @@ export class Ssh2Connection implements SshConnection {
   }
 }
 
-/** The one part of ssh2's inside that is used. */
-interface ChannelTable {
+/** The parts of ssh2's inside that are used. */
+interface Inside {
   readonly _chanMgr: {
     readonly _cur: number;
     get(id: number): ClientChannel | undefined;
   };
+  /** Who gets the answers to global requests, in their order. */
+  readonly _callbacks: (() => void)[];
+  readonly _protocol: { ping(): void };
 }
 
 function isRefusedRequest(error: unknown): boolean {

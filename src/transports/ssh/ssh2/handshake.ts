@@ -8,7 +8,6 @@ import { offeredAlgorithms } from "./algorithms.ts";
 import { Authentication } from "./authentication.ts";
 import { printable } from "./identities.ts";
 import type { Ssh2 } from "./library.ts";
-import { ASK_EVERY_MS } from "./watch-silence.ts";
 import type { Way } from "./way.ts";
 
 /** What a server may say before its version: RFC 4253, 4.2, has no limit; more than this is no SSH server. */
@@ -69,9 +68,8 @@ export async function logIn(
       algorithms: offeredAlgorithms(known),
       // The caller's signal is the deadline: a person who is asked for a password takes as long as it takes.
       readyTimeout: 0,
-      // ssh2 asks, and never gives up by itself: it would not count anything but the answers as a sign of life.
-      keepaliveInterval: ASK_EVERY_MS,
-      keepaliveCountMax: Number.MAX_SAFE_INTEGER,
+      // The connection asks by itself: ssh2's timer would keep the process alive, and counts only answers as life.
+      keepaliveInterval: 0,
       // Forwarding of unix sockets is not OpenSSH's alone.
       strictVendor: false,
       ...(target.forwardAgent && target.identityAgent !== undefined ? { agent: target.identityAgent } : {}),

@@ -23,6 +23,8 @@ export async function openJump(target: SshTarget, options: ConnectOptions, conne
       received: () => stream.bytesRead,
       description: `over ${jump.name}`,
       failure: () => undefined,
+      ref: () => connection.ref(),
+      unref: () => connection.unref(),
       close: async () => {
         stream.destroy();
         await connection.close();

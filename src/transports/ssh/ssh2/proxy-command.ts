@@ -26,6 +26,8 @@ export async function openProxyCommand(target: SshTarget, options: ConnectOption
       stream.ended
         ? proxyFailed(target, stream.lastWords || `it ended with ${stream.exitCode ?? "a signal"}`)
         : undefined,
+    ref: () => stream.hold(true),
+    unref: () => stream.hold(false),
     close: async () => void stream.destroy(),
   };
 }
@@ -69,6 +71,11 @@ function proxyFailed(target: SshTarget, words: string): BerthError {
   });
 }
 
+interface Holding {
+  ref?(): void;
+  unref?(): void;
+}
+
 class ProxyStream extends Duplex {
   readonly #child: ChildProcess;
   #stderr = "";
@@ -99,6 +106,16 @@ class ProxyStream extends Duplex {
   get lastWords(): string {
     const line = this.#stderr.trim().split("\n").at(-1) ?? "";
     return line.replaceAll(/\p{Cc}/gu, "");
+  }
+
+  /** Whether the child keeps this process alive. */
+  hold(hold: boolean): void {
+    const { stdin, stdout, stderr } = this.#child;
+    // Pipes are sockets here, of which the types of child processes know nothing.
+    for (const part of [this.#child, stdin, stdout, stderr] as (Holding | null)[]) {
+      if (hold) part?.ref?.();
+      else part?.unref?.();
+    }
   }
 
   override _read(): void {

@@ -13,6 +13,9 @@ export interface Way {
   readonly description: string | undefined;
   /** Why it ended, where the way itself knows: the words of a proxy command. */
   readonly failure: () => BerthError | undefined;
+  /** Whether it keeps this process alive, as of a socket. */
+  ref(): void;
+  unref(): void;
   /** Ends what the way consists of, behind the stream. */
   close(): Promise<void>;
 }
@@ -36,6 +39,8 @@ export async function openTcp(target: SshTarget, options: ConnectOptions): Promi
     received: () => socket.bytesRead,
     description: undefined,
     failure: () => undefined,
+    ref: () => void socket.ref(),
+    unref: () => void socket.unref(),
     close: async () => void socket.destroy(),
   };
 }
