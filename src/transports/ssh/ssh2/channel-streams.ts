@@ -49,6 +49,7 @@ class Intake {
   want(): void {
     this.#wanted = true;
     this.flow();
+    this.#peer?.flow();
   }
 
   /** Nobody reads any more: what comes is dropped, so that the other stream and the channel's end get through. */
@@ -74,16 +75,13 @@ class Intake {
 
   /** Stops or starts the source by what the reader and the other stream allow. */
   flow(): void {
-    const held = this.#peer !== undefined && this.#peer.#backlog >= BACKLOG_BYTES;
+    const peer = this.#peer;
+    const held = peer !== undefined && !peer.#wanted && peer.#source.readableLength >= BACKLOG_BYTES;
     const flows = this.#wanted && !held;
     if (flows === this.#flowing) return;
     this.#flowing = flows;
     if (flows) this.#source.resume();
     else this.#source.pause();
-  }
-
-  get #backlog(): number {
-    return this.#source.readableLength;
   }
 }
 
