@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process";
+import { watch } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { berthError } from "../../contract/errors.ts";
+import { type BerthError, berthError } from "../../contract/errors.ts";
 import { abortedError } from "../abort.ts";
 import { findKnownKeys, type HostKey, hostKeyOf, knownAlgorithms, readKnownKeys } from "./known-hosts.ts";
+import { classify, sshError } from "./openssh/classify.ts";
+import { failedProxy } from "./openssh/proxy-failure.ts";
 import {
   configFileOptions,
   destinationOptions,
@@ -14,6 +17,7 @@ import {
 } from "./openssh-client.ts";
 import { offeredAlgorithms } from "./ssh2/algorithms.ts";
 import { loadSsh2 } from "./ssh2/library.ts";
+import { openTcp } from "./ssh2/way.ts";
 import type { SshTarget } from "./target.ts";
 
 /** The name in the temporary known_hosts, whatever the host is called. */
@@ -76,56 +80,68 @@ async function byOpenSsh(
       "PermitLocalCommand=no",
       "RemoteCommand=none",
       "RequestTTY=no",
-      // At this level ssh says that it has recorded the key.
-      "LogLevel=INFO",
+      "LogLevel=VERBOSE",
     ];
+    const log = join(directory, "log");
     const argv = [
       ...(await configFileOptions(target, directory, userInfo().homedir)),
       ...settings.flatMap((setting) => ["-o", setting]),
       ...destinationOptions(target),
+      // Apart from the words of a proxy command, or of the ssh to a host on the way.
+      ...["-E", log],
       // A host that lets in without any authentication is asked for no session either.
       ...["-N", "-T", "--", target.alias],
     ];
     const recorded = async (): Promise<HostKey | undefined> =>
       findKnownKeys(await readFile(known, "latin1").catch(() => ""), NAME)[0];
-    const said = await untilRecorded(ssh, argv, recorded, signal);
+    const proxyWords = await untilRecorded(ssh, argv, directory, recorded, signal);
     const key = await recorded();
-    if (key === undefined) throw handshakeError(target, said);
-    return { type: key.type, blob: key.blob };
+    if (key !== undefined) return { type: key.type, blob: key.blob };
+    throw fetchError(target, await readFile(log, "utf8").catch(() => ""), proxyWords);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** Runs ssh until it ends or has recorded a key, which it says on stderr. Resolves to what it said. */
+/**
+ * Runs ssh until it ends or has recorded a key in the directory: what comes after is the login, which is nobody's
+ * business here.
+ * @returns what it said on stderr
+ */
 async function untilRecorded(
   ssh: string,
   argv: readonly string[],
+  directory: string,
   recorded: () => Promise<HostKey | undefined>,
   signal: AbortSignal,
 ): Promise<string> {
   if (signal.aborted) throw abortedError(signal);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const watcher = watch(directory, () => {
+    void recorded().then((key) => key !== undefined && resolve());
+  });
+  // Where nothing can be watched, ssh ends by itself when it is not let in.
+  watcher.on("error", () => {});
   // In a session of its own there is no terminal to ask on, and what it starts can be ended with it.
   const child = spawn(ssh, argv, {
     detached: true,
-    env: { ...process.env, LC_ALL: "C" },
+    env: { ...process.env, LC_ALL: "C", SSH_ASKPASS_REQUIRE: "never" },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let said = "";
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = () => reject(abortedError(signal));
   signal.addEventListener("abort", onAbort, { once: true });
   child.once("error", reject);
   child.once("close", () => resolve());
   child.stderr.on("data", (chunk: Buffer) => {
     if (said.length < SAID_LIMIT) said += chunk.toString("utf8");
-    void recorded().then((key) => key !== undefined && resolve());
   });
   try {
     await promise;
     return said;
   } finally {
     signal.removeEventListener("abort", onAbort);
+    watcher.close();
     endGroup(child.pid);
   }
 }
@@ -141,14 +157,15 @@ function endGroup(pid: number | undefined): void {
   }
 }
 
-/** What ssh said before there was a key; its last line tells why it gave up. */
-function handshakeError(target: SshTarget, said: string): Error {
-  const reason = said.trim().split(/\r?\n/).at(-1) ?? "";
-  return berthError("ssh.handshake_failed", {
-    hop: "transport",
-    message: `${target.name} shows no host key: ${reason}`,
-    context: { host: target.name },
-  });
+/** Why there is no key: of the way there, or of a server that does not get as far as showing one. */
+function fetchError(target: SshTarget, words: string, proxyWords: string): BerthError {
+  const proxied = target.proxyJump !== undefined || target.proxyCommand !== undefined;
+  const verdict = classify(proxied ? words : `${words}\n${proxyWords}`);
+  if (proxied && (verdict === undefined || verdict.code === "ssh.handshake_failed")) {
+    const ofTheWay = failedProxy(target, proxyWords, classify);
+    if (ofTheWay !== undefined) return ofTheWay;
+  }
+  return sshError(target, verdict ?? { code: "ssh.handshake_failed", reason: "it shows no host key" });
 }
 
 async function bySsh2(
@@ -158,15 +175,15 @@ async function bySsh2(
 ): Promise<HostKey> {
   if (signal.aborted) throw abortedError(signal);
   const { Client } = await loadSsh2();
+  const way = await openTcp(target, { signal });
   const client = new Client();
   const { promise, resolve, reject } = Promise.withResolvers<HostKey>();
   const onAbort = () => reject(abortedError(signal));
   signal.addEventListener("abort", onAbort, { once: true });
-  client.on("error", reject);
-  client.on("close", () => reject(handshakeError(target, "the connection was closed")));
+  client.on("error", (cause) => reject(fetchError(target, cause.message, "")));
+  client.on("close", () => reject(fetchError(target, "", "")));
   client.connect({
-    host: target.hostname,
-    port: target.port,
+    sock: way.stream,
     username: target.user,
     algorithms: offeredAlgorithms(preferred),
     hostVerifier: (blob: Buffer) => {
@@ -181,5 +198,6 @@ async function bySsh2(
     // The refused handshake fails after it was answered.
     client.removeAllListeners("error").on("error", () => {});
     client.destroy();
+    await way.close();
   }
 }

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type BerthError, berthError, fileError } from "../../contract/errors.ts";
 import { shellQuote } from "../shell-quote.ts";
 import {
   checkHostKey,
+  findKnownKeys,
   fingerprint,
   type HostKey,
   type HostKeyCheck,
@@ -52,6 +53,16 @@ export async function recordHostKey(target: SshTarget, key: HostKey): Promise<Re
   } finally {
     if (recording.get(file) === recorded) recording.delete(file);
   }
+}
+
+/**
+ * Records the key that an `ssh` has put in a file of its own when it let in a new host (`hostKeyOptions`).
+ * @throws what recording throws
+ */
+export async function recordNewKey(target: SshTarget, file: string): Promise<void> {
+  const text = await readFile(file, "latin1").catch(() => "");
+  const [key] = findKnownKeys(text, knownHostsName(target));
+  if (key !== undefined) await recordHostKey(target, { type: key.type, blob: key.blob });
 }
 
 /**

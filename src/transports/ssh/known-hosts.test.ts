@@ -19,6 +19,7 @@ import {
   typeForPeople,
 } from "./known-hosts.ts";
 import type { SshTarget } from "./target.ts";
+import { fakeTarget } from "./testing.ts";
 
 const field = (value: string | Buffer): Buffer => {
   const length = Buffer.alloc(4);
@@ -69,36 +70,8 @@ function linesOfSshKeygen(file: string, name: string): number[] {
   return [...stdout.matchAll(/^# Host .* found: line (\d+)/gm)].map(([, line]) => Number(line));
 }
 
-const target = (fields: Partial<SshTarget>): SshTarget => ({
-  name: "box",
-  alias: "box",
-  given: {},
-  hostname: "box",
-  user: "dev",
-  port: 22,
-  identityFiles: [],
-  identitiesOnly: false,
-  identityAgent: undefined,
-  certificateFiles: [],
-  proxyJump: undefined,
-  proxyCommand: undefined,
-  hostKeyAlias: undefined,
-  userKnownHostsFiles: [],
-  globalKnownHostsFiles: [],
-  revokedHostKeysFile: undefined,
-  hashKnownHosts: false,
-  hostKeys: "strict",
-  forwardAgent: false,
-  connectTimeoutMs: 15_000,
-  maxConnections: 4,
-  transport: "auto",
-  password: undefined,
-  passphrase: undefined,
-  resolvedBy: "openssh",
-  lost: [],
-  key: "0123456789ab",
-  ...fields,
-});
+const target = (fields: Partial<SshTarget>): SshTarget =>
+  fakeTarget({ hostname: "box", userKnownHostsFiles: [], globalKnownHostsFiles: [], ...fields });
 
 const marked = (lines: string, name: string) =>
   findKnownKeys(lines, name).map(({ marker, blob }) => [marker, blob.toString("base64")]);
@@ -291,7 +264,8 @@ test("a key is known, unknown, changed or revoked", () => {
 
 test("all files of a target count, those of the system too; algorithms of known keys are preferred", async () => {
   await using scratch = await directory();
-  const [user, second, system] = ["user", "second", "system"].map((name) => join(scratch.path, name));
+  const at = (name: string): string => join(scratch.path, name);
+  const [user, second, system] = [at("user"), at("second"), at("system")];
   await writeFile(second, `[box]:2222 ${text(ECDSA)}\n`);
   await writeFile(system, `[box]:2222 ${text(RSA)}\n@revoked box ${text(OTHER)}\nbox ${text(ED25519)}`);
   const box = target({

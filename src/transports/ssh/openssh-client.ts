@@ -94,13 +94,16 @@ export function optionPath(path: string): string {
 /**
  * Berth's policy on host keys for the destination, as options for `ssh`: nothing in the user's configuration gets
  * past them, because of two values for an option the first one counts, and the command line comes first.
+ * @param newKeys where `accept-new` puts the key of an unknown host, for `recordNewKey`: ssh itself goes on when it
+ *   cannot record one, and would let in another key the next time. Without it unknown hosts are refused.
  */
-export function hostKeyOptions(target: SshTarget): string[] {
+export function hostKeyOptions(target: SshTarget, newKeys?: string): string[] {
   const files = (paths: readonly string[]): string =>
     paths.length === 0 ? "/dev/null" : paths.map(optionPath).join(" ");
+  const acceptInto = target.hostKeys === "accept-new" && newKeys !== undefined ? [newKeys] : [];
   return [
-    `StrictHostKeyChecking=${target.hostKeys === "accept-new" ? "accept-new" : "yes"}`,
-    `UserKnownHostsFile=${files(target.userKnownHostsFiles)}`,
+    `StrictHostKeyChecking=${acceptInto.length > 0 ? "accept-new" : "yes"}`,
+    `UserKnownHostsFile=${files([...acceptInto, ...target.userKnownHostsFiles])}`,
     `GlobalKnownHostsFile=${files(target.globalKnownHostsFiles)}`,
     // A file of one's own says that it alone counts.
     ...(target.given.knownHostsFile === undefined ? [] : ["KnownHostsCommand=none"]),
