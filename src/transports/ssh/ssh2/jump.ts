@@ -63,7 +63,10 @@ async function hopOf(target: SshTarget, options: ConnectOptions): Promise<SshTar
 
 /** What the host on the way says of the connection that it was to make. */
 function forwardError(error: Error & { reason?: unknown }, target: SshTarget, jump: SshTarget): BerthError {
-  const words = error.message.replace(/^\(SSH\) Channel open failure: /, "");
+  const words =
+    error.reason === ADMINISTRATIVELY_PROHIBITED
+      ? "it forwards no TCP connections (AllowTcpForwarding in its sshd_config)"
+      : error.message.replace(/^\(SSH\) Channel open failure: /, "");
   const code = ERRNO_OF_WORDS.find(([pattern]) => pattern.test(words))?.[1];
   if (code !== undefined) return connectError(Object.assign(error, { code }), target);
   return berthError("ssh.proxy_failed", {
@@ -73,6 +76,9 @@ function forwardError(error: Error & { reason?: unknown }, target: SshTarget, ju
     cause: error,
   });
 }
+
+/** RFC 4254, 5.1. */
+const ADMINISTRATIVELY_PROHIBITED = 1;
 
 /** sshd hands on what its own connection failed with, in words. */
 const ERRNO_OF_WORDS: readonly (readonly [RegExp, string])[] = [
