@@ -1,10 +1,13 @@
 import type { Command } from "commander";
 import { parseRuntimeConfig, type SshConfig } from "../../contract/config.ts";
 import { berthError } from "../../contract/errors.ts";
+import { findBerthFile } from "../../runtimes/find-berth-file.ts";
 import { fetchHostKey } from "../../transports/ssh/fetch-host-key.ts";
 import { recordHostKey } from "../../transports/ssh/host-keys.ts";
 import { listSshHosts } from "../../transports/ssh/hosts.ts";
 import { checkHostKey, fingerprint, typeForPeople } from "../../transports/ssh/known-hosts.ts";
+import { listMasters } from "../../transports/ssh/openssh/list-masters.ts";
+import { socketDirectoryPath } from "../../transports/ssh/openssh/socket-directory.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
 import { usageError } from "../errors.ts";
 import { printJson, table, visible } from "../print.ts";
@@ -23,6 +26,7 @@ export function addSshCommand(program: Command): void {
     .description("hosts by SSH: their keys, what Berth left there, who they are");
   addTrust(ssh);
   addHosts(ssh);
+  addStatus(ssh);
 }
 
 function addHostOptions(command: Command): Command {
@@ -127,4 +131,44 @@ function addHosts(ssh: Command): void {
         process.stdout.write(table([["ALIAS", "RUNTIME", "FROM"], ...rows]));
       }
     });
+}
+
+function addStatus(ssh: Command): void {
+  ssh
+    .command("status")
+    .description("list the connections that OpenSSH holds for Berth on this machine")
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      "\nOf other processes only their OpenSSH masters can be seen: what they know of a host's health, and connections by ssh2, are theirs alone.",
+    )
+    .action(async (flags: { readonly json?: boolean }) => {
+      const names = await namesOfKeys();
+      const masters = (await listMasters(socketDirectoryPath())).map((master) => ({
+        ...master,
+        name: names.get(master.key),
+      }));
+      if (flags.json) printJson(masters);
+      else if (masters.length === 0) process.stderr.write("No connection is held for Berth.\n");
+      else {
+        const rows = masters.map(({ name, pid, usedBy, socket }) => [
+          name ?? "?",
+          String(pid),
+          usedBy === undefined ? "waits, at most a minute" : `used by process ${usedBy}`,
+          socket,
+        ]);
+        process.stdout.write(table([["HOST", "PID", "", "SOCKET"], ...rows]));
+      }
+    });
+}
+
+/** Masters carry a hash and no name; those of the hosts that berth.yaml names can be told. */
+async function namesOfKeys(): Promise<Map<string, string>> {
+  const file = await findBerthFile(process.cwd()).catch(() => undefined);
+  const hosts = [...(file?.runtimes ?? [])].map(async ([name, config]): Promise<[string, string][]> => {
+    if (config.type !== "ssh") return [];
+    const target = await resolveSshTarget(config).catch(() => undefined);
+    return target === undefined ? [] : [[target.key, name]];
+  });
+  return new Map((await Promise.all(hosts)).flat());
 }
