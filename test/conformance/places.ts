@@ -7,11 +7,14 @@ import type { Capabilities } from "../../src/contract/capabilities.ts";
 import type { RuntimeConfig } from "../../src/contract/config.ts";
 import type { Runtime } from "../../src/contract/runtime.ts";
 import { openRuntime } from "../../src/runtimes/open.ts";
+import { shellQuote } from "../../src/transports/shell-quote.ts";
 import { container, type TestContainer } from "../fixtures/container.ts";
 import { scratchDirectory, smallDisk } from "../fixtures/disk.ts";
 import { dockerEngine } from "../fixtures/docker.ts";
 import { type ImageKind, image } from "../fixtures/images.ts";
 import { isAlive, run, waitFor } from "../fixtures/process.ts";
+import { sshUser } from "../fixtures/ssh-user.ts";
+import { type SshServer, sshServer } from "../fixtures/sshd.ts";
 import { ordinaryUser } from "../fixtures/user.ts";
 import type { OpenClientOptions, OtherUser, Place, PlaceFacts } from "./case.ts";
 
@@ -71,6 +74,11 @@ export const PLACE_NAMES = [
   "readonly-without-daemon",
   "image",
   "image-without-daemon",
+  "ssh-openssh",
+  "ssh-ssh2",
+  "ssh-fish",
+  "ssh-openssh-without-daemon",
+  "ssh-ssh2-without-daemon",
 ] as const;
 
 export type PlaceName = (typeof PLACE_NAMES)[number];
@@ -151,6 +159,33 @@ export const PLACES: Readonly<Record<PlaceName, PlaceRecipe>> = {
     title: "container made from an image, daemon: never",
     expects: NONE,
     make: (stack) => fromImage(stack, "image-without-daemon", "never"),
+  },
+  "ssh-openssh": {
+    title: "SSH by OpenSSH, ordinary user, bash with start-up files that print",
+    expects: ORDINARY,
+    make: (stack) => bySsh(stack, "ssh-openssh", { transport: "openssh", shell: "bash" }),
+  },
+  "ssh-ssh2": {
+    title: "SSH by ssh2, root",
+    expects: FULL,
+    make: (stack) => bySsh(stack, "ssh-ssh2", { transport: "ssh2", shell: "root" }),
+  },
+  "ssh-fish": {
+    title: "SSH by OpenSSH, fish with start-up files that print",
+    expects: ORDINARY,
+    make: (stack) => bySsh(stack, "ssh-fish", { transport: "openssh", shell: "fish" }),
+  },
+  "ssh-openssh-without-daemon": {
+    title: "SSH by OpenSSH, tcsh with start-up files that print, daemon: never",
+    expects: NONE,
+    make: (stack) =>
+      bySsh(stack, "ssh-openssh-without-daemon", { transport: "openssh", shell: "tcsh", daemon: "never" }),
+  },
+  "ssh-ssh2-without-daemon": {
+    title: "SSH by ssh2, bash with start-up files that print, daemon: never",
+    expects: NONE,
+    make: (stack) =>
+      bySsh(stack, "ssh-ssh2-without-daemon", { transport: "ssh2", shell: "bash", daemon: "never" }),
   },
 };
 
@@ -283,6 +318,94 @@ export function daemonPids(stateDirectory: string): number[] {
       return [];
     }
   });
+}
+
+interface SshPlaceOptions {
+  readonly transport: "openssh" | "ssh2";
+  /** Login shell of an account made for it; or root's own account. */
+  readonly shell: "bash" | "fish" | "tcsh" | "root";
+  readonly daemon?: "auto" | "never";
+}
+
+const SINGLE_QUOTED = INHERITED.value.replaceAll("'", `'\\''`);
+
+/** What a login shell reads, with noise on both streams; bash reads another file when it is no login shell. */
+const SSH_STARTUP = {
+  bash: `export ${INHERITED.name}='${SINGLE_QUOTED}'\necho noise of a start-up file\necho more of it >&2\n`,
+  tcsh: `setenv ${INHERITED.name} '${SINGLE_QUOTED}'\necho noise of a start-up file\n`,
+  fish: `set -gx ${INHERITED.name} '${INHERITED.value.replaceAll("'", "\\'")}'\necho noise of a start-up file\necho more of it >&2\n`,
+} as const;
+
+async function bySsh(stack: AsyncDisposableStack, name: string, options: SshPlaceOptions): Promise<Place> {
+  const { transport, shell, daemon = "auto" } = options;
+  const root = shell === "root";
+  const server = stack.use(await sshServer({ node: !root }));
+  const scratch = stack.use(await scratchDirectory());
+  await chmod(scratch.path, 0o711);
+  const account = root ? undefined : stack.use(await sshUser({ shell, startup: SSH_STARTUP[shell] }));
+  if (account !== undefined && shell === "bash") {
+    await writeFile(join(account.home, ".profile"), SSH_STARTUP.bash);
+  }
+  const other = root ? stack.use(await ordinaryUser()) : undefined;
+  const groups = other === undefined ? [] : await groupsOf(other.name);
+  const disk = stack.use(await smallDisk({ mode: 0o777 }));
+  const workdir = root ? join(scratch.path, "work") : "~/work";
+  if (root) await mkdir(workdir);
+  const stateDirectory = join(scratch.path, "state");
+  // Root's own home stays as it is.
+  const stateDir = root ? { stateDir: join(scratch.path, "place") } : {};
+  const config: RuntimeConfig = server.config(account?.name ?? "root", {
+    workdir,
+    daemon,
+    transport,
+    ...stateDir,
+  });
+  stack.defer(() => endDaemons(join(scratch.path, "place")));
+  const first = await openRuntime(config, { stateDirectory });
+  stack.use(first);
+  if (!root) await first.fs.mkdir("~/work", { recursive: true });
+  return placeOf(
+    {
+      name,
+      runtime: first,
+      facts: {
+        root,
+        container: false,
+        shared: true,
+        readOnlyRoot: false,
+        secondClient: daemon === "auto",
+        mountedHosts: false,
+        ordinary: !root,
+        otherUser: root,
+        smallDisk: true,
+        bash: true,
+        ipv6: existsSync("/proc/net/if_inet6"),
+      },
+      config,
+      stateDirectory,
+      inherited: root ? undefined : INHERITED,
+      otherUser: other && {
+        name: other.name,
+        uid: other.uid,
+        gid: other.gid,
+        groups,
+        home: other.home,
+        shell: "/bin/bash",
+      },
+      smallDisk: disk.path,
+      direct: account && ((argv) => directBySsh(server, account.name, argv)),
+    },
+    stack,
+  );
+}
+
+/** By the ssh command and its stdin, so that the login shell has nothing to quote. */
+async function directBySsh(server: SshServer, user: string, argv: readonly string[]): Promise<string> {
+  const mark = randomBytes(8).toString("hex");
+  const script = `echo ${mark}; ${argv.map(shellQuote).join(" ")}`;
+  const { exitCode, stdout, stderr } = await run(server.argv(user, ["exec /bin/sh"]), { input: script });
+  if (exitCode !== 0) throw new Error(`${argv.join(" ")}: exit ${exitCode}: ${stderr}`);
+  return stdout.toString().split(`${mark}\n`).at(-1) ?? "";
 }
 
 interface ContainerPlaceOptions {
