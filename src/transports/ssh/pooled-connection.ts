@@ -19,6 +19,8 @@ export class PooledConnection {
   readonly connection: SshConnection;
   /** Why it is one of that transport. */
   readonly reason: string;
+  /** Beyond the limit of connections, for what ends others: nothing else gets room on it. */
+  reserved: boolean;
   readonly madeAt: number;
   readonly #clock: Clock;
   #open = 0;
@@ -29,9 +31,10 @@ export class PooledConnection {
   #pausedUntil = 0;
   #cancelIdle: (() => void) | undefined;
 
-  constructor(connection: SshConnection, reason: string, clock: Clock) {
+  constructor(connection: SshConnection, reason: string, clock: Clock, reserved = false) {
     this.connection = connection;
     this.reason = reason;
+    this.reserved = reserved;
     this.#clock = clock;
     this.madeAt = clock.now();
     this.#used();

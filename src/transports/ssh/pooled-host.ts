@@ -227,15 +227,16 @@ export class PooledHost {
     return attempt;
   }
 
-  #adopt(connected: Connected): void {
-    const { connection } = connected;
-    const pooled = new PooledConnection(connection, connected.reason, this.#options.clock);
+  #adopt({ connection, reason }: Connected, reserved = false): void {
+    const pooled = new PooledConnection(connection, reason, this.#options.clock, reserved);
     this.#last = pooled;
     this.#connections.add(pooled);
-    void connection.ended.then((reason) => {
+    void connection.ended.then((error) => {
       pooled.forget();
       this.#connections.delete(pooled);
-      if (reason !== undefined) this.#health.lost(reason, pooled.madeAt);
+      // One less than there may be: the one that was made beyond the limit is one of them now.
+      for (const left of this.#connections) left.reserved = false;
+      if (error !== undefined) this.#health.lost(error, pooled.madeAt);
       this.#sessions.remove(pooled);
     });
     this.#sessions.add(pooled);
@@ -244,10 +245,11 @@ export class PooledHost {
   /** One further connection at a time; that it cannot be had is no failure of those who wait for a session. */
   #grow(urgent: boolean): void {
     const { clock, connect, random } = this.#options;
+    const { size } = this.#connections;
+    if (this.#growing !== undefined || size === 0 || size > this.target.maxConnections) return;
     // What ends others must not wait for them.
-    const limit = this.target.maxConnections + (urgent ? 1 : 0);
-    if (this.#growing !== undefined || this.#connections.size === 0 || this.#connections.size >= limit)
-      return;
+    const reserved = size === this.target.maxConnections;
+    if (reserved && !urgent) return;
     const waitMs = this.#growAfter - clock.now();
     if (waitMs > 0) {
       this.#cancelGrow?.();
@@ -261,7 +263,7 @@ export class PooledHost {
       .then(
         (connected) => {
           this.#growFailures = 0;
-          this.#adopt(connected);
+          this.#adopt(connected, reserved);
         },
         () => {
           this.#growAfter = clock.now() + backoffMs(++this.#growFailures, random);

@@ -154,8 +154,12 @@ test("what ends others goes first, on a connection of its own where there is no 
   assert.deepEqual([made.length, open()], [1, 1]);
   const urgent = pool.exec(target, "ends the first", { urgent: true });
   for (let turn = 0; turn < 10; turn++) await settle();
-  await urgent;
+  const ending = await urgent;
   assert.equal(made[1]?.open[0]?.commandLine, "ends the first");
+  ending.close();
+  for (let turn = 0; turn < 5; turn++) await settle();
+  assert.deepEqual([made[1]?.open.length, pool.health(target).queued], [0, 1], "it is for nothing else");
+  await pool.exec(target, "ends another", { urgent: true });
   const second = pool.exec(target, "ends the second", { urgent: true });
   for (let turn = 0; turn < 5; turn++) await settle();
   assert.equal(made.length, 2);

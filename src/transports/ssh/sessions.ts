@@ -99,13 +99,14 @@ export class Sessions {
     for (;;) {
       const first = this.#queue[0];
       if (first === undefined) return;
-      const pooled = this.#roomiest();
+      const pooled = this.#roomiest(first.urgent);
       if (pooled === undefined) break;
       this.#queue.shift();
       first.give(this.#room(pooled));
     }
-    const all = [...this.#connections];
-    if (all.every((pooled) => pooled.full)) this.#options.grow(this.#queue[0]?.urgent === true);
+    const urgent = this.#queue[0]?.urgent === true;
+    const all = [...this.#connections].filter((pooled) => urgent || !pooled.reserved);
+    if (all.every((pooled) => pooled.full)) this.#options.grow(urgent);
     const soonest = Math.min(...all.map((pooled) => pooled.nextChangeMs));
     if (Number.isFinite(soonest)) {
       this.#lookAgain = this.#options.clock.after(soonest, () => this.give(), { background: true });
@@ -119,9 +120,10 @@ export class Sessions {
     this.#queue.splice(at === -1 ? this.#queue.length : at, 0, waiting);
   }
 
-  #roomiest(): PooledConnection | undefined {
+  #roomiest(urgent: boolean): PooledConnection | undefined {
     let best: PooledConnection | undefined;
     for (const pooled of this.#connections) {
+      if (pooled.reserved && !urgent) continue;
       if (pooled.hasRoom && (best === undefined || pooled.sessions < best.sessions)) best = pooled;
     }
     return best;
