@@ -8,7 +8,7 @@ import type { SshConnection } from "../connection.ts";
 import type { SshTarget } from "../target.ts";
 import { ChannelDuplex } from "./channel-streams.ts";
 import { ChannelProcess } from "./process.ts";
-import { ASK_EVERY_MS, watchSilence } from "./watch-silence.ts";
+import { watchSilence } from "./watch-silence.ts";
 import type { Way } from "./way.ts";
 
 /** The goodbye gets this long to leave before the stream is cut. */
@@ -57,10 +57,9 @@ export class Ssh2Connection implements SshConnection {
     this.detail = detail;
     this.ended = this.#ended.promise;
     this.#forwardAgent = target.forwardAgent && target.identityAgent !== undefined;
-    const asking = setInterval(() => this.#ask(), ASK_EVERY_MS);
-    asking.unref();
     const stopWatch = watchSilence({
       received: way.received,
+      ask: () => this.#ask(),
       onSilence: (silentMs) => {
         this.#reason ??= `nothing has come for ${Math.round(silentMs / 1000)} s, not even an answer to the question whether it is there`;
         way.stream.destroy();
@@ -73,7 +72,6 @@ export class Ssh2Connection implements SshConnection {
     // The server's end of the stream: nothing can come any more, and ssh2 would wait for what is still to be sent.
     client.once("end", () => way.stream.destroy());
     client.once("close", () => {
-      clearInterval(asking);
       stopWatch();
       this.#gone = true;
       const error = this.#disconnected();

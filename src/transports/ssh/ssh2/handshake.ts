@@ -1,8 +1,8 @@
 import type { Client, NegotiatedAlgorithms } from "ssh2";
 import { type BerthError, berthError, toBerthError } from "../../../contract/errors.ts";
 import { abortedError } from "../../abort.ts";
-import { hostKeyError, recordHostKey } from "../host-keys.ts";
-import { checkHostKey, fingerprint, hostKeyOf, knownAlgorithms, readKnownKeys } from "../known-hosts.ts";
+import { verifyHostKey } from "../host-keys.ts";
+import { fingerprint, hostKeyOf, knownAlgorithms, readKnownKeys } from "../known-hosts.ts";
 import type { ConnectOptions, SshTarget } from "../target.ts";
 import { offeredAlgorithms } from "./algorithms.ts";
 import { Authentication } from "./authentication.ts";
@@ -121,7 +121,7 @@ class HostKeyVerification {
     }
     // ssh2 goes on to use its buffer.
     const copy = Buffer.from(blob);
-    this.#check(copy).then(
+    verifyHostKey(this.#target, hostKeyOf(copy)).then(
       () => {
         this.#verified = copy;
         verified(true);
@@ -131,18 +131,6 @@ class HostKeyVerification {
         verified(false);
       },
     );
-  }
-
-  async #check(blob: Buffer): Promise<void> {
-    const key = hostKeyOf(blob);
-    const check = await checkHostKey(this.#target, blob);
-    const isNew = check.status === "unknown" && !check.authorityOnly;
-    if (isNew && this.#target.hostKeys === "accept-new") {
-      await recordHostKey(this.#target, key);
-      return;
-    }
-    const error = hostKeyError(this.#target, key, check);
-    if (error !== undefined) throw error;
   }
 }
 
