@@ -7,6 +7,12 @@ import { shellQuote } from "../shell-quote.ts";
  */
 const MAX_INLINE_CHARACTERS = 16 * 1024;
 
+/**
+ * What names one connection, and differs from one command to the next. A bash that finds it takes itself for the one
+ * that sshd started, and reads the user's start-up files again.
+ */
+const SESSION_VARIABLES = "SSH_CLIENT SSH2_CLIENT SSH_CONNECTION";
+
 export interface CommandLineOptions {
   /** Directory in which the command runs; default: the home directory. */
   readonly cwd?: string | undefined;
@@ -41,7 +47,7 @@ export function commandLine(
 ): CommandLine {
   const marks = `printf '\\036%s\\036' ${nonce} >&2 && printf '\\036%s\\036' ${nonce} || exit 125`;
   const guard = `while IFS= read -r _b && [ "$_b" != ${nonce} ]; do :; done`;
-  const command = `${changeDirectory(options.cwd)}exec ${argv.map(shellQuote).join(" ")}`;
+  const command = `${changeDirectory(options.cwd)}unset ${SESSION_VARIABLES}\nexec ${argv.map(shellQuote).join(" ")}`;
   const go = options.guarded ? `${nonce}\n` : "";
   const start = options.guarded ? `${marks}\n${guard}` : marks;
   const mark = Buffer.from(`\x1e${nonce}\x1e`);
