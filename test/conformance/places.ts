@@ -333,7 +333,8 @@ const SINGLE_QUOTED = INHERITED.value.replaceAll("'", `'\\''`);
 const SSH_STARTUP = {
   bash: `export ${INHERITED.name}='${SINGLE_QUOTED}'\necho noise of a start-up file\necho more of it >&2\n`,
   tcsh: `setenv ${INHERITED.name} '${SINGLE_QUOTED}'\necho noise of a start-up file\n`,
-  fish: `set -gx ${INHERITED.name} '${INHERITED.value.replaceAll("'", "\\'")}'\necho noise of a start-up file\necho more of it >&2\n`,
+  // Without a language fish takes one that the machine may not have.
+  fish: `set -gx LC_ALL C.UTF-8; set -gx ${INHERITED.name} '${INHERITED.value.replaceAll("'", "\\'")}'\necho noise of a start-up file\necho more of it >&2\n`,
 } as const;
 
 async function bySsh(stack: AsyncDisposableStack, name: string, options: SshPlaceOptions): Promise<Place> {
