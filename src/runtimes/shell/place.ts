@@ -21,7 +21,11 @@ const PROBE_DEADLINE_MS = 30_000;
 const MAX_STDERR_BYTES = 64 * 1024;
 /** With more runs than that under way there are no spares: ten sessions are all that sshd gives a connection. */
 const MAX_RUNS_WITH_SPARES = 6;
-/** Who waits so long for a session may be waiting for one that this place only keeps. */
+/**
+ * Who waits so much longer for a session than it took at best may be waiting for one that this place only keeps.
+ * (Before the first one is open there is nothing to keep.)
+ */
+const YIELD_FACTOR = 3;
 const YIELD_AFTER_MS = 100;
 
 export interface PlaceOptions {
@@ -75,6 +79,7 @@ export class ShellPlace {
   readonly #guard: RunGuard;
   readonly #spares: SpareRuns;
   #connecting = 0;
+  #fastestOpenMs = Number.POSITIVE_INFINITY;
   readonly #runs = new Set<ScriptRun>();
   readonly #lingering = new Set<ScriptRun>();
   readonly #background = new Set<Promise<void>>();
@@ -345,22 +350,26 @@ export class ShellPlace {
     }
   }
 
-  #open(options: { readonly signal?: AbortSignal; readonly urgent?: boolean }): Promise<RawProcess> {
-    return this.transport.run([this.shell, "-c", BOOTSTRAP], {
+  async #open(options: { readonly signal?: AbortSignal; readonly urgent?: boolean }): Promise<RawProcess> {
+    const startedAt = performance.now();
+    const raw = await this.transport.run([this.shell, "-c", BOOTSTRAP], {
       ...options,
       // Not the place's own default, which may be gone.
       cwd: "/",
       ...(this.user === undefined ? {} : { user: this.user }),
     });
+    this.#fastestOpenMs = Math.min(this.#fastestOpenMs, performance.now() - startedAt);
+    return raw;
   }
 
   /** Something that may wait for a session: what is only kept ready is given back for it. */
   async #waiting<T>(opening: Promise<T>): Promise<T> {
     this.#connecting++;
+    const patienceMs = YIELD_AFTER_MS + YIELD_FACTOR * Math.min(this.#fastestOpenMs, 1000);
     const timer = setInterval(() => {
       this.#spares.drop();
       this.sftp?.yield();
-    }, YIELD_AFTER_MS);
+    }, patienceMs);
     try {
       return await opening;
     } finally {
@@ -377,10 +386,12 @@ export class ShellPlace {
         message: `${this.description} did not answer the first probe in ${PROBE_DEADLINE_MS / 1000} s`,
       });
     const body = probeScript(this.shell);
+    // One for the probe, and one for what waits for its answer.
+    this.#spares.prepare(2);
     const result = await this.collect(body, { idleTimeoutMs: PROBE_DEADLINE_MS, late }).catch(
       (cause: unknown) => {
         // A place that is reached and has no shell to speak of ends the run at once.
-        if (!isBerthError(cause, "transport.disconnected")) throw cause;
+        if (!isBerthError(cause, "transport.disconnected") || cause.context.status === undefined) throw cause;
         throw berthError("provision.probe_failed", { hop: "transport", runtime: this.description, cause });
       },
     );

@@ -93,7 +93,7 @@ export class ScriptRun {
   }
 
   close(): void {
-    this.fail(this.#disconnected("it was closed"));
+    this.fail(this.#disconnected("was closed"));
   }
 
   /** Closes it for a reason of the caller's. */
@@ -137,18 +137,20 @@ export class ScriptRun {
     if (!this.#open.has(stream)) return;
     try {
       const { exitCode, signal } = await this.#raw.exit;
-      this.#ended.reject(cause ?? this.#disconnected(`it ended with ${signal ?? `status ${exitCode}`}`));
+      this.#ended.reject(cause ?? this.#disconnected(`ended with ${signal ?? `status ${exitCode}`}`, signal ?? exitCode));
     } catch (error) {
       this.#ended.reject(error);
     }
   }
 
-  #disconnected(reason: string) {
+  /** @param status of the shell; absent when it was not told */
+  #disconnected(reason: string, status?: string | number | null) {
     return berthError("transport.disconnected", {
       hop: "transport",
       runtime: this.#description,
-      message: `the shell in ${this.#description} did not come to its end: ${reason}`,
+      message: `the shell in ${this.#description} did not come to its end: it ${reason}`,
       hint: "The place may have been stopped or the connection cut. What ran there may have been ended with it.",
+      ...(status === undefined ? {} : { context: { status } }),
     });
   }
 }

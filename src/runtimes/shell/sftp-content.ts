@@ -137,15 +137,8 @@ export class SftpContent {
           return undefined;
         });
         if (handle === undefined) return undefined;
-        try {
-          const { signal, progress } = watch;
-          const bytes = await writeChunks(client, handle, watched(watch), { signal, onProgress: progress });
-          await watch.wait(client.closeHandle(handle));
-          return bytes;
-        } catch (error) {
-          client.closeHandle(handle).catch(() => undefined);
-          throw error;
-        }
+        const { signal, progress } = watch;
+        return await writeChunks(client, handle, watched(watch), { signal, onProgress: progress });
       }, options.signal);
     } catch (error) {
       if (cause !== undefined && cause.error === error) throw error;

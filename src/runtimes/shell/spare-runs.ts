@@ -40,6 +40,12 @@ export class SpareRuns {
     return spare?.raw;
   }
 
+  /** So many starts come for certain: all of them begin now. */
+  prepare(count: number): void {
+    if (this.#options.limit === 0 || this.#closed) return;
+    while (this.#spares.length < count) this.#add();
+  }
+
   /** Something was started: starts what is missing for the next ones. */
   refill(): void {
     const { limit, wanted } = this.#options;

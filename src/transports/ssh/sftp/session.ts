@@ -71,10 +71,11 @@ export class SftpSession {
     }
     if (session.has("limits@openssh.com")) {
       // Not awaited: until the answer is here the draft's limits hold.
-      session.extended("limits@openssh.com", new PacketWriter()).then(
-        (answer) => session.#takeLimits(answer),
-        () => undefined,
-      );
+      session
+        .extended("limits@openssh.com", new PacketWriter())
+        .then((answer) => session.#takeLimits(answer))
+        // The session is over then, which every request after it says.
+        .catch(() => undefined);
     }
     return session;
   }

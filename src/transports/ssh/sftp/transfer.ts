@@ -39,10 +39,12 @@ export async function* readChunks(
   options: SftpTransferOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
   const end = range.length === undefined ? Number.MAX_SAFE_INTEGER : range.start + range.length;
-  const queue: { readonly length: number; readonly slot: Promise<Slot> }[] = [];
+  const size = range.size ?? 0;
+  const queue: { readonly length: number; readonly beyond: boolean; readonly slot: Promise<Slot> }[] = [];
   let next = range.start;
   let queued = 0;
   /** Slots beyond the known size: there is an end there, or a file that grows or does not tell its size. */
+  let guessed = 0;
   let guesses = 1;
   let left = false;
 
@@ -63,11 +65,14 @@ export async function* readChunks(
     for (;;) {
       const { readBytes } = client.session.limits;
       while (next < end && queued < WINDOW_BYTES) {
-        if (next > (range.size ?? 0) && queue.length >= guesses) break;
-        const length = Math.min(readBytes, end - next);
+        const beyond = next >= size;
+        if (beyond && guessed >= guesses) break;
+        // Nothing short is asked on where the size is known, so that its end is not a round trip of its own.
+        const length = Math.min(readBytes, end - next, beyond ? readBytes : size - next);
         const slot = read(next, length);
         slot.catch(() => {});
-        queue.push({ length, slot });
+        queue.push({ length, beyond, slot });
+        if (beyond) guessed++;
         next += length;
         queued += length;
       }
@@ -75,7 +80,10 @@ export async function* readChunks(
       if (first === undefined) return;
       const { parts, ended } = await gate.pass(first.slot);
       queued -= first.length;
-      guesses++;
+      if (first.beyond) {
+        guessed--;
+        guesses++;
+      }
       yield* parts;
       if (ended) return;
     }
@@ -86,7 +94,8 @@ export async function* readChunks(
 
 /**
  * Writes chunks one behind the other to an open file, with many writes under way and never more than the window.
- * The chunks must not be changed before they are written. The handle stays open.
+ * The chunks must not be changed before they are written. The handle is given back behind the last write, without
+ * waiting for it: requests are carried out as if in order.
  * @returns bytes written, all of which the server has confirmed
  * @throws what `SftpClient.write` throws, of the first write that failed; and what the source throws
  */
@@ -121,6 +130,7 @@ export async function writeChunks(
 
   const iterator = source[Symbol.asyncIterator]();
   let taken = false;
+  let closed = false;
   try {
     for (;;) {
       const next = await gate.pass(iterator.next());
@@ -136,10 +146,14 @@ export async function writeChunks(
       }
     }
     taken = true;
+    const closing = client.closeHandle(handle);
+    closing.catch(() => {});
+    closed = true;
     await until(0);
-    await gate.pass(Promise.resolve());
+    await gate.pass(closing);
     return offset;
   } finally {
+    if (!closed) client.closeHandle(handle).catch(() => undefined);
     // Not awaited: a generator that waits for something returns only when that has come.
     if (!taken) void Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
