@@ -10,6 +10,7 @@ import type { PayloadPart, PayloadPlatform } from "../payload-manifest.ts";
 import { uploadPart } from "../payload-upload.ts";
 import type { Handshake } from "./handshake.ts";
 import { ownBootId } from "./isolation.ts";
+import type { DaemonMemory, KnownDaemon } from "./known-daemon.ts";
 import { runScript } from "./marked-stream.ts";
 import { type ProbeAnswer, parseProbe, platformOf, stateOf } from "./probe-answer.ts";
 import { probeScript } from "./probe-script.ts";
@@ -37,6 +38,8 @@ export interface RemoteDaemonOptions {
    * compressed, and go on where they were cut off. Default: a plain archive by the transport's `put`.
    */
   readonly archives?: string | undefined;
+  /** Remembers for the next process how the daemon is reached. Default: each looks at the place. */
+  readonly memory?: DaemonMemory | undefined;
 }
 
 /** A way to the daemon of a place: installs and starts it where that is needed. */
@@ -49,23 +52,25 @@ export interface DaemonConnector {
   connect(options: { readonly signal?: AbortSignal | undefined }): Promise<WireClient>;
   /** What the last look found; undefined before the first. */
   readonly found: ProbeAnswer | undefined;
+  /** What a look, of this process or an earlier one, found of what the place shares with this machine. */
+  readonly namespaces: readonly string[];
   /** Looks at the place without changing more than a directory to be. */
   probe(options: { readonly signal?: AbortSignal | undefined }): Promise<ProbeAnswer>;
 }
 
-interface Known {
-  readonly socketPath: string;
-  readonly token: string;
-  readonly bridge: readonly string[];
-}
-
 export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConnector {
   const { transport, progress, handshake } = options;
-  let known: Known | undefined;
+  let known: KnownDaemon | undefined;
+  let recalled = options.memory === undefined;
   let found: ProbeAnswer | undefined;
   let preparing: Promise<unknown> = Promise.resolve();
 
   async function connect({ signal }: { readonly signal?: AbortSignal | undefined }): Promise<WireClient> {
+    if (!recalled) {
+      recalled = true;
+      const earlier = await options.memory?.recall();
+      known ??= earlier;
+    }
     const before = known;
     if (before !== undefined) {
       const client = await dialKnown(before, signal);
@@ -84,13 +89,20 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
   }
 
   /** undefined when no daemon answers there any more. */
-  async function dialKnown(daemon: Known, signal: AbortSignal | undefined): Promise<WireClient | undefined> {
+  async function dialKnown(
+    daemon: KnownDaemon,
+    signal: AbortSignal | undefined,
+  ): Promise<WireClient | undefined> {
     try {
       const stream = await transport.dial(daemon.socketPath, {
         bridge: daemon.bridge,
         ...(signal === undefined ? {} : { signal }),
       });
-      return await handshake(stream, daemon.token, signal);
+      // The same start of the daemon has the same token; of another one nothing is known.
+      const client = await handshake(stream, daemon.token, signal, { pipelined: true });
+      if (client.hello.bootId === daemon.bootId) return client;
+      client.close();
+      return undefined;
     } catch (error) {
       if (!daemonMayBeGone(error)) throw error;
       return undefined;
@@ -194,11 +206,16 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
   ): Promise<WireClient> {
     // Directory, token and stream come from one look at the place: the token is that of the daemon.
     const client = await handshake(stream, token, signal, { pipelined: true });
+    const { bootId } = client.hello;
+    if (bootId === undefined) return client;
     known = {
+      bootId,
       socketPath: `${directory}/sock`,
       token,
       bridge: ["/bin/sh", "-c", `exec ${bridge} "$0"`],
+      namespaces: [...(found?.namespaces ?? [])],
     };
+    await options.memory?.remember(known);
     return client;
   }
 
@@ -272,6 +289,9 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     connect,
     get found() {
       return found;
+    },
+    get namespaces() {
+      return found?.namespaces ?? known?.namespaces ?? [];
     },
     probe: async ({ signal }) => (await probe(false, signal)).answer,
   };

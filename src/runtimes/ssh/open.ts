@@ -10,6 +10,7 @@ import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
 import { createHandshake } from "../provision/handshake.ts";
 import { isolationFrom } from "../provision/isolation.ts";
+import { daemonMemory } from "../provision/known-daemon.ts";
 import { cannotBeInstalled } from "../provision/no-daemon.ts";
 import { createProgressSink } from "../provision/progress.ts";
 import { createRemoteConnector } from "../provision/remote.ts";
@@ -50,6 +51,7 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
       handshake: createHandshake(VERSION),
       serveArguments: ["--login-env"],
       archives: join(context.stateDirectory, "archives"),
+      memory: daemonMemory(context.stateDirectory, ["ssh", target.key, config.stateDir ?? ""]),
     });
     let client: WireClient;
     try {
@@ -68,7 +70,7 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
     progress.phase("ready", `${description} is ready`);
     return await createDaemonRuntime({
       ...base,
-      isolation: await isolationFrom(connector.found?.namespaces ?? []),
+      isolation: await isolationFrom(connector.namespaces),
       client,
       dial: (options) => connector.connect(options),
       workdir: (hello) => workdirIn(hello.user?.home ?? "", config.workdir),
