@@ -2,6 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRuntime } from "../src/runtimes/open.ts";
+import { endAllMasters } from "../src/transports/ssh/openssh/masters.ts";
+import { socketDirectoryPath } from "../src/transports/ssh/openssh/socket-directory.ts";
 import { findOpenSsh } from "../src/transports/ssh/openssh-client.ts";
 import { sharedSshPool } from "../src/transports/ssh/pool.ts";
 import { type Conditions, type Proxy as Network, proxy } from "../test/fixtures/network.ts";
@@ -40,12 +42,14 @@ export async function benchSsh(bench: Bench): Promise<string> {
   const version = (await findOpenSsh())?.version ?? "";
   if (wanted.length === 0) return version;
   const stateDirectory = await mkdtemp(join(tmpdir(), "berth-bench-"));
+  // Where OpenSSH's masters are kept: those of the person who runs this are left alone.
+  process.env.BERTH_HOME = stateDirectory;
   try {
     await using server = await sshServer({ node: true });
     await using user = await sshUser({ startup: "" });
     for (const [, part] of wanted) await part({ ...bench, server, user: user.name, stateDirectory });
   } finally {
-    await sharedSshPool().close();
+    await forgetConnections();
     await rm(stateDirectory, { recursive: true, force: true });
   }
   return version;
@@ -155,7 +159,6 @@ async function behindDelay({ report, quick, server, user, stateDirectory }: Plac
 
 async function firstCommand({ report, quick, server, user, stateDirectory }: Place): Promise<void> {
   await using network = await networkTo(server, { delayMs: DELAY_MS });
-  const pool = sharedSshPool();
   for (const transport of ["openssh", "ssh2"] as const) {
     const config = server.config(user, { port: network.port, transport });
     const first = async (): Promise<void> => {
@@ -164,15 +167,17 @@ async function firstCommand({ report, quick, server, user, stateDirectory }: Pla
     };
     // Installs and starts the daemon.
     await first();
+    await forgetConnections();
     const handshakes: number[] = [];
     const whole: number[] = [];
     const plain: number[] = [];
     const host = ["-o", `HostKeyAlias=[127.0.0.1]:${network.port}`, "-p", String(network.port)];
     for (let turn = 0; turn < (quick ? 3 : 9); turn++) {
       handshakes.push(await handshakeMs(config));
+      await forgetConnections();
       plain.push(await timed(() => exitsZero(spawnPiped(oneSsh(server, user, host)))));
-      await pool.close();
       whole.push(await timed(first));
+      await forgetConnections();
     }
     const [handshake, all] = [median(handshakes), median(whole)];
     const beyond = (all - handshake) / ROUND_TRIP_MS;
@@ -183,6 +188,12 @@ async function firstCommand({ report, quick, server, user, stateDirectory }: Pla
       beyond <= 3,
     );
   }
+}
+
+/** Every connection, also the masters that OpenSSH keeps for the next process. */
+async function forgetConnections(): Promise<void> {
+  await sharedSshPool().close();
+  await endAllMasters(socketDirectoryPath());
 }
 
 /** `ssh host true` without a master. */
