@@ -29,37 +29,43 @@ const CONNECTORS: Connectors = {
   },
 };
 
-/**
- * Connects by the transport that the configuration names. With "auto" that is OpenSSH, which knows all of the user's
- * configuration; it is ssh2 where there is no `ssh`, and where a password or an answer has to be given by this
- * program.
- * @throws what the chosen transport throws
- */
-export async function connectSsh(
-  target: SshTarget,
-  options: ConnectOptions,
-  connectors: Connectors = CONNECTORS,
-): Promise<ChosenConnection> {
-  const by = async (transport: "openssh" | "ssh2", reason: string): Promise<ChosenConnection> => ({
-    connection: await connectors[transport](target, options),
-    reason,
-  });
-  if (target.transport !== "auto") return by(target.transport, "the configuration says so");
-  if (target.password !== undefined)
-    return by("ssh2", "the configuration has a password, which OpenSSH takes from nobody but a person");
-  if (target.passphrase !== undefined)
-    return by("ssh2", "the configuration has a passphrase, which OpenSSH takes from nobody but a person");
-  if (target.resolvedBy === "berth") return by("ssh2", NO_CLIENT);
-  try {
-    return await by("openssh", "it knows all of the user's ssh configuration");
-  } catch (error) {
-    if (isBerthError(error, "ssh.client_missing")) return by("ssh2", NO_CLIENT);
-    if (options.onPrompt === undefined || options.signal.aborted || !canBeAnswered(error)) throw error;
-    return by("ssh2", `OpenSSH cannot ask through this program: ${error.message}`);
-  }
-}
-
 const NO_CLIENT = "there is no ssh on this machine";
+const BEST = "it knows all of the user's ssh configuration";
+
+/**
+ * Makes the function that connects by the transport that the configuration names. With "auto" that is OpenSSH, which
+ * knows all of the user's configuration; it is ssh2 where there is no `ssh`, and where a password or an answer has to be
+ * given by this program. A host that needed an answer once is not asked by OpenSSH again, which could only fail.
+ * The function throws what the chosen transport throws.
+ */
+export function createSshConnector(connectors: Connectors = CONNECTORS): SshConnector {
+  const needAnswers = new Map<string, string>();
+  return async (target, options) => {
+    const by = async (transport: "openssh" | "ssh2", reason: string): Promise<ChosenConnection> => ({
+      connection: await connectors[transport](target, options),
+      reason,
+    });
+    if (target.transport !== "auto") return by(target.transport, "the configuration says so");
+    for (const field of ["password", "passphrase"] as const) {
+      if (target[field] !== undefined) {
+        return by("ssh2", `the configuration has a ${field}, which OpenSSH takes from a person only`);
+      }
+    }
+    if (target.resolvedBy === "berth") return by("ssh2", NO_CLIENT);
+    const needed = needAnswers.get(target.key);
+    if (needed !== undefined && options.onPrompt !== undefined) return by("ssh2", needed);
+    try {
+      return await by("openssh", BEST);
+    } catch (error) {
+      if (isBerthError(error, "ssh.client_missing")) return by("ssh2", NO_CLIENT);
+      if (options.onPrompt === undefined || options.signal.aborted || !canBeAnswered(error)) throw error;
+      const reason = `OpenSSH cannot ask through this program: ${error.message}`;
+      const chosen = await by("ssh2", reason);
+      needAnswers.set(target.key, reason);
+      return chosen;
+    }
+  };
+}
 
 /** True for what OpenSSH fails with and a person could help: it has a key's passphrase, or a password. */
 export function canBeAnswered(error: unknown): error is BerthError {

@@ -356,6 +356,15 @@ test("who can be asked does not share the failure of an attempt that could ask n
   assert.equal(seen.length, 2, "not hammered");
 });
 
+test("a question that a person does not answer is no failure of the host", async () => {
+  const { pool, target, state } = bench();
+  state.failure = berthError("operation.aborted", { message: "the question was not answered" });
+  const onPrompt = async () => undefined;
+  await assert.rejects(pool.connect(target, { onPrompt }), isCode("operation.aborted"));
+  const { consecutiveFailures, lastError, backoffUntil } = pool.health(target);
+  assert.deepEqual([consecutiveFailures, lastError, backoffUntil], [0, undefined, undefined]);
+});
+
 test("a healthy connection is not probed: it is handed out without asking the host anything", async () => {
   const { pool, target, state, clock, made } = bench();
   const stream = await pool.dialUnix(target, "/run/sock");

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { RawProcess } from "../transport.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { connectSsh, type SshConnector } from "./connect.ts";
+import { createSshConnector, type SshConnector } from "./connect.ts";
 import type { SshHealth } from "./pool-health.ts";
 import type { PooledConnection } from "./pooled-connection.ts";
 import { PooledHost, type PoolWait, type SessionWait } from "./pooled-host.ts";
@@ -50,7 +50,7 @@ export interface SshConnectionInfo {
 export function createSshPool(options: SshPoolOptions = {}): SshPool {
   const hosts = new Map<string, PooledHost>();
   const hostOptions = {
-    connect: options.connect ?? connectSsh,
+    connect: options.connect ?? createSshConnector(),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };

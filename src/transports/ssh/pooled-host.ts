@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import { throwIfAborted } from "../abort.ts";
 import type { RawProcess } from "../transport.ts";
+import { rememberingAnswers } from "./answers.ts";
 import { Attempt, type Caller, type Connected, connectInTime } from "./attempt.ts";
 import type { Clock } from "./clock.ts";
 import { canBeAnswered, type SshConnector } from "./connect.ts";
@@ -51,7 +52,7 @@ export class PooledHost {
 
   constructor(target: SshTarget, options: PooledHostOptions) {
     this.target = target;
-    this.#options = options;
+    this.#options = { ...options, connect: rememberingAnswers(options.connect) };
     this.#health = new HostHealth(options.clock, options.random);
     this.#sessions = new Sessions({ clock: options.clock, grow: (urgent) => this.#grow(urgent) });
   }
@@ -219,7 +220,8 @@ export class PooledHost {
       },
       (error: BerthError) => {
         over();
-        if (attempt.abandoned) return;
+        // Nobody waited any more, or a person did not answer: that says nothing about the host.
+        if (isBerthError(error, "operation.aborted")) return;
         this.#failedUnasked = !attempt.asks;
         this.#health.attemptFailed(error);
       },
