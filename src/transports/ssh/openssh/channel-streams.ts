@@ -71,7 +71,7 @@ export function sessionStreams(channel: Channel, failure: (cause: Error) => Erro
         return;
       }
       finish();
-      const open = outputs.filter((stream) => !stream.readableEnded && !stream.destroyed);
+      const open = outputs.filter((stream) => !stream.destroyed && isWaitedFor(stream));
       void Promise.all(open.map((stream) => new Promise((resolve) => stream.once("close", resolve)))).then(
         () => exit.resolve(ended),
       );
@@ -138,6 +138,11 @@ export function channelDuplex(channel: Channel, options: DuplexOptions): Duplex 
     },
   });
   return stream;
+}
+
+/** What is empty and nobody reads has ended for everybody; it would never say so. */
+function isWaitedFor(stream: Readable): boolean {
+  return stream.readableLength > 0 || stream.readableFlowing !== null || stream.listenerCount("readable") > 0;
 }
 
 function unread(streams: readonly Readable[]): number {
