@@ -22,7 +22,10 @@ export const sshConfigSchema = z.strictObject({
   host: z.string(`has to be a text, ${EXAMPLE}`),
   user: z.string().refine(isUserName, { message: 'is not a user name, such as "dev"' }).optional(),
   port: z.int(PORT).min(1, PORT).max(65535, PORT).optional(),
-  /** Private key of this machine; it is the only one that is tried. */
+  /**
+   * Private key of this machine. Tried first, in place of the agent's other keys and of the default ones; what the
+   * user's ssh configuration has for the host comes after it, as with `ssh -i`.
+   */
   identityFile: ownPath.optional(),
   /** Where the password is found; makes the transport ssh2. */
   password: secretReferenceSchema.optional(),

@@ -12,7 +12,7 @@ import {
   configFileOptions,
   destinationOptions,
   findOpenSsh,
-  HOST_KEY_POLICY,
+  hostKeyPolicy,
   optionPath,
 } from "./openssh-client.ts";
 import { offeredAlgorithms } from "./ssh2/algorithms.ts";
@@ -63,12 +63,11 @@ async function byOpenSsh(
       "StrictHostKeyChecking=accept-new",
       `UserKnownHostsFile=${optionPath(known)}`,
       "GlobalKnownHostsFile=/dev/null",
-      "KnownHostsCommand=none",
       // Whether the key is revoked is looked up by who asks for it.
       "RevokedHostKeys=none",
       "HashKnownHosts=no",
       `HostKeyAlias=${NAME}`,
-      ...HOST_KEY_POLICY,
+      ...hostKeyPolicy(target, { command: false }),
       ...(preferred.length === 0 ? [] : [`HostKeyAlgorithms=^${preferred.join(",")}`]),
       "PreferredAuthentications=none",
       "BatchMode=yes",

@@ -106,18 +106,27 @@ export function hostKeyOptions(target: SshTarget, newKeys?: string): string[] {
     `UserKnownHostsFile=${files([...acceptInto, ...target.userKnownHostsFiles])}`,
     `GlobalKnownHostsFile=${files(target.globalKnownHostsFiles)}`,
     // A file of one's own says that it alone counts.
-    ...(target.given.knownHostsFile === undefined ? [] : ["KnownHostsCommand=none"]),
-    ...HOST_KEY_POLICY,
+    ...hostKeyPolicy(target, { command: target.given.knownHostsFile === undefined }),
   ].flatMap((option) => ["-o", option]);
 }
 
-/** Ways in which OpenSSH lets a host in whose key is in no known_hosts, or records keys on its own. */
-export const HOST_KEY_POLICY = [
-  "NoHostAuthenticationForLocalhost=no",
-  "VerifyHostKeyDNS=no",
-  "CheckHostIP=no",
-  "UpdateHostKeys=no",
-] as const;
+/**
+ * Turns off the ways in which OpenSSH lets a host in whose key is in no known_hosts, or records keys on its own.
+ * @param command the user's KnownHostsCommand counts
+ */
+export function hostKeyPolicy(
+  target: Pick<SshTarget, "hostProofs">,
+  { command }: { readonly command: boolean },
+): string[] {
+  return [
+    "NoHostAuthenticationForLocalhost=no",
+    "VerifyHostKeyDNS=no",
+    "CheckHostIP=no",
+    "UpdateHostKeys=no",
+    ...(target.hostProofs.includes("GSSAPIKeyExchange") ? ["GSSAPIKeyExchange=no"] : []),
+    ...(target.hostProofs.includes("KnownHostsCommand") && !command ? ["KnownHostsCommand=none"] : []),
+  ];
+}
 
 /** User, port and identity that Berth's own configuration gives, as arguments for `ssh`. */
 export function destinationOptions(target: Pick<SshTarget, "given">): string[] {
@@ -137,7 +146,7 @@ export function destinationOptions(target: Pick<SshTarget, "given">): string[] {
  * user's configuration says.
  */
 export async function configFileOptions(
-  target: Pick<SshTarget, "given" | "proxyJump" | "key">,
+  target: Pick<SshTarget, "given" | "proxyJump" | "key" | "hostProofs">,
   directory: string,
   home: string,
 ): Promise<string[]> {
@@ -146,7 +155,7 @@ export async function configFileOptions(
   const included = own === undefined ? [join(home, ".ssh/config"), "/etc/ssh/ssh_config"] : [own];
   const lines = [
     "StrictHostKeyChecking yes",
-    ...HOST_KEY_POLICY.map((option) => option.replace("=", " ")),
+    ...hostKeyPolicy(target, { command: true }).map((option) => option.replace("=", " ")),
     // Nobody answers there; a question on the terminal would stand in the middle of somebody's output.
     "BatchMode yes",
     ...included.map((path) => `Include "${path.replace(/[*?[\]\\]/g, "\\$&")}"`),

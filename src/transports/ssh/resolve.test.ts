@@ -115,14 +115,16 @@ test("identity files come in ssh's order with their tokens replaced; what does n
   assert.equal(box.identitiesOnly, true);
 });
 
-test("an identity of Berth's own configuration is the only one, and has to be usable", async () => {
+test("an identity of Berth's own configuration comes first, and has to be usable", async () => {
   await using dir = await scratch();
   const other = await dir.file("other", PRIVATE);
   const key = await dir.file("key", PRIVATE);
   const config = await dir.config([`IdentityFile ${other}`], { identityFile: key });
   const box = await resolveSshTarget(config);
-  assert.deepEqual(box.identityFiles, [key]);
+  assert.deepEqual(box.identityFiles, [key, other]);
   assert.equal(box.identitiesOnly, true);
+  const alone = await resolveSshTarget(await dir.config([], { identityFile: key }));
+  assert.deepEqual(alone.identityFiles, [key], "the default ones are not tried");
   await dir.file("key", PRIVATE, 0o640);
   await assert.rejects(resolveSshTarget(config), { code: "ssh.key_unusable", message: /others can read it/ });
   const refusals: [string, RegExp][] = [
@@ -197,6 +199,21 @@ test("a user's configuration that checks no host keys and keeps none does not we
       assert.ok(options.includes(option), option);
     }
   }
+});
+
+test("what else ssh can know a host by is turned off where this ssh has it", async () => {
+  await using dir = await scratch();
+  const config = await dir.config(["KnownHostsCommand /bin/cat /etc/hosts"]);
+  const { stdout } = await runLocal(["ssh", "-G", "-F", config.configFile ?? "", "box"]);
+  const user = hostKeyOptions(await resolveSshTarget(config));
+  assert.equal(user.includes("GSSAPIKeyExchange=no"), stdout.includes("\ngssapikeyexchange "));
+  assert.ok(!user.includes("KnownHostsCommand=none"), "a command of the user's own is one of theirs");
+  const own = hostKeyOptions(await resolveSshTarget({ ...config, knownHostsFile: "/h/mine" }));
+  assert.ok(own.includes("KnownHostsCommand=none"), "a file of one's own counts alone");
+  const plain = hostKeyOptions(
+    await resolveSshTarget({ ...(await dir.config([])), knownHostsFile: "/h/mine" }),
+  );
+  assert.ok(!plain.includes("KnownHostsCommand=none"), "an ssh before 8.5 does not know the name");
 });
 
 test("a path with blanks, quotes and per cents is one path for ssh", async () => {

@@ -21,6 +21,12 @@ const MAX_CONNECTIONS = 4;
 const DEFAULT_IDENTITIES = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
 const GLOBAL_KNOWN_HOSTS = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
 
+/**
+ * The first is a patch of Debian and others, by which a Kerberos server vouches for the host; the second came with
+ * OpenSSH 8.5, which prints it where it is set.
+ */
+const HOST_PROOFS = ["GSSAPIKeyExchange", "KnownHostsCommand"] as const;
+
 /** What does not count without an ssh that reads the user's configuration. */
 const LOST = [
   "Host aliases, Include and Match of ~/.ssh/config do not count: this machine has no ssh that reads them.",
@@ -70,9 +76,7 @@ export async function resolveSshTarget(
     client === undefined ? await byDefaults(wanted) : await byOpenSsh(client.path, wanted);
   const target = {
     ...resolved,
-    ...(given.identityFile === undefined
-      ? {}
-      : { identityFiles: [given.identityFile], identitiesOnly: true }),
+    ...(given.identityFile === undefined ? {} : withIdentity(given.identityFile, resolved)),
     ...(given.knownHostsFile === undefined
       ? { userKnownHostsFiles: usableKnownHosts(resolved.userKnownHostsFiles, account.home) }
       : { userKnownHostsFiles: [given.knownHostsFile], globalKnownHostsFiles: [] }),
@@ -137,6 +141,11 @@ async function checkIdentity(path: string): Promise<void> {
     if (code === "EACCES" || code === "EPERM") throw unusable("you may not read it");
     throw cause;
   }
+}
+
+/** ssh itself lists the given one first; what the configuration has for the host comes after it. */
+function withIdentity(path: string, { identityFiles, resolvedBy }: Resolved) {
+  return { identityFiles: resolvedBy === "openssh" ? identityFiles : [path], identitiesOnly: true };
 }
 
 interface Wanted {
@@ -204,6 +213,7 @@ async function byOpenSsh(ssh: string, wanted: Wanted): Promise<[Resolved, readon
     globalKnownHostsFiles: splitPaths(one("globalknownhostsfile") ?? "none"),
     revokedHostKeysFile: revoked === undefined ? undefined : (expandPath(revoked, context) ?? revoked),
     hashKnownHosts: one("hashknownhosts") === "yes",
+    hostProofs: HOST_PROOFS.filter((option) => output.has(option.toLowerCase())),
     resolvedBy: "openssh",
     lost: [],
   };
@@ -239,6 +249,7 @@ async function byDefaults(wanted: Wanted): Promise<[Resolved, readonly string[]]
     globalKnownHostsFiles: GLOBAL_KNOWN_HOSTS,
     revokedHostKeysFile: undefined,
     hashKnownHosts: false,
+    hostProofs: [],
     resolvedBy: "berth",
     lost: LOST,
   };
@@ -287,7 +298,6 @@ function keyOf(target: Omit<SshTarget, "key">, fingerprint: readonly string[]): 
   const { name, alias, connectTimeoutMs, maxConnections, lost, ...deciding } = target;
   // What is tried follows from the configuration; a key that somebody adds meanwhile makes no other connection.
   const { identityFiles, certificateFiles, ...stable } = deciding;
-  const identity = target.given.identityFile === undefined ? [] : identityFiles;
-  const text = JSON.stringify([stable, identity, fingerprint]);
+  const text = JSON.stringify([stable, fingerprint]);
   return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }

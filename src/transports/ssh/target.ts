@@ -11,7 +11,7 @@ export interface SshTarget {
   readonly given: {
     readonly user?: string | undefined;
     readonly port?: number | undefined;
-    /** Absolute; with it no other identity is tried. */
+    /** Absolute. Tried first and, as with `ssh -i`, in place of the agent's other keys and of the default ones. */
     readonly identityFile?: string | undefined;
     /** Absolute; in place of the user's and the system's known_hosts. */
     readonly knownHostsFile?: string | undefined;
@@ -47,6 +47,11 @@ export interface SshTarget {
   readonly transport: "auto" | "openssh" | "ssh2";
   readonly password: SecretReference | undefined;
   readonly passphrase: SecretReference | undefined;
+  /**
+   * Of the options by which ssh can take a host for known without a known_hosts file, those that this ssh has and
+   * that have to be turned off by name: an ssh without them would refuse the name.
+   */
+  readonly hostProofs: readonly ("GSSAPIKeyExchange" | "KnownHostsCommand")[];
   /** Whose reading of the user's ssh configuration this is: that of `ssh -G`, or Berth's few defaults. */
   readonly resolvedBy: "openssh" | "berth";
   /** What does not count because this machine has no ssh, in sentences. */

@@ -76,6 +76,7 @@ export function fakeTarget(extra: Partial<SshTarget> = {}): SshTarget {
     transport: "auto",
     password: undefined,
     passphrase: undefined,
+    hostProofs: [],
     resolvedBy: "openssh",
     lost: [],
     key: "0123456789ab",
