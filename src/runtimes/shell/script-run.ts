@@ -137,7 +137,9 @@ export class ScriptRun {
     if (!this.#open.has(stream)) return;
     try {
       const { exitCode, signal } = await this.#raw.exit;
-      this.#ended.reject(cause ?? this.#disconnected(`ended with ${signal ?? `status ${exitCode}`}`, signal ?? exitCode));
+      this.#ended.reject(
+        cause ?? this.#disconnected(`ended with ${signal ?? `status ${exitCode}`}`, signal ?? exitCode),
+      );
     } catch (error) {
       this.#ended.reject(error);
     }
