@@ -56,4 +56,5 @@ export type {
 export { parseSignal, SIGNAL_NUMBERS, type SignalName } from "./contract/signals.ts";
 export { isRuntimeUri, parseRuntimeUri } from "./contract/uri.ts";
 export { VERSION } from "./contract/version.ts";
+export { type CheckRuntimeOptions, checkRuntime } from "./runtimes/check.ts";
 export { openRuntime, type ResolvedRuntime, resolveRuntime } from "./runtimes/open.ts";

@@ -26,7 +26,7 @@ export async function createRuntime(
   return open(config, { ...context, embed: embedDaemon });
 }
 
-async function embedDaemon(request: EmbedRequest): Promise<EmbeddedDaemon> {
+export async function embedDaemon(request: EmbedRequest): Promise<EmbeddedDaemon> {
   const { createDaemon } = await import("../berthd/server.ts");
   return createDaemon({ ...request, loginEnvironment: false, softFileLimit: 0, log: () => {} });
 }

@@ -1,7 +1,13 @@
 import type { Command } from "commander";
-import { toBerthError } from "../../contract/errors.ts";
 import type { CheckReport, CheckStep } from "../../contract/runtime.ts";
-import { addImageOptions, addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
+import { checkRuntime } from "../../runtimes/check.ts";
+import {
+  addImageOptions,
+  addRuntimeOption,
+  type RuntimeOptions,
+  runtimeConfig,
+  whileOpening,
+} from "../options.ts";
 import { printJson, visible } from "../print.ts";
 
 export function addCheckCommand(program: Command): void {
@@ -16,39 +22,17 @@ export function addCheckCommand(program: Command): void {
     });
 }
 
+/** Usage errors are thrown, as by every command; everything else is a step that failed. */
 async function check(flags: RuntimeOptions, onStep: (step: CheckStep) => void): Promise<CheckReport> {
-  const startedMs = performance.now();
-  try {
-    await using runtime = await open(flags);
-    const step: CheckStep = {
-      name: "open",
-      ok: true,
-      durationMs: performance.now() - startedMs,
-      detail: runtime.description,
-    };
-    onStep(step);
-    const report = await runtime.check({ onStep });
-    return { ...report, steps: [step, ...report.steps] };
-  } catch (cause) {
-    const error = toBerthError(cause, "client");
-    const step: CheckStep = {
-      name: "open",
-      ok: false,
-      durationMs: performance.now() - startedMs,
-      detail: error.message,
-      code: error.code,
-      hint: error.hint,
-    };
-    onStep(step);
-    return { ok: false, runtime: error.runtime ?? flags.runtime ?? "", steps: [step] };
-  }
+  const config = await runtimeConfig(flags);
+  return whileOpening(flags, (options) => checkRuntime(config, { ...options, onStep }));
 }
 
 function printStep(step: CheckStep): void {
   const time = `${step.durationMs < 10 ? step.durationMs.toFixed(1) : Math.round(step.durationMs)} ms`;
   process.stdout.write(
-    `${step.ok ? "ok  " : "FAIL"}  ${step.name.padEnd(12)} ${time.padStart(9)}  ${visible(step.detail)}${step.code === undefined ? "" : ` [${step.code}]`}\n`,
+    `${step.ok ? "ok  " : "FAIL"}  ${step.name.padEnd(14)} ${time.padStart(9)}  ${visible(step.detail)}${step.code === undefined ? "" : ` [${step.code}]`}\n`,
   );
   if (step.hint !== undefined && step.hint !== "")
-    process.stdout.write(`      ${"".padEnd(12)} ${"".padStart(9)}  → ${visible(step.hint)}\n`);
+    process.stdout.write(`      ${"".padEnd(14)} ${"".padStart(9)}  → ${visible(step.hint)}\n`);
 }

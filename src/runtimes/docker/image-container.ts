@@ -244,7 +244,7 @@ async function mountedDelivery(
 
 /** The payload for the image's platform, which need not be this machine's. */
 async function payloadOf(image: ImageDescription): Promise<Payload> {
-  return findPayload(platformOf({ os: image.Os, arch: image.Architecture }));
+  return findPayload(platformOf({ os: image.Os, arch: image.Architecture, node: undefined }));
 }
 
 async function make(opening: Opening, image: ImageDescription, delivery: Delivery): Promise<Started> {

@@ -1,4 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
+import { MINIMUM_NODE_MAJOR } from "../payload-launch.ts";
 import { PAYLOAD_PLATFORMS, type PayloadPlatform } from "../payload-manifest.ts";
 import { PROBE_MARK } from "./probe-script.ts";
 
@@ -95,14 +96,27 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   arm64: "arm64",
 };
 
-/** @throws runtime.platform_unsupported */
-export function platformOf(answer: Pick<ProbeAnswer, "os" | "arch">): PayloadPlatform {
+/**
+ * The payload for a place. The daemon is the same script everywhere; only the Node and the helper that come with it are
+ * of a platform: where there are none for it, the place's own Node runs the daemon without the helper.
+ * @throws runtime.platform_unsupported where there is no such Node either
+ */
+export function platformOf(answer: Pick<ProbeAnswer, "os" | "arch" | "node">): PayloadPlatform {
   const name = `${answer.os.toLowerCase()}-${ARCHITECTURES[answer.arch] ?? answer.arch}`;
   const platform = PAYLOAD_PLATFORMS.find((known) => known === name);
-  if (platform === undefined) {
-    throw berthError("runtime.platform_unsupported", { hop: "transport", context: { platform: name } });
-  }
-  return platform;
+  if (platform !== undefined) return platform;
+  const hasShell = !/^(mingw|msys|cygwin|windows)/i.test(name);
+  if (answer.node !== undefined && hasShell) return PAYLOAD_PLATFORMS[0];
+  throw berthError("runtime.platform_unsupported", {
+    hop: "transport",
+    context: { platform: name },
+    ...(hasShell
+      ? {
+          message: `Berth brings no Node for ${name}, and the place has none of its own`,
+          hint: `With Node ${MINIMUM_NODE_MAJOR} or later on the PATH there, the daemon runs by it.`,
+        }
+      : {}),
+  });
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Runtime } from "../../contract/runtime.ts";
 import { VERSION } from "../../contract/version.ts";
 import { sharedSshPool } from "../../transports/ssh/pool.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
-import { createSshTransport } from "../../transports/ssh/transport.ts";
+import { createSshTransport, type SshTransport } from "../../transports/ssh/transport.ts";
 import type { WireClient } from "../../wire/types.ts";
 import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
@@ -13,7 +13,8 @@ import { isolationFrom } from "../provision/isolation.ts";
 import { daemonMemory } from "../provision/known-daemon.ts";
 import { cannotBeInstalled } from "../provision/no-daemon.ts";
 import { createProgressSink } from "../provision/progress.ts";
-import { createRemoteConnector } from "../provision/remote.ts";
+import { createRemoteConnector, type DaemonConnector } from "../provision/remote.ts";
+import type { checkOpenHost, OpenHost } from "./check.ts";
 import { lookAtHost } from "./home.ts";
 
 /**
@@ -37,11 +38,22 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
       ...(onEvent === undefined ? {} : { onEvent }),
       close: () => transport.close(),
     };
+    const checkWith = (probe: OpenHost["probe"]) => async (options: CheckOptions) => {
+      const { checkOpenHost } = await import("./check.ts");
+      return checkOpenHost({ target, transport, probe }, options);
+    };
     const shell = async (reason: string) => {
       const { createShellRuntime } = await import("../shell/runtime.ts");
       const { home, isolation } = await lookAtHost(transport, signal);
       const workdir = workdirIn(home, config.workdir);
-      return createShellRuntime({ ...base, isolation, transport, workdir, reasons: reason });
+      return createShellRuntime({
+        ...base,
+        isolation,
+        transport,
+        workdir,
+        reasons: reason,
+        check: checkWith(undefined),
+      });
     };
     if (config.daemon === "never") return await shell("daemon: never");
     const connector = createRemoteConnector({
@@ -73,12 +85,32 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
       isolation: await isolationFrom(connector.namespaces),
       client,
       dial: (options) => connector.connect(options),
+      check: checkWith((probeSignal) => connector.probe({ signal: probeSignal })),
       workdir: (hello) => workdirIn(hello.user?.home ?? "", config.workdir),
     });
   } catch (error) {
     await transport.close();
     throw error;
   }
+}
+
+type CheckOptions = Parameters<typeof checkOpenHost>[1];
+
+/** The way to the daemon of a host. */
+export function hostConnector(
+  config: SshConfig,
+  context: RuntimeContext,
+  transport: SshTransport,
+): DaemonConnector {
+  const { onEvent, onProgress } = context.options;
+  return createRemoteConnector({
+    transport,
+    progress: createProgressSink({ runtime: transport.description, onProgress, onEvent }),
+    stateDir: config.stateDir,
+    handshake: createHandshake(VERSION),
+    serveArguments: ["--login-env"],
+    archives: join(context.stateDirectory, "archives"),
+  });
 }
 
 /** Where commands start: the home directory there, or what is asked for, which may be relative to it. */
