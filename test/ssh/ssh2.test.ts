@@ -115,8 +115,8 @@ test("a command: its input, both outputs, its exit code, its signal", async (t) 
   });
 });
 
-test("64 MB there and back are equal, and what nobody reads waits at the server", async (t) => {
-  await at(t, {}, async ({ connect }) => {
+test("64 MB there and back are equal, over new keys too, and what nobody reads waits at the server", async (t) => {
+  await at(t, { config: ["RekeyLimit 8M", "LogLevel DEBUG1"] }, async ({ server, connect }) => {
     const connection = await connect();
     const echo = await connection.exec("exec cat", {});
     const sent = createHash("sha256");
@@ -134,6 +134,7 @@ test("64 MB there and back are equal, and what nobody reads waits at the server"
     echo.stderr.resume();
     await echo.exit;
     assert.equal(received.digest("hex"), sent.digest("hex"));
+    assert.ok((server.log().match(/SSH2_MSG_NEWKEYS received/g)?.length ?? 0) > 4, "new keys were exchanged");
 
     // Both streams together share what the server may send unasked.
     const noisy = await connection.exec("yes >&2 & exec yes", {});

@@ -7,6 +7,7 @@ import type { RawProcess } from "../../transport.ts";
 import type { SshConnection } from "../connection.ts";
 import type { SshTarget } from "../target.ts";
 import { ChannelDuplex } from "./channel-streams.ts";
+import { insideOf } from "./inside.ts";
 import { ChannelProcess } from "./process.ts";
 import { watchSilence } from "./watch-silence.ts";
 import type { Way } from "./way.ts";
@@ -198,7 +199,7 @@ export class Ssh2Connection implements SshConnection {
 
   /** ssh2 leaves a session open whose request was refused, and hands nobody its channel: the server would count it. */
   #request(start: (opened: Opened) => void, opened: Opened): void {
-    const { _chanMgr: channels } = this.#client as unknown as Inside;
+    const { _chanMgr: channels } = insideOf(this.#client);
     start((error, channel) => {
       const refused = isRefusedRequest(error) ? channels.get(id) : undefined;
       if (!(refused instanceof Duplex)) {
@@ -279,7 +280,7 @@ export class Ssh2Connection implements SshConnection {
   /** Whether the server is there: it has to answer, with yes or no. */
   #ask(): void {
     if (this.closed) return;
-    const { _callbacks: answers, _protocol: protocol } = this.#client as unknown as Inside;
+    const { _callbacks: answers, _protocol: protocol } = insideOf(this.#client);
     answers.push(() => {});
     protocol.ping();
   }
@@ -293,17 +294,6 @@ export class Ssh2Connection implements SshConnection {
       cause: this.#cause,
     });
   }
-}
-
-/** The parts of ssh2's inside that are used. */
-interface Inside {
-  readonly _chanMgr: {
-    readonly _cur: number;
-    get(id: number): ClientChannel | undefined;
-  };
-  /** Who gets the answers to global requests, in their order. */
-  readonly _callbacks: (() => void)[];
-  readonly _protocol: { ping(): void };
 }
 
 function isRefusedRequest(error: unknown): boolean {

@@ -7,6 +7,7 @@ import type { ConnectOptions, SshTarget } from "../target.ts";
 import { offeredAlgorithms } from "./algorithms.ts";
 import { Authentication } from "./authentication.ts";
 import { printable } from "./identities.ts";
+import { prepareKeys } from "./inside.ts";
 import type { Ssh2 } from "./library.ts";
 import type { Way } from "./way.ts";
 
@@ -45,8 +46,9 @@ export async function logIn(
     trouble ??= error;
     outcome.reject(error);
   });
-  client.once("handshake", (result) => {
-    negotiated = result;
+  client.on("handshake", (result) => {
+    negotiated ??= result;
+    prepareKeys(client);
   });
   client.once("ready", outcome.resolve);
   client.once("close", () => outcome.reject(trouble ?? new Error("the server closed the connection")));
