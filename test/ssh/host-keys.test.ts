@@ -355,8 +355,13 @@ for (const transport of TRANSPORTS) {
       for (const content of ["", `${nameOf(jump)} ${await strangersKey(behind.path)}\n`]) {
         await writeFile(knownJumps, content);
         for (const lines of [[], ["StrictHostKeyChecking no", "NoHostAuthenticationForLocalhost yes"]]) {
-          const refused = (error: unknown): boolean =>
-            isBerthError(error) && /^ssh\.(proxy_failed|host_key_(unknown|changed))$/.test(error.code);
+          const refused = (error: unknown): boolean => {
+            const code = content === "" ? "ssh.host_key_unknown" : "ssh.host_key_changed";
+            assert.ok(isBerthError(error, code), String(error));
+            assert.equal(error.context.host, "jump");
+            assert.match(error.hint, content === "" ? /berth ssh trust .* jump$/ : /Ask its administrator/);
+            return true;
+          };
           await assert.rejects(behind.enter(transport, await way(lines)), refused, lines.join());
           await assert.rejects(fetchHostKey(await way(lines)), refused, lines.join());
         }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../../contract/error-registry.ts";
-import { type BerthError, berthError } from "../../../contract/errors.ts";
+import { type BerthError, berthError, isBerthError } from "../../../contract/errors.ts";
 import { fetchHostKey } from "../fetch-host-key.ts";
 import { hostKeyError } from "../host-keys.ts";
 import { checkHostKey } from "../known-hosts.ts";
@@ -102,7 +102,7 @@ export async function loginError(target: SshTarget, words: LoginWords): Promise<
   const proxied = target.proxyJump !== undefined || target.proxyCommand !== undefined;
   const verdict = classify(proxied ? words.ssh : `${words.ssh}\n${words.proxy}`);
   if (proxied && (verdict === undefined || verdict.code === "ssh.handshake_failed")) {
-    const error = failedProxy(target, words.proxy, classify);
+    const error = (await askedAgain(target, words)) ?? failedProxy(target, words.proxy, classify);
     if (error !== undefined) return error;
   }
   if (verdict === undefined) {
@@ -121,6 +121,17 @@ export async function loginError(target: SshTarget, words: LoginWords): Promise<
       return (await keyError(target, words.ssh)) ?? authFailed(target, verdict);
     default:
       return sshError(target, verdict);
+  }
+}
+
+/** A master (ControlPersist) drops what its proxy says; one that only looks at the host's key does not. */
+async function askedAgain(target: SshTarget, words: LoginWords): Promise<BerthError | undefined> {
+  if (words.proxy.trim() !== "") return undefined;
+  try {
+    await fetchHostKey(target, { signal: words.signal });
+    return undefined;
+  } catch (error) {
+    return isBerthError(error) && !words.signal.aborted ? error : undefined;
   }
 }
 

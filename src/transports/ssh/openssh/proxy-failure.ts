@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { type BerthError, berthError } from "../../../contract/errors.ts";
+import { trustCommand } from "../host-keys.ts";
 import type { SshTarget } from "../target.ts";
 import type { Verdict } from "./classify.ts";
 
@@ -31,6 +32,10 @@ export function failedProxy(
   if (hop !== undefined && behind === 0 && onward !== undefined)
     return behindProxy(target, hop, onward, classify);
   if (hop === undefined && lines.length === 0) return undefined;
+  const verdict = classify(telling.join("\n"));
+  if (hop !== undefined && verdict?.code.startsWith("ssh.host_key_")) {
+    return hopKeyError(target, hop, verdict);
+  }
   const reason =
     telling
       .at(-1)
@@ -44,6 +49,18 @@ export function failedProxy(
       ? { hint: `Try the ProxyCommand alone; \`ssh -v ${target.alias}\` shows it.` }
       : {}),
     context: { host: target.name, proxy, reason },
+  });
+}
+
+/** A host on the way is not trusted: it has to be by itself, under its own name. */
+function hopKeyError(target: SshTarget, hop: string, { code, reason }: Verdict): BerthError {
+  const { message } = berthError(code, { context: { host: hop } });
+  const trust = trustCommand({ name: hop, given: { configFile: target.given.configFile } });
+  return berthError(code, {
+    hop: "transport",
+    message: `${message}, over which the way to ${target.name} leads: ${reason}`,
+    ...(code === "ssh.host_key_unknown" ? { hint: `Compare its fingerprint, then: ${trust}` } : {}),
+    context: { host: hop, proxy: hop, reason },
   });
 }
 
