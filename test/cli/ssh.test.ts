@@ -4,8 +4,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { requireOrSkip } from "../fixtures/install.ts";
+import { sshUser } from "../fixtures/ssh-user.ts";
 import { sshServer } from "../fixtures/sshd.ts";
-import { desk } from "./berth.ts";
+import { collect, desk } from "./berth.ts";
 
 function fingerprintOf(publicKeyPath: string): string {
   return execFileSync("ssh-keygen", ["-lf", publicKeyPath], { encoding: "utf8" }).split(" ")[1] ?? "";
@@ -88,4 +89,74 @@ test("what is for SSH is refused elsewhere, by the flag's name and before anythi
   await assert.rejects(readFile(join(at.directory, "made")), { code: "ENOENT" });
   const transport = await at.run(["exec", "-r", "ssh://box", "--transport", "rsh", "--", "true"]);
   assert.match(transport.stderr, /Allowed choices are auto, openssh, ssh2/);
+});
+
+test("a command over SSH: bytes, exit codes, input, files; the unknown host is told with the command that trusts it", async (t) => {
+  const server = await requireOrSkip(t, () => sshServer({ node: true }));
+  if (server === undefined) return;
+  await using _server = server;
+  await using user = await sshUser({ startup: "echo noise\n" });
+  await using at = await desk();
+  const uri = `ssh://${user.name}@${server.host}:${server.port}`;
+  const known = join(at.directory, "known hosts");
+  const way = ["-i", server.keyPath, "--ssh-config", server.emptyConfigPath, "--known-hosts", known];
+
+  const unknown = await at.run(["exec", "-r", uri, ...way, "--", "true"]);
+  assert.equal(unknown.code, 125);
+  assert.match(unknown.stderr, /is not known: ED25519 SHA256:\S+ .*\[ssh\.host_key_unknown\]\n {2}Compare/);
+  // What the hint says is run as it stands, with the fingerprint that the host's own file gives.
+  const words = /then: berth (ssh trust .*)$/m.exec(unknown.stderr)?.[1] ?? "";
+  await writeFile(join(at.directory, "host.pub"), server.hostPublicKey);
+  const told = execFileSync("sh", ["-c", `printf '%s\\n' ${words}`], { encoding: "utf8" })
+    .trim()
+    .split("\n");
+  const trusted = await at.run([...told, "--fingerprint", fingerprintOf(join(at.directory, "host.pub"))]);
+  assert.equal(trusted.code, 0, trusted.stderr);
+
+  const script = "cat; printf 'a\\000b'; echo err >&2; exit 255";
+  const ran = await at.run(["exec", "-r", uri, ...way, "--", "sh", "-c", script], "in");
+  assert.deepEqual([ran.code, ran.stdout.toString(), ran.stderr], [255, "ina\0b", "err\n"]);
+  await writeFile(join(at.directory, "up"), "content");
+  assert.equal((await at.run(["cp", "-r", uri, ...way, "up", ":there"])).code, 0);
+  const shown = await at.run(["exec", "-r", `${uri}/~/`, ...way, "-n", "--", "sh", "-c", "pwd; cat there"]);
+  assert.equal(shown.stdout.toString(), `${user.home}\ncontent`);
+
+  const name = await at.run(["exec", "-r", uri, ...way, "-d", "--name", "stays", "--", "sleep", "100"]);
+  assert.equal(name.stdout.toString(), "stays\n");
+  assert.match((await at.run(["ps", "-r", uri, ...way])).stdout.toString(), /stays/);
+  assert.equal((await at.run(["kill", "-r", uri, ...way, "stays"])).code, 0);
+
+  const masters = JSON.parse((await at.run(["ssh", "status", "--json"])).stdout.toString()) as {
+    pid: number;
+  }[];
+  assert.equal(masters.length, 1);
+  const plain = await at.run(["exec", "-r", uri, ...way, "--no-daemon", "-n", "--", "sh", "-c", "exit 3"]);
+  assert.equal(plain.code, 3);
+});
+
+test("a host that is down fails at once; --wait waits for it", async (t) => {
+  const server = await requireOrSkip(t, () => sshServer({ node: true }));
+  if (server === undefined) return;
+  await using _server = server;
+  await using user = await sshUser();
+  await using at = await desk();
+  const words = ["exec", "-r", `ssh://${user.name}@${server.host}:${server.port}`, "-i", server.keyPath];
+  words.push("--ssh-config", server.emptyConfigPath, "--known-hosts", server.knownHostsPath);
+  await server.stop();
+  const down = await at.run([...words, "--", "echo", "here"]);
+  assert.equal(down.code, 125);
+  assert.match(down.stderr, /\[ssh\.connection_refused\]/);
+  const waiting = at.start([...words, "--wait", "1m", "--", "echo", "here"]);
+  const ran = collect(waiting);
+  // Its progress says that it waits and why; only then the host comes back.
+  await new Promise<void>((resolve) => {
+    let text = "";
+    waiting.stderr.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      if (/waiting [\d.]+m?s: nothing listens on port/.test(text)) resolve();
+    });
+  });
+  await server.start();
+  const { code, stdout } = await ran;
+  assert.deepEqual([code, stdout.toString()], [0, "here\n"]);
 });
