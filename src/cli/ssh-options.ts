@@ -26,7 +26,7 @@ const FLAGS = {
 
 export function addSshOptions(command: Command): Command {
   return command
-    .option("-i, --identity <file>", "ssh: the private key to log in with; no other is tried")
+    .option("-i, --identity <file>", "ssh: the private key to log in with, as `ssh -i`")
     .addOption(
       new Option("--transport <name>", "ssh: the system's OpenSSH or the one built in").choices([
         "auto",
