@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openRuntime } from "../../src/runtimes/open.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
+import { keyFile } from "../fixtures/ssh-agent.ts";
 import { sshUser } from "../fixtures/ssh-user.ts";
 import { sshServer } from "../fixtures/sshd.ts";
-import { collect, desk } from "./berth.ts";
+import { runAs } from "../fixtures/user.ts";
+import { BERTH, collect, desk } from "./berth.ts";
 
 function fingerprintOf(publicKeyPath: string): string {
   return execFileSync("ssh-keygen", ["-lf", publicKeyPath], { encoding: "utf8" }).split(" ")[1] ?? "";
@@ -159,4 +162,83 @@ test("a host that is down fails at once; --wait waits for it", async (t) => {
   await server.start();
   const { code, stdout } = await ran;
   assert.deepEqual([code, stdout.toString()], [0, "here\n"]);
+});
+
+test("a key's passphrase is asked for at the terminal, without echo; Ctrl-C ends; --quiet and CI ask nothing", async (t) => {
+  const server = await requireOrSkip(t, () => sshServer({ node: true }));
+  if (server === undefined) return;
+  await using _server = server;
+  await using user = await sshUser();
+  await using at = await desk();
+  const passphrase = "correct horse";
+  const key = await keyFile(join(at.directory, "locked"), { passphrase });
+  await server.authorize(user.name, key.publicKey);
+  const state = at.env.BERTH_HOME ?? "";
+  await using local = await openRuntime({ type: "local" }, { stateDirectory: state });
+  const words = ["exec", "-r", `ssh://${user.name}@${server.host}:${server.port}`, "-i", key.path];
+  words.push("--ssh-config", server.emptyConfigPath, "--known-hosts", server.knownHostsPath);
+
+  /** In a terminal: what it shows, answering the first question. */
+  const inTerminal = async (more: string[], answer: string, environment: Record<string, string> = {}) => {
+    const terminal = await local.spawn([process.execPath, BERTH, ...words, ...more, "--", "echo", "he''re"], {
+      tty: { columns: 200, rows: 30 },
+      cwd: at.directory,
+      env: { BERTH_HOME: state, NO_COLOR: "1", SSH_AUTH_SOCK: "", CI: "", ...environment },
+    });
+    let text = "";
+    let answered = false;
+    for await (const chunk of terminal.output()) {
+      if (chunk.type === "data") text += Buffer.from(chunk.data).toString("utf8");
+      if (answered || !/locked: .*passphrase.* $/i.test(text)) continue;
+      answered = true;
+      await terminal.stdin.write(answer);
+    }
+    return { text, answered, code: (await terminal.exit).exitCode };
+  };
+
+  const quiet = await inTerminal(["--quiet"], "");
+  assert.deepEqual([quiet.answered, quiet.code], [false, 125]);
+  assert.match(quiet.text, /\[ssh\.key_encrypted\]/);
+  assert.equal((await inTerminal([], "", { CI: "true" })).answered, false);
+  const stopped = await inTerminal([], "corr\x03");
+  assert.deepEqual([stopped.answered, stopped.code], [true, 125], stopped.text);
+  assert.match(stopped.text, /\[operation\.aborted\]/);
+  const right = await inTerminal([], `wronk\x15correct horsf\x7fe\r`);
+  assert.deepEqual([right.answered, right.code], [true, 0], right.text);
+  assert.match(right.text, /he''re/);
+  for (const { text } of [quiet, stopped, right]) assert.doesNotMatch(text, /corr|horse|wron/);
+  // Without a terminal nobody is asked.
+  const piped = await at.run([...words, "--", "true"], "correct horse\n");
+  assert.match(piped.stderr, /\[ssh\.key_encrypted\]/);
+});
+
+test("completion: hosts of the account's ssh configuration, after ssh:// in bash too", async (t) => {
+  const user = await requireOrSkip(t, () => sshUser());
+  if (user === undefined) return;
+  await using _user = user;
+  const script = `
+    berth() { "$NODE" "$BERTH" "$@"; }
+    eval "$(berth completion bash)"
+    complete_line() {
+      COMP_LINE=$1; COMP_POINT=\${#1}; COMP_WORDBREAKS=$' \\t\\n"'"'"'><=;|&(:'
+      compopt() { :; }
+      COMPREPLY=(); _berth; printf '%s\\n' "$1 => \${COMPREPLY[*]}"
+    }
+    complete_line "berth exec -r ssh://al"
+    complete_line "berth ssh trust be"
+    complete_line "berth ssh "
+    complete_line "berth check -r s"
+    complete_line "berth exec -r docker:"
+  `;
+  await mkdir(join(user.home, ".ssh"));
+  await writeFile(join(user.home, ".ssh/config"), "Host alpha beta alpine *.x\n");
+  const paths = { NODE: process.execPath, BERTH };
+  const ran = await runAs(user, ["bash", "-c", script], { ...paths, BERTH_HOME: join(user.home, "state") });
+  assert.deepEqual(ran.stdout.toString().trim().split("\n"), [
+    "berth exec -r ssh://al => //alpha //alpine",
+    "berth ssh trust be => beta",
+    "berth ssh  => trust hosts status help",
+    "berth check -r s => ssh://",
+    "berth exec -r docker: => //",
+  ]);
 });
