@@ -18,11 +18,11 @@ export function bridgeStream(process: RawProcess, description: string): Duplex {
     readableHighWaterMark: 256 * 1024,
     writableHighWaterMark: 64 * 1024,
     read: () => void process.stdout.resume(),
-    write: (chunk: Buffer, _encoding, done) => void process.stdin.write(chunk, done),
+    write: (chunk: Buffer, _encoding, done) => void process.stdin.write(chunk, unlessEnded(done)),
     writev: (chunks, done) => {
       process.stdin.cork();
       for (const { chunk } of chunks.slice(0, -1)) process.stdin.write(chunk as Buffer);
-      process.stdin.write(chunks.at(-1)?.chunk as Buffer, done);
+      process.stdin.write(chunks.at(-1)?.chunk as Buffer, unlessEnded(done));
       process.stdin.uncork();
     },
     final: (done) => void process.stdin.end(() => done()),
@@ -49,6 +49,12 @@ export function bridgeStream(process: RawProcess, description: string): Duplex {
     );
   });
   return stream;
+}
+
+/** That the program reads no more is told by its end, which says why. */
+function unlessEnded(done: (error?: Error | null) => void): (error?: Error | null) => void {
+  return (error) =>
+    done((error as NodeJS.ErrnoException | null | undefined)?.code === "EPIPE" ? null : error);
 }
 
 function bridgeFailed(description: string, exitCode: number | null, stderr: string) {
