@@ -27,6 +27,7 @@ export class PooledConnection {
   #opening = 0;
   #streams = 0;
   #limit: { sessions: number; until: number } | undefined;
+  #hadSessions = false;
   #refusedInRow = 0;
   #pausedUntil = 0;
   #cancelIdle: (() => void) | undefined;
@@ -56,6 +57,8 @@ export class PooledConnection {
   /** No further session can be asked for until one ends. */
   get full(): boolean {
     if (this.connection.closed) return true;
+    // Sessions that ended here go on there as long as what ran in them does not end.
+    if (this.#hadSessions && this.#clock.now() < this.#pausedUntil) return true;
     return this.#limit !== undefined && this.sessions >= this.#limit.sessions;
   }
 
@@ -74,6 +77,7 @@ export class PooledConnection {
   accepted(): void {
     this.#opening--;
     this.#open++;
+    this.#hadSessions = true;
     this.#refusedInRow = 0;
     if (this.#limit !== undefined && this.#open > this.#limit.sessions) this.#limit.sessions = this.#open;
   }

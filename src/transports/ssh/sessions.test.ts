@@ -215,6 +215,20 @@ test("a server that opens no session at all is told after a few seconds", async 
   assert.equal(place.made.length, 1);
 });
 
+test("sessions that go on at the server after they ended here are got around by a further connection", async () => {
+  const place = bench(3);
+  const { pool, target, made, clock } = place;
+  const started = await Promise.all([1, 2, 3].map((index) => pool.exec(target, `${index}`)));
+  for (const process of started) process.close();
+  const [first] = made;
+  assert.ok(first);
+  first.maxSessions = 0;
+  const next = pool.exec(target, "next");
+  await clock.pass(1_000);
+  await next;
+  assert.equal(made[1]?.open[0]?.commandLine, "next");
+});
+
 test("a place of a session that could not be opened for another reason is given back", async () => {
   const place = bench(1, 1);
   const { pool, target, made } = place;

@@ -108,10 +108,16 @@ export function createSshTransport(options: SshTransportOptions): SshTransport {
 
   async function put(archive: Readable, directory: string, putOptions: SignalOptions = {}): Promise<void> {
     const { signal } = putOptions;
+    // It may fail before anybody reads it.
+    archive.on("error", () => {});
     const script = `if command -v gzip >/dev/null 2>&1; then echo gzip; gzip -dc | tar -xf - -C "$0"
 else echo plain; exec tar -xf - -C "$0"; fi`;
     const tar = await run(["/bin/sh", "-c", script, directory], signal === undefined ? {} : { signal });
     const coding = await firstLine(tar);
+    if (archive.errored) {
+      tar.close();
+      throw archive.errored;
+    }
     const input = coding === "gzip" ? compressed(archive) : archive;
     const { exitCode, stderr } = await collect(tar, {
       input,
@@ -139,6 +145,13 @@ else echo plain; exec tar -xf - -C "$0"; fi`;
       }
     }
     const process = await run([...(bridge ?? []), socketPath], signal === undefined ? {} : { signal });
+    process.exit.then(
+      // What the bridge does not reach either was no refusal: sshd answers alike when nobody listens.
+      ({ exitCode }) => {
+        if (exitCode !== 0) known.forwardingRefused = false;
+      },
+      () => {},
+    );
     return bridgeStream(process, description);
   }
 
