@@ -297,6 +297,30 @@ test("a server that wants a key and a password gets both", async (t) => {
   });
 });
 
+test("a server that wants two keys gets both", async (t) => {
+  await at(t, { config: ["AuthenticationMethods publickey,publickey"] }, async (place) => {
+    const { server, user, path, target } = place;
+    const second = await keyFile(join(path, "second"));
+    assert.equal((await refusal(await target({ identityFiles: [server.keyPath] }))).code, "ssh.auth_failed");
+    await server.authorize(user.name, second.publicKey);
+    await logIn(await target({ identityFiles: [server.keyPath, second.path] }));
+  });
+});
+
+test("a certificate in the agent is left out, and the error says so", async (t) => {
+  await at(t, {}, async ({ path, target }) => {
+    await using agent = await sshAgent(0);
+    const authority = await keyFile(join(path, "authority"));
+    const key = await keyFile(join(path, "key"));
+    await output(["ssh-keygen", "-q", "-s", authority.path, "-I", "id", "-n", "root", `${key.path}.pub`]);
+    await agent.add(key);
+    const failed = await refusal(await target({ identityAgent: agent.socketPath }));
+    assert.equal(failed.code, "ssh.auth_failed");
+    assert.equal(failed.context.keysTried, 1);
+    assert.match(failed.message, /1 of the agent's keys is a certificate/);
+  });
+});
+
 test("a server that allows fewer tries says so", async (t) => {
   await at(t, { config: ["MaxAuthTries 2"] }, async ({ target }) => {
     await using agent = await sshAgent(3);

@@ -183,7 +183,12 @@ export class ChannelDuplex extends Duplex {
     this.#intake = new Intake(channel, this, emptyEnd);
     this.#outlet = new Outlet(channel);
     channel.stderr.resume();
-    channel.once("close", () => this.#outlet.close());
+    channel.once("close", () => {
+      this.#outlet.close();
+      // Nothing can be written any more; what was read before is still handed over.
+      if (this.readableEnded) this.destroy();
+      else this.once("end", () => this.destroy());
+    });
     this.on("error", ignoreError);
   }
 

@@ -31,9 +31,12 @@ async function connectAsHop(
       context: { host: target.name },
     });
   }
+  // Loaded while the way is opened.
+  const library = loadSsh2();
+  library.catch(() => {});
   const way = await openWay(target, options, (jump) => connectAsHop(jump, options, hop + 1));
   try {
-    const ssh2 = await loadSsh2();
+    const ssh2 = await library;
     const { client, detail } = await logIn(ssh2, way, target, options);
     return new Ssh2Connection(client, way, target, detail);
   } catch (error) {
