@@ -158,6 +158,18 @@ test("an unknown host is told with its fingerprint and the command for exactly t
   assert.equal(trustCommand({ name: "box", given }), "berth ssh trust --ssh-config /c/config box");
 });
 
+test("what keeps no keys takes none", async () => {
+  await using scratch = await directory();
+  const file = join(scratch.path, "known_hosts");
+  await symlink("/dev/null", file);
+  for (const attempt of [recordHostKey, verifyHostKey]) {
+    await assert.rejects(attempt(await targetOf(file, { hostKeys: "accept-new" }), makeKey()), {
+      code: "EINVAL",
+      message: /keeps no host keys/,
+    });
+  }
+});
+
 test("a file that cannot be written is told by its errno and path", async () => {
   await using scratch = await directory();
   const file = join(scratch.path, "known_hosts");

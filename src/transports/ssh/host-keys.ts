@@ -94,7 +94,11 @@ async function appendLine(path: string, line: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
     await using file = await open(path, flags, 0o600);
-    const separator = (await endsWithinLine(file)) ? "\n" : "";
+    const status = await file.stat();
+    // /dev/null takes every key and knows none: each host would be new for ever.
+    if (!status.isFile())
+      throw berthError("EINVAL", { message: `${path} keeps no host keys`, context: { path } });
+    const separator = (await endsWithinLine(file, status.size)) ? "\n" : "";
     await file.appendFile(`${separator}${line}\n`);
     await file.datasync();
   } catch (cause) {
@@ -102,8 +106,7 @@ async function appendLine(path: string, line: string): Promise<void> {
   }
 }
 
-async function endsWithinLine(file: FileHandle): Promise<boolean> {
-  const { size } = await file.stat();
+async function endsWithinLine(file: FileHandle, size: number): Promise<boolean> {
   if (size === 0) return false;
   const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
   return buffer[0] !== 0x0a;

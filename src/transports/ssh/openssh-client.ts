@@ -12,7 +12,7 @@ export interface OpenSshClient {
   readonly path: string;
   /** As it says itself: "OpenSSH_9.2p1". */
   readonly version: string;
-  /** [9, 2] of OpenSSH_9.2p1; [0, 0] where it says something else. */
+  /** [9, 2] of OpenSSH_9.2p1. */
   readonly release: readonly [number, number];
 }
 
@@ -21,7 +21,7 @@ const LOCAL_DEADLINE_MS = 10_000;
 
 const found = new Map<string, Promise<OpenSshClient | undefined>>();
 
-/** The `ssh` of PATH, looked for once per PATH; undefined when there is none that runs. */
+/** OpenSSH's `ssh` of PATH, looked for once per PATH; undefined when there is none that runs. */
 export function findOpenSsh(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<OpenSshClient | undefined> {
@@ -57,8 +57,10 @@ export async function lookFor(program: string, searched: string): Promise<string
 async function askVersion(path: string, environment: NodeJS.ProcessEnv): Promise<OpenSshClient | undefined> {
   const said = await runLocal([path, "-V"], { environment }).catch(() => undefined);
   if (said?.exitCode !== 0) return undefined;
-  const version = /^[^\s,]+/.exec(said.stderr)?.[0] ?? "unknown";
-  const [, major = "0", minor = "0"] = /OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)/.exec(version) ?? [];
+  // Other clients that are called ssh (Dropbear's) have no -G, and control sockets of their own kind if any.
+  const match = /^(OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)[^\s,]*)/.exec(said.stderr);
+  if (match === null) return undefined;
+  const [, version = "", major, minor] = match;
   return { path, version, release: [Number(major), Number(minor)] };
 }
 

@@ -44,6 +44,13 @@ const PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
 test("this machine has an ssh, as the other tests need", async () => {
   assert.match((await findOpenSsh())?.version ?? "", /^OpenSSH_\d/);
   assert.equal(await findOpenSsh({ PATH: "/nonexistent:relative" }), undefined);
+  await using dir = await scratch();
+  await dir.file("ssh", "#!/bin/sh\necho 'Dropbear v2022.83' >&2\n", 0o755);
+  assert.equal(
+    await findOpenSsh({ PATH: dir.path }),
+    undefined,
+    "another one knows none of what is asked of it",
+  );
 });
 
 test("aliases, Include and Match count as ssh has them", async () => {

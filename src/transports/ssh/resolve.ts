@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { access, open } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { SshConfig } from "../../contract/config-ssh.ts";
-import { berthError } from "../../contract/errors.ts";
+import { berthError, isBerthError } from "../../contract/errors.ts";
 import { destinationOptions, findOpenSsh, runLocal } from "./openssh-client.ts";
 import {
   expandPath,
@@ -166,7 +166,14 @@ async function byOpenSsh(ssh: string, wanted: Wanted): Promise<[Resolved, readon
     "--",
     config.host,
   ];
-  const { exitCode, stdout, stderr } = await runLocal(argv, { environment, signal });
+  const { exitCode, stdout, stderr } = await runLocal(argv, { environment, signal }).catch((cause) => {
+    if (!isBerthError(cause, "operation.timeout")) throw cause;
+    throw berthError("ssh.config_invalid", {
+      message: `ssh -G ${config.host} does not end: a Match exec of the configuration may wait for something`,
+      context: { host: config.host },
+      cause,
+    });
+  });
   if (exitCode !== 0) {
     const lines = stderr.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("Pseudo-terminal"));
     throw berthError("ssh.config_invalid", {
@@ -195,6 +202,10 @@ async function byOpenSsh(ssh: string, wanted: Wanted): Promise<[Resolved, readon
     (output.get(keyword) ?? [])
       .filter((path) => path.toLowerCase() !== "none")
       .flatMap((path) => expandPath(path, context) ?? []);
+  const files = (keyword: string): string[] =>
+    splitPaths(one(keyword) ?? "none").map((path) =>
+      resolve(path.startsWith("~/") ? join(account.home, path.slice(2)) : path),
+    );
   const revoked = one("revokedhostkeys");
   const resolved: Resolved = {
     hostname,
@@ -207,10 +218,8 @@ async function byOpenSsh(ssh: string, wanted: Wanted): Promise<[Resolved, readon
     proxyJump,
     proxyCommand: proxyJump === undefined ? one("proxycommand") : undefined,
     hostKeyAlias,
-    userKnownHostsFiles: splitPaths(one("userknownhostsfile") ?? "none").map((path) =>
-      path.startsWith("~/") ? join(account.home, path.slice(2)) : path,
-    ),
-    globalKnownHostsFiles: splitPaths(one("globalknownhostsfile") ?? "none"),
+    userKnownHostsFiles: files("userknownhostsfile"),
+    globalKnownHostsFiles: files("globalknownhostsfile"),
     revokedHostKeysFile: revoked === undefined ? undefined : (expandPath(revoked, context) ?? revoked),
     hashKnownHosts: one("hashknownhosts") === "yes",
     hostProofs: HOST_PROOFS.filter((option) => output.has(option.toLowerCase())),
