@@ -11,8 +11,11 @@ export type Handshake = (
   options?: { readonly pipelined?: boolean },
 ) => Promise<WireClient>;
 
-/** Handshakes of one client: its id stays the same over reconnects, so that the daemon knows the owner of leases. */
-export function createHandshake(version: string): Handshake {
+/**
+ * Handshakes of one client: its id stays the same over reconnects, so that the daemon knows the owner of leases.
+ * @param timeoutMs default HANDSHAKE_TIMEOUT_MS
+ */
+export function createHandshake(version: string, timeoutMs?: number): Handshake {
   const clientId = randomUUID();
   return (stream, token, signal, options = {}) =>
     connectWire(stream, {
@@ -20,6 +23,7 @@ export function createHandshake(version: string): Handshake {
       clientId,
       version,
       ...options,
+      ...(timeoutMs === undefined ? {} : { handshakeTimeoutMs: timeoutMs }),
       ...(signal === undefined ? {} : { signal }),
     });
 }

@@ -78,7 +78,7 @@ say end ok
  * Of a long name both ends count, as hosts of a cluster may differ in either. Systems without /proc tell when they
  * were started, or (macOS) name each start.
  */
-const INSTANCE_AND_BOOT = `[ -n "$instance" ] || { read -r instance </proc/sys/kernel/hostname || instance=$(hostname); } 2>/dev/null
+export const INSTANCE_AND_BOOT = `[ -n "$instance" ] || { read -r instance </proc/sys/kernel/hostname || instance=$(hostname); } 2>/dev/null
 case $instance in ?????????????*)
   sum=$(printf %s "$instance" | cksum 2>/dev/null) || sum=\${instance#"\${instance%??????}"}
   instance=$(printf %.6s "$instance")\${sum%% *} ;;
@@ -89,7 +89,7 @@ instance=$(printf %.16s "$instance" | tr -c 'A-Za-z0-9.' - 2>/dev/null)
 boot=\${boot:-unknown}`;
 
 /** What the place and its user are. */
-const IDENTITY = `os=$(uname -s 2>/dev/null) || { read -r os </proc/sys/kernel/ostype; } 2>/dev/null || os=unknown
+export const IDENTITY = `os=$(uname -s 2>/dev/null) || { read -r os </proc/sys/kernel/ostype; } 2>/dev/null || os=unknown
 arch=$(uname -m 2>/dev/null) || { read -r arch </proc/sys/kernel/arch; } 2>/dev/null || arch=unknown
 uid= gid=
 if [ -r /proc/self/status ]; then
@@ -117,14 +117,17 @@ say account "$account"
 say home "$home"
 say shell "$shell"`;
 
-/**
- * `mine`: a directory of this user, and no link where anybody may have made one. `try_state`: makes it, and tells whether the daemon can live there.
- * `short_run`: a unix socket's path is limited, so that a long one is reached through a link in a short directory.
- */
-const STATE_DIRECTORIES = `mine() {
+/** A directory of this user, and no link where anybody may have made one. */
+export const MINE = `mine() {
   case $1 in /tmp/*|/var/tmp/*) [ ! -h "$1" ] || return 1 ;; esac
   [ -d "$1" ] && [ -O "$1" ]
-}
+}`;
+
+/**
+ * `try_state`: makes a directory, and tells whether the daemon can live there.
+ * `short_run`: a unix socket's path is limited, so that a long one is reached through a link in a short directory.
+ */
+const STATE_DIRECTORIES = `${MINE}
 short_run() {
   [ \${#run} -gt 90 ] || return 0
   link=/tmp/berth-$uid-s
