@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,7 +51,11 @@ test("a secret that others can read, that is missing or empty is refused with th
     await refused(readSecret({ file }, "password"), /others can read the file .*chmod 600/);
   }
   await refused(readSecret({ file: join(scratch.path, "no") }, "password"), /cannot be read: ENOENT/);
-  await refused(readSecret({ file: scratch.path }, "password"), /file/);
+  const pipe = join(scratch.path, "pipe");
+  execFileSync("mkfifo", ["-m", "600", pipe]);
+  for (const path of [scratch.path, pipe, "/dev/zero"]) {
+    await refused(readSecret({ file: path }, "password"), /is not a file/);
+  }
   await writeFile(file, "\n");
   await chmod(file, 0o600);
   await refused(readSecret({ file }, "password"), /gives nothing/);

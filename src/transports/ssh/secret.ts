@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { homedir } from "node:os";
 import type { SecretReference } from "../../contract/config-ssh.ts";
@@ -54,8 +55,11 @@ async function fromFile(path: string, unavailable: Unavailable): Promise<string>
   const absolute = path.startsWith("~/") ? homedir() + path.slice(1) : path;
   try {
     // The open file is what is looked at and read: the name may lead elsewhere a moment later.
-    await using file = await open(absolute, "r");
-    const { mode, uid, size } = await file.stat();
+    // A pipe without a writer would be waited for.
+    await using file = await open(absolute, constants.O_RDONLY | constants.O_NONBLOCK);
+    const status = await file.stat();
+    const { mode, uid, size } = status;
+    if (!status.isFile()) throw unavailable(`${path} is not a file`);
     const own = process.getuid?.();
     if (own !== undefined && uid !== own && uid !== 0) throw unavailable(`the file ${path} is not yours`);
     if ((mode & 0o077) !== 0) throw unavailable(`others can read the file ${path} (chmod 600)`);
