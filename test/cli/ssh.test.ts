@@ -133,6 +133,24 @@ test("a command over SSH: bytes, exit codes, input, files; the unknown host is t
     pid: number;
   }[];
   assert.equal(masters.length, 1);
+
+  await at.run(["exec", "-r", uri, ...way, "-d", "--name", "busy", "--", "sleep", "100"]);
+  const clean = (...more: string[]) => at.run(["ssh", "clean", uri, ...way, ...more]);
+  const unasked = await clean();
+  assert.equal(unasked.code, 125);
+  assert.match(unasked.stderr, /nobody is here to say yes \[cli\.usage\]\n {2}Give --yes/);
+  const busy = await clean("--yes");
+  assert.equal(busy.code, 1, busy.stderr);
+  assert.match(busy.stdout.toString(), /^stays +\S+ +1 running process; --force ends them$/m);
+  assert.match((await at.run(["ps", "-r", uri, ...way])).stdout.toString(), /busy/);
+  const forced = await clean("--yes", "--force");
+  assert.equal(forced.code, 0, forced.stderr);
+  assert.match(forced.stdout.toString(), /^removed +\S*\/payload\//m);
+  assert.equal(
+    (await clean("--dry-run")).stdout.toString(),
+    `Nothing of Berth is on ${user.name}@${server.host}:${server.port}\n`,
+  );
+
   const plain = await at.run(["exec", "-r", uri, ...way, "--no-daemon", "-n", "--", "sh", "-c", "exit 3"]);
   assert.equal(plain.code, 3);
 });

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { parseRuntimeConfig, type SshConfig } from "../../contract/config.ts";
 import { berthError } from "../../contract/errors.ts";
 import { findBerthFile } from "../../runtimes/find-berth-file.ts";
+import { type CleanReport, cleanSsh } from "../../runtimes/ssh/clean.ts";
 import { fetchHostKey } from "../../transports/ssh/fetch-host-key.ts";
 import { recordHostKey } from "../../transports/ssh/host-keys.ts";
 import { listSshHosts } from "../../transports/ssh/hosts.ts";
@@ -10,13 +11,13 @@ import { listMasters } from "../../transports/ssh/openssh/list-masters.ts";
 import { socketDirectoryPath } from "../../transports/ssh/openssh/socket-directory.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
 import { usageError } from "../errors.ts";
-import { printJson, table, visible } from "../print.ts";
+import { whileOpening } from "../options.ts";
+import { formatBytes, printJson, table, visible } from "../print.ts";
 import { askLine, canAsk } from "../prompt.ts";
-import { ownPath } from "../ssh-options.ts";
+import { addSshOptions, ownPath, type SshOptions, sshFields } from "../ssh-options.ts";
 
-interface HostFlags {
-  readonly sshConfig?: string;
-  readonly knownHosts?: string;
+interface HostFlags extends SshOptions {
+  readonly stateDir?: string;
   readonly json?: boolean;
 }
 
@@ -25,6 +26,7 @@ export function addSshCommand(program: Command): void {
     .command("ssh")
     .description("hosts by SSH: their keys, what Berth left there, who they are");
   addTrust(ssh);
+  addClean(ssh);
   addHosts(ssh);
   addStatus(ssh);
 }
@@ -36,15 +38,10 @@ function addHostOptions(command: Command): Command {
 }
 
 function hostConfig(host: string, flags: HostFlags): SshConfig {
-  return parseRuntimeConfig(
-    {
-      type: "ssh",
-      host,
-      ...(flags.sshConfig === undefined ? {} : { configFile: ownPath(flags.sshConfig) }),
-      ...(flags.knownHosts === undefined ? {} : { knownHostsFile: ownPath(flags.knownHosts) }),
-    },
-    "command line",
-  ) as SshConfig;
+  const { stateDir } = flags;
+  const state = stateDir === undefined ? {} : { stateDir };
+  const config = { type: "ssh", host, ...sshFields(flags), ...state };
+  return parseRuntimeConfig(config, "command line") as SshConfig;
 }
 
 interface TrustFlags extends HostFlags {
@@ -112,6 +109,69 @@ async function trust(host: string, flags: TrustFlags): Promise<number> {
     printJson({ host: target.name, keyType: key.type, fingerprint: shown, file, added });
   } else process.stdout.write(added ? `Recorded in ${file}\n` : `It is known already, by ${file}\n`);
   return 0;
+}
+
+interface CleanFlags extends HostFlags {
+  readonly force?: boolean;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly quiet?: boolean;
+}
+
+function addClean(ssh: Command): void {
+  addSshOptions(
+    ssh
+      .command("clean")
+      .description("remove from a host what Berth put there; workspaces stay and are named")
+      .argument("<host>", "host name, alias of ~/.ssh/config, user@host:port or ssh:// URI"),
+  )
+    .option("--state-dir <directory>", "the stateDir of the configuration, if it has one")
+    .option("--force", "end daemons whose processes still run, and these")
+    .option("-y, --yes", "don't ask")
+    .option("--dry-run", "only say what would be removed")
+    .option("-q, --quiet", "no progress and no questions on the terminal")
+    .option("--json", "as JSON; asks nobody")
+    .action(async (host: string, flags: CleanFlags) => {
+      process.exitCode = await clean(host, flags);
+    });
+}
+
+async function clean(host: string, flags: CleanFlags): Promise<number> {
+  const config = hostConfig(host, flags);
+  const force = flags.force ?? false;
+  const look = (dryRun: boolean): Promise<CleanReport> =>
+    whileOpening(flags, (options) => cleanSsh(config, { ...options, force, dryRun }));
+  const ask = flags.yes !== true && flags.dryRun !== true;
+  if (ask && (flags.json || flags.quiet || !canAsk())) {
+    throw usageError("nobody is here to say yes", "Give --yes, or --dry-run to see what would be removed.");
+  }
+  if (ask) {
+    const plan = await look(true);
+    process.stdout.write(renderClean(plan, "would be removed"));
+    if (plan.removed.length === 0) return exitCodeOfClean(plan);
+    const answer = (await askLine(`Remove this from ${visible(plan.host)}? (yes, no) `))?.trim();
+    if (answer !== "yes" && answer !== "y") {
+      process.stdout.write("Nothing was removed.\n");
+      return 1;
+    }
+  }
+  const report = await look(flags.dryRun ?? false);
+  if (flags.json) printJson(report);
+  else process.stdout.write(renderClean(report, flags.dryRun ? "would be removed" : "removed"));
+  return exitCodeOfClean(report);
+}
+
+/** A daemon that stays with its processes, or what it was started from, is worth a script's notice. */
+function exitCodeOfClean({ kept }: CleanReport): number {
+  return kept.some(({ kind }) => kind === "daemon" || kind === "payload") ? 1 : 0;
+}
+
+function renderClean({ host, removed, kept }: CleanReport, verb: string): string {
+  const rows = [
+    ...removed.map(({ path, bytes }) => [verb, path, formatBytes(bytes)]),
+    ...kept.map(({ path, reason }) => ["stays", path, reason]),
+  ];
+  return rows.length === 0 ? `Nothing of Berth is on ${visible(host)}\n` : table(rows);
 }
 
 function addHosts(ssh: Command): void {
