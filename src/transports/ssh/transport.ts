@@ -2,6 +2,7 @@ import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import { throwIfAborted } from "../abort.ts";
 import { bridgeStream } from "../bridge.ts";
 import { collect } from "../collect.ts";
 import type { DialOptions, RawProcess, RunOptions, Transport } from "../transport.ts";
@@ -65,11 +66,13 @@ export function createSshTransport(options: SshTransportOptions): SshTransport {
   }
   const known = facts;
   const open = new Set<{ end(): void }>();
-  let closed = false;
+  /** Ends what waits for the host, too: it would go on trying to reach it for nobody. */
+  const closing = new AbortController();
 
-  const waitFor = (signal: AbortSignal | undefined): PoolWait => {
-    if (closed) throw berthError("runtime.closed", { runtime: description });
+  const waitFor = (caller: AbortSignal | undefined): PoolWait & { readonly signal: AbortSignal } => {
+    throwIfAborted(closing.signal);
     const { onPrompt, maxWaitMs, onWait } = options;
+    const signal = caller === undefined ? closing.signal : AbortSignal.any([caller, closing.signal]);
     return { signal, onPrompt, maxWaitMs, onWait };
   };
 
@@ -86,13 +89,13 @@ export function createSshTransport(options: SshTransportOptions): SshTransport {
         throw berthError("runtime.capability_unsupported", { context: { capability } });
       }
     }
-    const { signal, cwd, urgent } = runOptions;
-    const wait: SessionWait = { ...waitFor(signal), urgent };
+    const { cwd, urgent } = runOptions;
+    const wait = { ...waitFor(runOptions.signal), urgent } satisfies SessionWait;
     const process = await runByLoginShell(argv, {
       exec: (commandLine) => pool.exec(target, commandLine, wait),
       host: target.name,
       cwd,
-      signal,
+      signal: wait.signal,
       deadlineMs: options.loginDeadlineMs,
       guarded: known.guarded,
       onGuarded: () => {
@@ -156,7 +159,7 @@ else echo plain; exec tar -xf - -C "$0"; fi`;
   }
 
   const close = async (): Promise<void> => {
-    closed = true;
+    closing.abort(berthError("runtime.closed", { runtime: description }));
     for (const entry of [...open]) entry.end();
   };
 
