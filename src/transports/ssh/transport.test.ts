@@ -143,3 +143,29 @@ test("nothing is lost of a command that ends before anybody reads its output", a
   const { stdout, stderr, exitCode } = await collect(run);
   assert.deepEqual([stdout, stderr, exitCode], ["out\n", "err\n", 3]);
 });
+
+test("a transport that is closed waits for its host no longer, so that nobody goes on trying it", async () => {
+  const gone = berthError("ssh.unreachable", { context: { hostname: "box" } });
+  let ended: AbortSignal | undefined;
+  const pool = createSshPool({
+    connect: async (_, { signal }) => {
+      ended = signal;
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => reject(gone), { once: true }),
+      );
+    },
+  });
+  const target = fakeTarget({ key: randomBytes(6).toString("hex") });
+  const transport = createSshTransport({ target, pool });
+  const waiting = [
+    transport.run(["true"]),
+    transport.dial("/run/sock"),
+    transport.sftp(),
+    transport.connect({ signal: new AbortController().signal }),
+  ].map((operation) => assert.rejects(operation, (error) => isBerthError(error, "runtime.closed")));
+  while (ended === undefined) await new Promise((resolve) => setImmediate(resolve));
+  await transport.close();
+  await Promise.all(waiting);
+  assert.equal(ended?.aborted, true);
+  await assert.rejects(transport.run(["true"]), (error) => isBerthError(error, "runtime.closed"));
+});
