@@ -15,7 +15,7 @@ interface CheckSource {
     | undefined;
 }
 
-/** "Test connection": the steps of the way, then the shell, its tools, a command and the workdir. Never throws. */
+/** "Test connection": the steps of the way, then the shell, its tools, a command, the workdir, SFTP. Never throws. */
 export async function runCheck(
   place: ShellPlace,
   source: CheckSource,
@@ -68,6 +68,15 @@ export async function runCheck(
     await source.workdirExists();
     return { detail: `${source.workdir} is there` };
   });
+  const { sftp } = place;
+  if (sftp !== undefined) {
+    await step("files", async () => {
+      const usable = await sftp.use(async () => true, options.signal);
+      if (usable) return { detail: "large files go by SFTP" };
+      const { message, hint } = sftp.missing ?? {};
+      return { detail: `files are moved by the shell: ${message}`, ...(hint === undefined ? {} : { hint }) };
+    });
+  }
   return done();
 }
 

@@ -79,9 +79,10 @@ export function existsBody(path: string): string {
     `if [ -e "$_bp" ]; then echo 1; exit 0; fi
 _bk=$(_bw "$_bp")
 case $_bk in
-ENOENT|ENOTDIR) echo 0 ;;
-*) _bE "$_bk" ;;
-esac`,
+ENOENT|ENOTDIR) echo 0; exit 0 ;;
+esac
+# It may have come meanwhile.
+if [ -e "$_bp" ]; then echo 1; else _bE "$_bk"; fi`,
   );
 }
 

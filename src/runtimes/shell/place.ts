@@ -1,16 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
-import { unlessAborted } from "../../transports/abort.ts";
-import type { RawProcess, Transport } from "../../transports/transport.ts";
+import type { Transport } from "../../transports/transport.ts";
 import type { PathContext } from "../common/command.ts";
 import { endTreeScript } from "./command-script.ts";
 import { feed } from "./feed.ts";
 import { RunGuard } from "./guard.ts";
-import { BOOTSTRAP, markerFunction } from "./script.ts";
+import { markerFunction } from "./script.ts";
 import { type ScriptHandler, ScriptRun } from "./script-run.ts";
-import { SftpLink } from "./sftp-link.ts";
-import { SpareRuns } from "./spare-runs.ts";
+import type { SftpLink } from "./sftp-link.ts";
+import { Shells } from "./shells.ts";
 import { type PlaceTools, parseProbe, probeScript } from "./tools.ts";
 
 /** Ended commands whose children still hold their output, kept open so that the children can write on. */
@@ -21,12 +20,6 @@ const PROBE_DEADLINE_MS = 30_000;
 const MAX_STDERR_BYTES = 64 * 1024;
 /** With more runs than that under way there are no spares: ten sessions are all that sshd gives a connection. */
 const MAX_RUNS_WITH_SPARES = 6;
-/**
- * Who waits so much longer for a session than it took at best may be waiting for one that this place only keeps.
- * (Before the first one is open there is nothing to keep.)
- */
-const YIELD_FACTOR = 3;
-const YIELD_AFTER_MS = 100;
 
 export interface PlaceOptions {
   readonly transport: Transport;
@@ -74,12 +67,8 @@ export class ShellPlace {
   readonly paths: PathContext;
   readonly user: string | undefined;
   readonly onEvent: ((event: BerthEventInput) => void) | undefined;
-  /** The place's files by SFTP; undefined where its transport has no such way. */
-  readonly sftp: SftpLink | undefined;
   readonly #guard: RunGuard;
-  readonly #spares: SpareRuns;
-  #connecting = 0;
-  #fastestOpenMs = Number.POSITIVE_INFINITY;
+  readonly #shells: Shells;
   readonly #runs = new Set<ScriptRun>();
   readonly #lingering = new Set<ScriptRun>();
   readonly #background = new Set<Promise<void>>();
@@ -96,24 +85,21 @@ export class ShellPlace {
     this.user = options.user;
     this.onEvent = options.onEvent;
     this.#guard = new RunGuard(options.maxRuns);
-    this.#spares = new SpareRuns({
-      limit: options.spareRuns,
-      open: (signal) => this.#open({ signal }),
-      wanted: () => !this.#refusing && this.#connecting === 0 && this.#runs.size <= MAX_RUNS_WITH_SPARES,
+    this.#shells = new Shells({
+      ...options,
+      idle: () => !this.#refusing && this.#runs.size <= MAX_RUNS_WITH_SPARES,
+      onSftpMissing: ({ code, message }) =>
+        this.emit({
+          type: "files.sftp_missing",
+          message: `the shell moves the files: ${message}`,
+          data: { code },
+        }),
     });
-    const { transport, description } = options;
-    if (transport.sftp !== undefined) {
-      this.sftp = new SftpLink({
-        description,
-        open: (sftpOptions) => this.#waiting(transport.sftp!(sftpOptions)),
-        onMissing: ({ code, message }) =>
-          this.emit({
-            type: "files.sftp_missing",
-            message: `the shell moves the files: ${message}`,
-            data: { code },
-          }),
-      });
-    }
+  }
+
+  /** The place's files by SFTP; undefined where its transport has no such way. */
+  get sftp(): SftpLink | undefined {
+    return this.#shells.sftp;
   }
 
   /** From now on only what ends others is started. */
@@ -157,7 +143,7 @@ export class ShellPlace {
     try {
       const nonce = randomBytes(16).toString("hex");
       const script = write(nonce);
-      const raw = await this.#connect(signal, options.urgent === true);
+      const raw = await this.#shells.connect(signal, options.urgent === true);
       if (this.#closed) {
         raw.close();
         throw this.closedError();
@@ -165,10 +151,10 @@ export class ShellPlace {
       run = new ScriptRun(raw, nonce, script, handler, this.description);
     } catch (error) {
       leave();
-      throw this.explain(error);
+      throw signal?.aborted ? this.aborted(signal) : this.explain(error);
     }
     this.#runs.add(run);
-    this.#spares.refill();
+    this.#shells.refill();
     void run.ended
       .then(
         () => this.#linger(run),
@@ -323,59 +309,8 @@ export class ShellPlace {
       clearTimeout(timer);
     }
     this.#closed = true;
-    this.#spares.close();
-    this.sftp?.close();
+    this.#shells.close();
     for (const run of [...this.#runs, ...this.#lingering]) run.close();
-  }
-
-  /** A shell that waits for its script: a spare one, or a new one. */
-  async #connect(signal: AbortSignal | undefined, urgent: boolean): Promise<RawProcess> {
-    // Not the caller's signal: that would reach the shell also when it runs, where an abort is to be gentle.
-    const cancel = new AbortController();
-    const opening = { signal: cancel.signal, ...(urgent ? { urgent } : {}) };
-    const spare = this.#spares.take();
-    const connecting = this.#waiting(
-      spare === undefined ? this.#open(opening) : spare.catch(() => this.#open(opening)),
-    );
-    try {
-      return await unlessAborted(connecting, signal);
-    } catch (error) {
-      cancel.abort();
-      // Its script never came, so it does nothing.
-      connecting.then(
-        (late) => late.close(),
-        () => {},
-      );
-      throw signal?.aborted ? this.aborted(signal) : error;
-    }
-  }
-
-  async #open(options: { readonly signal?: AbortSignal; readonly urgent?: boolean }): Promise<RawProcess> {
-    const startedAt = performance.now();
-    const raw = await this.transport.run([this.shell, "-c", BOOTSTRAP], {
-      ...options,
-      // Not the place's own default, which may be gone.
-      cwd: "/",
-      ...(this.user === undefined ? {} : { user: this.user }),
-    });
-    this.#fastestOpenMs = Math.min(this.#fastestOpenMs, performance.now() - startedAt);
-    return raw;
-  }
-
-  /** Something that may wait for a session: what is only kept ready is given back for it. */
-  async #waiting<T>(opening: Promise<T>): Promise<T> {
-    this.#connecting++;
-    const patienceMs = YIELD_AFTER_MS + YIELD_FACTOR * Math.min(this.#fastestOpenMs, 1000);
-    const timer = setInterval(() => {
-      this.#spares.drop();
-      this.sftp?.yield();
-    }, patienceMs);
-    try {
-      return await opening;
-    } finally {
-      clearInterval(timer);
-      this.#connecting--;
-    }
   }
 
   async #probe(): Promise<PlaceTools> {
@@ -387,7 +322,7 @@ export class ShellPlace {
       });
     const body = probeScript(this.shell);
     // One for the probe, and one for what waits for its answer.
-    this.#spares.prepare(2);
+    this.#shells.prepare(2);
     const result = await this.collect(body, { idleTimeoutMs: PROBE_DEADLINE_MS, late }).catch(
       (cause: unknown) => {
         // A place that is reached and has no shell to speak of ends the run at once.

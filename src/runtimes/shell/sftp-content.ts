@@ -26,7 +26,7 @@ export class SftpContent {
 
   /** False when the place is known to have no SFTP. */
   get usable(): boolean {
-    return !this.#link.missing;
+    return this.#link.missing === undefined;
   }
 
   /**

@@ -24,15 +24,15 @@ export class SftpLink {
   readonly #cancel = new AbortController();
   #client: Promise<SftpClient> | undefined;
   #users = 0;
-  #missing = false;
+  #missing: BerthError | undefined;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(options: SftpLinkOptions) {
     this.#options = options;
   }
 
-  /** The place is known to have none. */
-  get missing(): boolean {
+  /** Why the place has none, once it is known. */
+  get missing(): BerthError | undefined {
     return this.#missing;
   }
 
@@ -58,8 +58,8 @@ export class SftpLink {
 
   /** It cannot be used after all, as it shows other files than the shell does. */
   refuse(error: BerthError): void {
-    if (this.#missing) return;
-    this.#missing = true;
+    if (this.#missing !== undefined) return;
+    this.#missing = error;
     this.#options.onMissing(error);
   }
 
@@ -90,7 +90,7 @@ export class SftpLink {
   }
 
   async #connect(): Promise<SftpClient | undefined> {
-    if (this.#missing) return undefined;
+    if (this.#missing !== undefined) return undefined;
     const before = await this.#client?.catch(() => undefined);
     if (before?.session.closed) this.#client = undefined;
     this.#client ??= this.#open();

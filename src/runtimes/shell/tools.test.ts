@@ -23,7 +23,7 @@ for (const name of PLACES) {
     const seen: string[] = [];
     const report = await place.runtime.check({ onStep: (step) => seen.push(step.name) });
     assert.equal(report.ok, true);
-    assert.deepEqual(seen, ["shell", "workdir"]);
+    assert.deepEqual(seen, ["shell", "workdir", ...(name === "sftp" ? ["files"] : [])]);
     assert.match(report.steps[0]!.detail, /on Linux .* no daemon/);
     assert.equal(/tar/.test(report.steps[0]!.hint ?? ""), name === "bare");
     assert.equal(place.runs.length, 2);
