@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { once } from "node:events";
+import { chown, mkdir, readdir, readFile, rmdir, stat, symlink, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -9,12 +10,14 @@ import { isBerthError } from "../../src/contract/errors.ts";
 import { collect } from "../../src/transports/collect.ts";
 import type { SshConnection } from "../../src/transports/ssh/connection.ts";
 import { connectOpenSsh } from "../../src/transports/ssh/openssh/connect.ts";
+import { checkMaster } from "../../src/transports/ssh/openssh/control-socket.ts";
 import { endAllMasters } from "../../src/transports/ssh/openssh/masters.ts";
 import { resolveSshTarget } from "../../src/transports/ssh/resolve.ts";
 import type { RunResult } from "../../src/transports/transport.ts";
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
-import { waitFor } from "../fixtures/process.ts";
+import { output, waitFor } from "../fixtures/process.ts";
+import { sshAgent } from "../fixtures/ssh-agent.ts";
 import { type SshServer, type SshServerOptions, sshServer } from "../fixtures/sshd.ts";
 
 interface Bench extends AsyncDisposable {
@@ -150,4 +153,289 @@ test("the next process takes the master that the last one left; two connections 
   await third.close();
   await endAllMasters(made.sockets);
   await waitFor("nothing is left", async () => (await readdir(made.sockets)).length === 0);
+});
+
+test("an SFTP subsystem; none; one whose program is missing", async (t) => {
+  const SFTP_INIT = Buffer.from([0, 0, 0, 5, 1, 0, 0, 0, 3]);
+  const isMissing = (error: unknown): boolean => isBerthError(error, "ssh.sftp_missing");
+  {
+    await using made = await bench(t);
+    if (made === undefined) return;
+    const connection = await made.connect();
+    const stream = await connection.sftp({});
+    stream.write(SFTP_INIT);
+    const [answer] = (await once(stream, "data")) as [Buffer];
+    assert.equal(answer[4], 2, "SSH_FXP_VERSION");
+    stream.end();
+    await once(stream.resume(), "close");
+  }
+  {
+    await using made = await bench(t, { sftp: false });
+    if (made === undefined) return;
+    const connection = await made.connect();
+    await assert.rejects(connection.sftp({}), isMissing);
+    assert.equal((await made.run(connection, "echo on")).stdout, "on\n");
+  }
+  await using made = await bench(t, { sftp: false, config: ["Subsystem sftp /nonexistent/sftp-server"] });
+  if (made === undefined) return;
+  const stream = await (await made.connect()).sftp({});
+  stream.on("data", () => {});
+  await assert.rejects(once(stream, "end"), isMissing);
+});
+
+test("a session more than MaxSessions is refused and harms no other", async (t) => {
+  await using made = await bench(t, { config: ["MaxSessions 2"] });
+  if (made === undefined) return;
+  const connection = await made.connect();
+  const held = [await connection.exec("cat", {}), await connection.exec("cat", {})];
+  const refused = (error: unknown): boolean => isBerthError(error, "ssh.sessions_refused") && error.retryable;
+  await assert.rejects(connection.exec("echo never > /tmp/never", {}), refused);
+  await assert.rejects(connection.sftp({}), refused);
+  for (const process of held) {
+    assert.equal((await collect(process, { input: "still here" })).stdout, "still here");
+  }
+  assert.equal((await made.run(connection, "echo on")).stdout, "on\n");
+  // The master could not outlive this process's channels: it is ended, and nothing is left.
+  await connection.close();
+  await waitFor("nothing is left", async () => (await readdir(made.sockets)).length === 0);
+});
+
+test("a connection that is cut: what ran fails, `ended` says it, the next one works", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  const connection = await made.connect();
+  const running = await connection.exec("echo started; sleep 600; exit 7", {});
+  await once(running.stdout, "data");
+  const outcome = assert.rejects(running.exit, (error) => isBerthError(error, "transport.disconnected"));
+  await made.server.dropSessions();
+  await outcome;
+  const reason = await connection.ended;
+  assert.ok(isBerthError(reason, "transport.disconnected"));
+  assert.equal(connection.closed, true);
+  await assert.rejects(connection.exec("true", {}), (error) => isBerthError(error, "transport.disconnected"));
+  await assert.rejects(connection.dialUnix("/x", {}), (error) =>
+    isBerthError(error, "transport.disconnected"),
+  );
+  await waitFor("nothing is left", async () => (await readdir(made.sockets)).length === 0);
+  assert.equal((await made.run(await made.connect(), "echo on")).stdout, "on\n");
+});
+
+test("a master that is killed is noticed, and its socket is replaced", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  const connection = await made.connect();
+  await connection.close();
+  const [name = ""] = await readdir(made.sockets);
+  process.kill(await checkMaster(join(made.sockets, name)), "SIGKILL");
+  await waitFor("it is gone", () =>
+    checkMaster(join(made.sockets, name)).then(
+      () => false,
+      () => true,
+    ),
+  );
+  const next = await made.connect();
+  assert.equal((await made.run(next, "echo on")).stdout, "on\n");
+  const sockets = await readdir(made.sockets);
+  assert.equal(sockets.length, 1);
+  assert.ok(!sockets[0]?.startsWith(name));
+  process.kill(await checkMaster(join(made.sockets, sockets[0] ?? "")), "SIGKILL");
+  assert.ok(isBerthError(await next.ended, "transport.disconnected"));
+  await waitFor("nothing is left", async () => (await readdir(made.sockets)).length === 0);
+});
+
+test("processes that start at once each get a connection that works", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  const first = await made.connect();
+  await first.close();
+  const connections = await Promise.all([1, 2, 3].map(() => made.connect()));
+  const answers = await Promise.all(connections.map((one, index) => made.run(one, `echo ${index}`)));
+  assert.deepEqual(
+    answers.map(({ stdout }) => stdout),
+    ["0\n", "1\n", "2\n"],
+  );
+  assert.equal(
+    made.server.log().split("Accepted publickey").length - 1,
+    3,
+    "the master that was left is one",
+  );
+});
+
+test("the user's configuration weakens nothing and opens nothing", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  await using scratch = await scratchDirectory();
+  const at = (name: string): string => join(scratch.path, name);
+  const forwarded = at("forward.sock");
+  const configFile = at("ssh_config");
+  const lines = [
+    "Host alias",
+    `  HostName ${made.server.host}`,
+    "  User root",
+    `  LocalForward ${forwarded} /nowhere`,
+    "  PermitLocalCommand yes",
+    `  LocalCommand touch ${at("local-command")}`,
+    "  RemoteCommand echo remote",
+    "  RequestTTY force",
+    "  ForwardAgent yes",
+    "  ControlMaster auto",
+    `  ControlPath ${at("users-own")}`,
+    "  SessionType none",
+    "  StdinNull yes",
+    "  ForkAfterAuthentication yes",
+    "  StrictHostKeyChecking no",
+    "  NoHostAuthenticationForLocalhost yes",
+    "  SetEnv BERTH_TEST_SENT=1",
+    "  LogLevel QUIET",
+  ];
+  await writeFile(configFile, `${lines.join("\n")}\n`);
+  const own = { host: "alias", configFile };
+  const connection = await made.connect(own);
+  const { stdout } = await made.run(
+    connection,
+    "echo mine $SSH_AUTH_SOCK $BERTH_TEST_SENT; test -t 0 || echo none",
+  );
+  assert.equal(stdout, "mine\nnone\n");
+  for (const name of [forwarded, at("local-command"), at("users-own")]) {
+    await assert.rejects(stat(name), { code: "ENOENT" });
+  }
+  await writeFile(at("known"), "");
+  await assert.rejects(made.connect({ ...own, knownHostsFile: at("known") }), (error) =>
+    isBerthError(error, "ssh.host_key_unknown"),
+  );
+  const accepting = await made.connect({ ...own, knownHostsFile: at("known"), hostKeys: "accept-new" });
+  assert.equal((await made.run(accepting, "echo on")).stdout, "on\n");
+  assert.match(await readFile(at("known"), "utf8"), /ssh-ed25519/);
+});
+
+test("the agent is forwarded where that is asked for, and to nobody else", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  await using agent = await sshAgent(1);
+  made.environment.SSH_AUTH_SOCK = agent.socketPath;
+  const list = 'test -n "$SSH_AUTH_SOCK" && ssh-add -L';
+  const without = await made.connect();
+  assert.equal((await made.run(without, list)).exitCode, 1);
+  const forwarding = await made.connect({ forwardAgent: true });
+  const { stdout } = await made.run(forwarding, list);
+  assert.equal(stdout.split(" ")[1], agent.keys[0]?.publicKey.split(" ")[1]);
+});
+
+test("over hosts on the way: it works, and the one that fails is named", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  await using other = await sshServer();
+  await using scratch = await scratchDirectory();
+  const at = (name: string): string => join(scratch.path, name);
+  await writeFile(at("known"), await readFile(made.server.knownHostsPath));
+  await writeFile(at("known"), await readFile(other.knownHostsPath), { flag: "a" });
+  await writeFile(at("none"), "");
+  const identity = (key: string, known = at("known")) => [
+    "  HostName 127.0.0.1",
+    "  User root",
+    `  IdentityFile ${key}`,
+    "  IdentitiesOnly yes",
+    `  UserKnownHostsFile ${known}`,
+  ];
+  const lines = [
+    "Host one",
+    `  Port ${other.port}`,
+    ...identity(other.keyPath),
+    "Host two",
+    `  Port ${made.server.port}`,
+    ...identity(made.server.keyPath),
+    "Host refusing",
+    "  Port 1",
+    ...identity(other.keyPath),
+    "Host unknown",
+    `  Port ${other.port}`,
+    "  StrictHostKeyChecking no",
+    ...identity(other.keyPath, at("none")),
+    "Host stranger",
+    `  Port ${other.port}`,
+    ...identity(made.server.keyPath),
+  ];
+  let count = 0;
+  const over = async (way: string, extra: Partial<SshConfig> = {}): Promise<SshConnection> => {
+    const configFile = at(`config${count++}`);
+    await writeFile(configFile, `${["Host box", `  ${way}`, ...lines].join("\n")}\n`);
+    return made.connect({ host: "box", configFile, ...extra });
+  };
+  const box = { hostname: "HostName 127.0.0.1" };
+  const through = async (way: string, extra?: Partial<SshConfig>) => over(`${box.hostname}\n  ${way}`, extra);
+  assert.equal((await made.run(await through("ProxyJump one"), "echo on")).stdout, "on\n");
+  assert.equal((await made.run(await through("ProxyJump two,one"), "echo on")).stdout, "on\n");
+  const failing: readonly (readonly [string, string, RegExp, Partial<SshConfig>?])[] = [
+    ["ProxyJump refusing", "refusing", /Connection refused/],
+    ["ProxyJump refusing,one", "refusing", /Connection refused/],
+    ["ProxyJump two,refusing", "refusing", /Connection refused, from two/],
+    ["ProxyJump two,stranger", "stranger", /Permission denied/],
+    ["ProxyCommand /nonexistent/program %h", "program", /not found|No such file/],
+    ["ProxyCommand sh -c 'echo broken >&2; exit 1'", "sh", /broken/],
+    ["ProxyCommand true", "true", /closed the connection/],
+  ];
+  for (const [way, proxy, reason, extra] of failing) {
+    await assert.rejects(through(way, extra), (error) => {
+      assert.ok(isBerthError(error, "ssh.proxy_failed"), `${way}: ${error}`);
+      assert.equal(error.context.proxy, proxy, `${way}: ${error.message}`);
+      assert.match(error.message, reason, way);
+      return true;
+    });
+  }
+  await assert.rejects(through("ProxyJump unknown"), (error) => {
+    assert.ok(isBerthError(error, "ssh.host_key_unknown"), String(error));
+    assert.equal(error.context.proxy, "unknown");
+    return true;
+  });
+  await assert.rejects(through("ProxyJump one", { port: 1 }), (error) => {
+    assert.ok(isBerthError(error, "ssh.connection_refused"), String(error));
+    assert.match(error.message, /from one/);
+    return true;
+  });
+});
+
+test("a directory that is somebody else's is not used", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  const { sockets } = made;
+  await mkdir(sockets, { recursive: true });
+  await chown(sockets, 65_534, 65_534);
+  const refused = (error: unknown): boolean => isBerthError(error, "provision.no_directory");
+  await assert.rejects(made.connect(), refused);
+  await rmdir(sockets);
+  await symlink("/tmp", sockets);
+  await assert.rejects(made.connect(), refused);
+  await unlink(sockets);
+  await mkdir(sockets, { mode: 0o755 });
+  await made.connect();
+  assert.equal((await stat(sockets)).mode & 0o777, 0o700);
+});
+
+test("an abort leaves neither a login nor what it started", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  const silent = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const address = silent.address();
+  assert.ok(address !== null && typeof address === "object");
+  const abort = new AbortController();
+  const attempt = made.connect({ port: address.port }, abort.signal);
+  await once(silent, "connection");
+  abort.abort();
+  await assert.rejects(attempt, (error) => isBerthError(error, "operation.aborted"));
+  await waitFor(
+    "no ssh is left",
+    async () => !(await output(["ps", "-e", "-o", "args="])).includes(made.sockets),
+  );
+  assert.deepEqual(await readdir(made.sockets), []);
+  silent.close();
+
+  const connection = await made.connect();
+  const ended = new AbortController();
+  ended.abort();
+  await assert.rejects(connection.exec("true", ended), (error) => isBerthError(error, "operation.aborted"));
+  const running = await connection.exec("cat; touch /tmp/never", {});
+  running.close();
+  assert.deepEqual(await running.exit, { exitCode: null, signal: null });
+  assert.equal((await made.run(connection, "echo on")).stdout, "on\n");
 });

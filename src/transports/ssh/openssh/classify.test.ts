@@ -114,7 +114,7 @@ const RECORDED: Readonly<Record<string, Recorded>> = {
   MaxStartups: {
     words: `debug1: ${KEX}: banner line 0: Exceeded MaxStartups\r\nkex_exchange_identification: Connection closed by remote host\r\nConnection closed by 127.0.0.1 port 2222`,
     code: "ssh.server_busy",
-    reason: "banner line 0: Exceeded MaxStartups",
+    reason: "kex_exchange_identification: banner line 0: Exceeded MaxStartups",
   },
   "PerSourcePenalties of OpenSSH 9.8": {
     words:

@@ -5,7 +5,7 @@ import { hostKeyError } from "../host-keys.ts";
 import { checkHostKey } from "../known-hosts.ts";
 import type { SshTarget } from "../target.ts";
 import { lockedKey } from "./locked-key.ts";
-import { failedProxy } from "./proxy-failure.ts";
+import { failedProxy, silentProxy } from "./proxy-failure.ts";
 
 /** What an `ssh` said that did not connect. */
 export interface LoginWords {
@@ -79,7 +79,7 @@ const RULES: readonly Rule[] = [
 
 /** What an `ssh` of any version means. Looks nothing up. */
 export function classify(words: string): Verdict | undefined {
-  const text = words.replaceAll("\r", "");
+  const text = plain(words);
   for (const [pattern, code, contextName] of RULES) {
     const match = pattern.exec(text);
     if (match === null) continue;
@@ -104,6 +104,7 @@ export async function loginError(target: SshTarget, words: LoginWords): Promise<
   if (proxied && (verdict === undefined || verdict.code === "ssh.handshake_failed")) {
     const error = (await askedAgain(target, words)) ?? failedProxy(target, words.proxy, classify);
     if (error !== undefined) return error;
+    if (/^kex_exchange_identification: Connection closed/m.test(plain(words.ssh))) return silentProxy(target);
   }
   if (verdict === undefined) {
     const reason = lastLine(`${words.proxy}\n${words.ssh}`);
@@ -131,7 +132,8 @@ async function askedAgain(target: SshTarget, words: LoginWords): Promise<BerthEr
     await fetchHostKey(target, { signal: words.signal });
     return undefined;
   } catch (error) {
-    return isBerthError(error) && !words.signal.aborted ? error : undefined;
+    if (!isBerthError(error) || words.signal.aborted) return undefined;
+    return isBerthError(error, "ssh.handshake_failed") ? undefined : error;
   }
 }
 
@@ -231,8 +233,15 @@ export function lossReason(words: string): string | undefined {
   );
 }
 
-/** Of LogVerbose: "debug1: kex.c:kex_exchange_identification():1345 (pid=17): ". */
-const LOG_PREFIX = /^(?:debug\d: )?(?:[\w-]+\.c:\w+\(\):\d+ \(pid=\d+\): )?/;
+/** Of LogVerbose: "debug1: kex.c:kex_exchange_identification():1345 (pid=17): ", elsewhere without the place in the source. */
+const LOG_PREFIX = /^(?:debug\d: )?(?:[\w-]+\.c:(\w+\(\)):\d+ \(pid=\d+\): )?/gm;
+
+/** As it stands on the terminal of somebody who calls ssh. */
+function plain(words: string): string {
+  return words
+    .replaceAll("\r", "")
+    .replace(LOG_PREFIX, (_, place?: string) => (place === undefined ? "" : `${place.slice(0, -2)}: `));
+}
 
 function lineAround(text: string, index: number): string {
   const start = text.lastIndexOf("\n", index) + 1;
@@ -240,10 +249,9 @@ function lineAround(text: string, index: number): string {
   return text
     .slice(start, end === -1 ? undefined : end)
     .trim()
-    .replace(LOG_PREFIX, "")
     .replace(/^ssh: /, "");
 }
 
 function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1)?.trim().replace(LOG_PREFIX, "") ?? "";
+  return plain(text).trim().split("\n").at(-1) ?? "";
 }

@@ -27,25 +27,38 @@ export function failedProxy(
   const hops = target.proxyJump?.split(",").map((hop) => hop.trim()) ?? [];
   // Each ssh behind the one that failed says that its connection was closed.
   const behind = lines.filter((line) => /by UNKNOWN port/.test(line)).length;
-  const hop = hops.at(Math.max(0, hops.length - 1 - behind));
+  const last = hops.at(Math.max(0, hops.length - 1 - behind));
   const onward = FORWARD_FAILED.exec(words)?.[1];
-  if (hop !== undefined && behind === 0 && onward !== undefined)
-    return behindProxy(target, hop, onward, classify);
-  if (hop === undefined && lines.length === 0) return undefined;
+  if (last !== undefined && onward !== undefined) {
+    const next = hops.at(Math.max(0, hops.length - behind));
+    if (behind === 0 || next === undefined) return behindProxy(target, last, onward, classify);
+    return proxyError(target, next, `${onward}, from ${last}`);
+  }
+  if (last === undefined && lines.length === 0) return undefined;
   const verdict = classify(telling.join("\n"));
-  if (hop !== undefined && verdict?.code.startsWith("ssh.host_key_")) {
-    return hopKeyError(target, hop, verdict);
+  if (last !== undefined && verdict?.code.startsWith("ssh.host_key_")) {
+    return hopKeyError(target, last, verdict);
   }
   const reason =
     telling
       .at(-1)
       ?.trim()
       .replace(/^ssh: /, "") ?? "it closed the connection";
-  const proxy = hop ?? basename(target.proxyCommand?.trim().split(/\s+/)[0] ?? "ProxyCommand");
+  return proxyError(target, last, reason);
+}
+
+/** A way that ended before the first byte of an SSH server came, and said nothing: as `nc` does. */
+export function silentProxy(target: SshTarget): BerthError {
+  return proxyError(target, target.proxyJump?.split(",").at(-1)?.trim(), "it closed the connection at once");
+}
+
+/** @param jump the host on the way; undefined for a ProxyCommand, of which the program's name says enough */
+function proxyError(target: SshTarget, jump: string | undefined, reason: string): BerthError {
+  const proxy = jump ?? basename(target.proxyCommand?.trim().split(/\s+/)[0] ?? "ProxyCommand");
   return berthError("ssh.proxy_failed", {
     hop: "transport",
     message: `the way to ${target.name} leads over ${proxy}, which failed: ${reason}`,
-    ...(hop === undefined
+    ...(jump === undefined
       ? { hint: `Try the ProxyCommand alone; \`ssh -v ${target.alias}\` shows it.` }
       : {}),
     context: { host: target.name, proxy, reason },
