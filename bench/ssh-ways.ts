@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Client, type SFTPWrapper } from "ssh2";
 import type { SshConfig } from "../src/contract/config.ts";
+import { createSshConnector } from "../src/transports/ssh/connect.ts";
 import { resolveSshTarget } from "../src/transports/ssh/resolve.ts";
 import type { SshServer } from "../test/fixtures/sshd.ts";
 import { spawnPiped } from "./ways.ts";
@@ -73,10 +74,9 @@ export async function plainSsh2(server: SshServer, user: string, port = server.p
 
 /** Milliseconds that the transport itself needs until it is authenticated, without the pool. */
 export async function handshakeMs(config: SshConfig): Promise<number> {
-  const { connectSsh } = await import("../src/transports/ssh/connect.ts");
   const target = await resolveSshTarget(config);
   const startedMs = performance.now();
-  const { connection } = await connectSsh(target, { signal: AbortSignal.timeout(60_000) });
+  const { connection } = await createSshConnector()(target, { signal: AbortSignal.timeout(60_000) });
   const handshake = performance.now() - startedMs;
   await connection.close();
   return handshake;
