@@ -3,8 +3,12 @@ import type { SshConnection } from "./connection.ts";
 
 /** Sessions that are asked for at once while nobody knows how many the server opens: its default is ten. */
 const MAX_OPENING = 10;
-/** After this a limit that was learnt is tried again, one session at a time: it may have been raised. */
-const LIMIT_LASTS_MS = 60_000;
+/**
+ * After this a limit that was learnt is tried again, one session at a time; twice as long each time that it is found
+ * again. It may be too low: sessions that have ended here still count there until what ran in them has ended.
+ */
+const LIMIT_LASTS_MS = 1_000;
+const MAX_LIMIT_LASTS_MS = 60_000;
 /** Pause when a session is refused although none is open: what ran in the last one may still be ending there. */
 const REFUSED_PAUSE_MS = 100;
 const MAX_REFUSED_PAUSE_MS = 1_600;
@@ -26,7 +30,7 @@ export class PooledConnection {
   #open = 0;
   #opening = 0;
   #streams = 0;
-  #limit: { sessions: number; until: number } | undefined;
+  #limit: { sessions: number; until: number; lastsMs: number } | undefined;
   #hadSessions = false;
   #refusedInRow = 0;
   #pausedUntil = 0;
@@ -90,9 +94,21 @@ export class PooledConnection {
     if (alone && now >= this.#pausedUntil) {
       this.#pausedUntil = now + Math.min(MAX_REFUSED_PAUSE_MS, REFUSED_PAUSE_MS * 2 ** this.#refusedInRow++);
     }
-    this.#limit = { sessions: Math.max(1, this.#open), until: now + LIMIT_LASTS_MS };
+    this.#learn(Math.max(1, this.#open), now);
     this.#used();
     return alone;
+  }
+
+  #learn(sessions: number, now: number): void {
+    const before = this.#limit;
+    // Of several that were asked for together the first refusal teaches how long it lasts.
+    const again = before !== undefined && sessions >= before.sessions;
+    const lastsMs = !again
+      ? LIMIT_LASTS_MS
+      : now < before.until
+        ? before.lastsMs
+        : Math.min(MAX_LIMIT_LASTS_MS, before.lastsMs * 2);
+    this.#limit = { sessions, until: now + lastsMs, lastsMs };
   }
 
   abandoned(): void {
