@@ -335,3 +335,21 @@ test("an agent that is not there has no keys", async (t) => {
     await logIn(await target({ identityAgent, identityFiles: [server.keyPath] }));
   });
 });
+
+test("a server that goes while a person is asked ends the login at once, and the late answer does nothing", async (t) => {
+  for (const config of [["PasswordAuthentication yes"], PAM]) {
+    await at(t, { config, account: { password: "right one" } }, async ({ server, target }) => {
+      const asked = Promise.withResolvers<void>();
+      const answer = Promise.withResolvers<string>();
+      const failing = refusal(await target(), () => {
+        asked.resolve();
+        return answer.promise;
+      });
+      await asked.promise;
+      await server.dropSessions();
+      assert.equal((await failing).code, "ssh.handshake_failed");
+      answer.resolve("right one");
+      await new Promise(setImmediate);
+    });
+  }
+});

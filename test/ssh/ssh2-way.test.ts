@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type BerthError, isBerthError } from "../../src/contract/errors.ts";
 import { resolveSshTarget } from "../../src/transports/ssh/resolve.ts";
+import { offeredAlgorithms } from "../../src/transports/ssh/ssh2/algorithms.ts";
 import { connectSsh2 } from "../../src/transports/ssh/ssh2/connect.ts";
 import type { SshTarget } from "../../src/transports/ssh/target.ts";
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
+import { proxy } from "../fixtures/network.ts";
 import { output, waitFor } from "../fixtures/process.ts";
 import { sshUser } from "../fixtures/ssh-user.ts";
 import { type SshServer, type SshServerOptions, sshServer } from "../fixtures/sshd.ts";
@@ -241,4 +243,43 @@ test("a server that proves its key by SHA-1 alone is refused", async (t) => {
   const failed = await refusal(await resolveSshTarget(server.config("root")));
   assert.equal(failed.code, "ssh.handshake_failed");
   assert.match(failed.message, /host key/);
+});
+
+test("every algorithm that is offered works", async (t) => {
+  const { cipher, kex, hmac } = offeredAlgorithms([]);
+  assert.ok(Array.isArray(cipher) && Array.isArray(kex) && Array.isArray(hmac));
+  // The first three ciphers authenticate by themselves; the others need each of the MACs once.
+  for (const [index, exchange] of kex.entries()) {
+    const [own, mac] = [cipher[index < 3 ? index : 3 + (index % 3)], hmac[index % hmac.length]];
+    const config = [`KexAlgorithms ${exchange}`, `Ciphers ${own}`, `MACs ${mac}`];
+    const found = await requireOrSkip(t, () => sshServer({ config }));
+    if (found === undefined) return;
+    await using server = found;
+    const detail = await connects(await resolveSshTarget(server.config("root")));
+    assert.ok(detail.includes(`, ${own}, ${exchange}, `), detail);
+  }
+  assert.deepEqual([cipher.length, hmac.length, kex.length], [6, 6, 9], "each has had its turn");
+});
+
+test("a connection that is cut anywhere in handshake and login fails with its code, at once", async (t) => {
+  const found = await requireOrSkip(t, () => sshServer());
+  if (found === undefined) return;
+  await using server = found;
+  await using network = await proxy({ to: { port: server.port } });
+  assert.ok("port" in network.address);
+  await using scratch = await scratchDirectory();
+  const known = { hostKeys: "accept-new" as const, userKnownHostsFiles: [join(scratch.path, "known")] };
+  const target = { ...(await resolveSshTarget(server.config("root"))), ...known, port: network.address.port };
+  const whole = await connectSsh2(target, { signal: AbortSignal.timeout(DEADLINE_MS) });
+  const { up, down } = network.passed();
+  await whole.close();
+  for (const [direction, total] of [["up", up] as const, ["down", down] as const]) {
+    for (let part = 0; part < 12; part++) {
+      const cutAfterBytes = Math.floor((total * 0.9 * part) / 12);
+      network.set(direction, { cutAfterBytes });
+      const error = await refusal(target);
+      assert.equal(error.code, "ssh.handshake_failed", `${direction} ${cutAfterBytes}: ${error.message}`);
+    }
+    network.set(direction, {});
+  }
 });

@@ -30,7 +30,9 @@ class Login {
 
   constructor(target: Partial<SshTarget>, onPrompt?: AskPerson) {
     const { signal } = new AbortController();
-    this.authentication = new Authentication(ssh2, fakeTarget(target), { signal, onPrompt });
+    this.authentication = new Authentication(ssh2, fakeTarget(target), { signal, onPrompt }, (error) =>
+      assert.fail(String(error)),
+    );
   }
 
   /** The next try after a refusal with these methods; undefined when nothing is left. */

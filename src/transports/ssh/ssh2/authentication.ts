@@ -2,7 +2,6 @@ import type {
   AnyAuthMethod,
   AuthHandlerMiddleware,
   IdentityCallback,
-  KeyboardInteractiveCallback,
   ParsedKey,
   Prompt,
   SignCallback,
@@ -40,6 +39,7 @@ export class Authentication {
   readonly #options: ConnectOptions;
   readonly #identities: Identities;
   readonly #keys: AsyncGenerator<Identity>;
+  readonly #broken: (error: unknown) => void;
   #attempt: Attempt | undefined;
   #methods: readonly string[] = [];
   #keysRefused = 0;
@@ -48,10 +48,12 @@ export class Authentication {
   #passwords = 0;
   #passwordUsed = false;
 
-  constructor(ssh2: Ssh2, target: SshTarget, options: ConnectOptions) {
+  /** @param broken told what ssh2 throws while it goes on, such as on a connection that has ended meanwhile */
+  constructor(ssh2: Ssh2, target: SshTarget, options: ConnectOptions, broken: (error: unknown) => void) {
     this.#ssh2 = ssh2;
     this.#target = target;
     this.#options = options;
+    this.#broken = broken;
     this.#identities = new Identities(ssh2, target, options.onPrompt, options.signal);
     this.#keys = this.#identities.list();
   }
@@ -60,10 +62,13 @@ export class Authentication {
   readonly handler: AuthHandlerMiddleware = (methodsLeft, partial, next) => {
     // ssh2 ends the login for `false`, which its types don't know.
     const end = next as (method: AnyAuthMethod | false) => void;
-    this.#next(methodsLeft as readonly string[] | null, partial === true).then(end, (error: unknown) => {
-      this.failure ??= toBerthError(error, "transport");
-      end(false);
-    });
+    this.#next(methodsLeft as readonly string[] | null, partial === true)
+      .catch((error: unknown): false => {
+        this.failure ??= toBerthError(error, "transport");
+        return false;
+      })
+      .then(end)
+      .catch(this.#broken);
   };
 
   /** "key ~/.ssh/id_ed25519 SHA256:… by agent, password" */
@@ -145,10 +150,12 @@ export class Authentication {
     ): void => {
       const settle = typeof options === "function" ? options : done;
       const hash = typeof options === "function" ? undefined : options.hash;
-      this.#sign(attempt, data, hash).then(
-        (signature) => settle?.(undefined, signature),
-        (error: unknown) => settle?.(error instanceof Error ? error : new Error(String(error))),
-      );
+      this.#sign(attempt, data, hash)
+        .then(
+          (signature) => settle?.(undefined, signature),
+          (error: unknown) => settle?.(error instanceof Error ? error : new Error(String(error))),
+        )
+        .catch(this.#broken);
     };
     class OneKey extends this.#ssh2.BaseAgent<Buffer> {
       override getIdentities(done: IdentityCallback<Buffer>): void {
@@ -228,11 +235,14 @@ export class Authentication {
       type: "keyboard-interactive",
       username: this.#target.user,
       prompt: (name, instructions, _language, prompts, finish) => {
-        this.#answer(name, instructions, prompts).then(finish, (error: unknown) => {
-          this.failure ??= toBerthError(error, "transport");
-          // An answer that is none: the server says no, and the handler ends the login.
-          (finish as KeyboardInteractiveCallback)(prompts.map(() => ""));
-        });
+        this.#answer(name, instructions, prompts)
+          .catch((error: unknown) => {
+            this.failure ??= toBerthError(error, "transport");
+            // An answer that is none: the server says no, and the handler ends the login.
+            return prompts.map(() => "");
+          })
+          .then(finish)
+          .catch(this.#broken);
       },
     };
   }

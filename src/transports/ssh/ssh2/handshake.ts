@@ -33,11 +33,11 @@ export async function logIn(
   options: ConnectOptions,
 ): Promise<LoggedIn> {
   const known = knownAlgorithms(await readKnownKeys(target));
-  const hostKey = new HostKeyVerification(target);
-  const authentication = new Authentication(ssh2, target, options);
+  const outcome = Promise.withResolvers<void>();
+  const hostKey = new HostKeyVerification(target, outcome.reject);
+  const authentication = new Authentication(ssh2, target, options, outcome.reject);
   const words = new FirstWords(way);
   const client = new ssh2.Client();
-  const outcome = Promise.withResolvers<void>();
   let negotiated: NegotiatedAlgorithms | undefined;
   let trouble: SshError | undefined;
   client.on("error", (error: SshError) => {
@@ -106,9 +106,11 @@ class HostKeyVerification {
   failure: BerthError | undefined;
   #verified: Buffer | undefined;
   readonly #target: SshTarget;
+  readonly #broken: (error: unknown) => void;
 
-  constructor(target: SshTarget) {
+  constructor(target: SshTarget, broken: (error: unknown) => void) {
     this.#target = target;
+    this.#broken = broken;
   }
 
   get fingerprint(): string {
@@ -123,16 +125,18 @@ class HostKeyVerification {
     }
     // ssh2 goes on to use its buffer.
     const copy = Buffer.from(blob);
-    verifyHostKey(this.#target, hostKeyOf(copy)).then(
-      () => {
-        this.#verified = copy;
-        verified(true);
-      },
-      (error: unknown) => {
-        this.failure = toBerthError(error, "transport");
-        verified(false);
-      },
-    );
+    verifyHostKey(this.#target, hostKeyOf(copy))
+      .then(
+        () => {
+          this.#verified = copy;
+          verified(true);
+        },
+        (error: unknown) => {
+          this.failure = toBerthError(error, "transport");
+          verified(false);
+        },
+      )
+      .catch(this.#broken);
   }
 }
 
