@@ -21,6 +21,11 @@ const PARALLEL = 200;
 /** 20 Mbit/s. */
 const SLOW_BYTES_PER_SECOND = 2_500_000;
 
+/** In the mount namespace of a server's own: a host without Node. */
+const HIDE_NODE = `for node in $(which -a node); do
+  ! [ -x "$node" ] || mount --bind /dev/null "$(readlink -f "$node")" || exit
+done`;
+
 interface Place extends Bench {
   readonly server: SshServer;
   /** Account with an empty .bashrc. */
@@ -243,7 +248,7 @@ async function parallelCommands({ report, server, user, stateDirectory }: Place)
 
 async function uploads({ report, quick, stateDirectory }: Place): Promise<void> {
   for (const node of [true, false]) {
-    await using server = await sshServer({ node });
+    await using server = await sshServer(node ? { node } : { mounts: HIDE_NODE });
     for (const bytesPerSecond of quick && !node ? [undefined] : [undefined, SLOW_BYTES_PER_SECOND]) {
       await using user = await sshUser({ startup: "" });
       await using network = await networkTo(server, bytesPerSecond === undefined ? {} : { bytesPerSecond });
