@@ -79,7 +79,8 @@ say ready "$temporary"
 export const TAKE_LOCK = `reason=$( { umask 022; mkdir -p "$base"; } 2>&1 ) || { say unwritable "$reason"; exit 0; }
 if reason=$(mkdir "$lock" 2>&1); then
   echo "$token" > "$lock/owner" || { rm -rf "$lock"; say unwritable "no space in $base"; exit 0; }
-elif [ -d "$lock" ]; then
+elif [ -d "$base" ] && [ -w "$base" ] && [ ! -f "$lock" ] && case $reason in *[Nn]o\\ space*|*[Qq]uota*) false ;; esac; then
+  # Another one has it, or gave it back just now.
   owner_of "$lock"
   say locked "$owner"
   ls -lRn "$base" 2>/dev/null

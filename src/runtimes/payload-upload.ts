@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
+import { finished } from "node:stream/promises";
 import { berthError } from "../contract/errors.ts";
 import { throwIfAborted } from "../transports/abort.ts";
 import { collect, withDeadline } from "../transports/collect.ts";
@@ -188,7 +189,9 @@ class Answers {
     process.stderr.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("latin1")).slice(-OUTPUT_LIMIT);
     });
-    this.ended = process.exit.then(({ exitCode }) => ({
+    // The exit may be known before the last of the output has come here.
+    const read = [process.stdout, process.stderr].map((stream) => finished(stream).catch(() => {}));
+    this.ended = Promise.all([process.exit, ...read]).then(([{ exitCode }]) => ({
       exitCode,
       stdout: this.#stdout,
       stderr: this.#stderr,

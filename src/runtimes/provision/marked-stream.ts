@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { finished } from "node:stream/promises";
 import { StringDecoder } from "node:string_decoder";
 import type { BerthError } from "../../contract/errors.ts";
 import { abortedError } from "../../transports/abort.ts";
@@ -97,8 +98,10 @@ async function readAnswer(
     done.resolve({ lines: lines(), stderr, exitCode: null, stream: bridgeStream(process, description) });
   };
   process.stdout.on("data", onData);
-  process.exit.then(
-    ({ exitCode }) => done.resolve({ lines: lines(), stderr, exitCode, stream: undefined }),
+  // The exit may be known before the last of the output has come here.
+  const read = [process.stdout, process.stderr].map((stream) => finished(stream).catch(() => {}));
+  Promise.all([process.exit, ...read]).then(
+    ([{ exitCode }]) => done.resolve({ lines: lines(), stderr, exitCode, stream: undefined }),
     done.reject,
   );
   return done.promise;
