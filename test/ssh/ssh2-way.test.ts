@@ -249,8 +249,9 @@ test("every algorithm that is offered works", async (t) => {
   const { cipher, kex, hmac } = offeredAlgorithms([]);
   assert.ok(Array.isArray(cipher) && Array.isArray(kex) && Array.isArray(hmac));
   // The first three ciphers authenticate by themselves; the others need each of the MACs once.
-  for (const [index, exchange] of kex.entries()) {
-    const [own, mac] = [cipher[index < 3 ? index : 3 + (index % 3)], hmac[index % hmac.length]];
+  for (let index = 0; index < 9; index++) {
+    const own = cipher[index < 3 ? index : 3 + (index % 3)];
+    const [mac, exchange] = [hmac[index % hmac.length], kex[index % kex.length]];
     const config = [`KexAlgorithms ${exchange}`, `Ciphers ${own}`, `MACs ${mac}`];
     const found = await requireOrSkip(t, () => sshServer({ config }));
     if (found === undefined) return;
@@ -258,7 +259,7 @@ test("every algorithm that is offered works", async (t) => {
     const detail = await connects(await resolveSshTarget(server.config("root")));
     assert.ok(detail.includes(`, ${own}, ${exchange}, `), detail);
   }
-  assert.deepEqual([cipher.length, hmac.length, kex.length], [6, 6, 9], "each has had its turn");
+  assert.deepEqual([cipher.length, hmac.length, kex.length], [6, 6, 8], "each has had its turn");
 });
 
 test("a connection that is cut anywhere in handshake and login fails with its code, at once", async (t) => {
