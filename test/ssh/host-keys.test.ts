@@ -1,115 +1,19 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import type { SshConfig } from "../../src/contract/config-ssh.ts";
+import { test } from "node:test";
 import { isBerthError } from "../../src/contract/errors.ts";
-import { collect } from "../../src/transports/collect.ts";
 import { fetchHostKey } from "../../src/transports/ssh/fetch-host-key.ts";
 import { recordHostKey } from "../../src/transports/ssh/host-keys.ts";
-import { checkHostKey, fingerprint, hostKeyOf } from "../../src/transports/ssh/known-hosts.ts";
-import { connectOpenSsh } from "../../src/transports/ssh/openssh/connect.ts";
-import { endAllMasters } from "../../src/transports/ssh/openssh/masters.ts";
+import { checkHostKey, fingerprint } from "../../src/transports/ssh/known-hosts.ts";
 import { resolveSshTarget } from "../../src/transports/ssh/resolve.ts";
-import { connectSsh2 } from "../../src/transports/ssh/ssh2/connect.ts";
 import type { SshTarget } from "../../src/transports/ssh/target.ts";
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { output, run } from "../fixtures/process.ts";
-import { sshUser } from "../fixtures/ssh-user.ts";
-import { type SshServer, type SshServerOptions, sshServer } from "../fixtures/sshd.ts";
-import type { OrdinaryUser } from "../fixtures/user.ts";
+import { sshServer } from "../fixtures/sshd.ts";
 
-const DEADLINE_MS = 20_000;
-const TRANSPORTS = ["openssh", "ssh2"] as const;
-type Name = (typeof TRANSPORTS)[number];
-
-interface Place {
-  readonly server: SshServer;
-  readonly user: OrdinaryUser;
-  readonly path: string;
-  /** The server as an alias of a user's ssh configuration with further lines; nothing else is given. */
-  alias(lines?: readonly string[], extra?: Partial<SshConfig>): Promise<SshTarget>;
-  /** Logs in and runs a command, by the connection that is asked for. */
-  enter(transport: Name, target: SshTarget): Promise<string>;
-  /** The file of known hosts of that configuration, empty at first. */
-  readonly known: string;
-}
-
-const DIRECTORIES = { mine: "mine", config: "config", known: "known_hosts" };
-
-/** @param name host keys of a server are its own, so that one that is not known stays so */
-async function at(
-  t: TestContext,
-  options: SshServerOptions,
-  body: (place: Place) => Promise<void>,
-): Promise<void> {
-  const found = await requireOrSkip(t, () => sshServer(options));
-  if (found === undefined) return;
-  await using server = found;
-  await using user = await sshUser();
-  await using scratch = await scratchDirectory();
-  const known = join(scratch.path, DIRECTORIES.known);
-  await writeFile(known, "");
-  const environment = { ...process.env, BERTH_HOME: join(scratch.path, DIRECTORIES.mine) };
-  let configs = 0;
-  const place: Place = {
-    server,
-    user,
-    path: scratch.path,
-    known,
-    alias: async (lines = [], extra = {}) => {
-      const configFile = join(scratch.path, `${DIRECTORIES.config}${configs++}`);
-      // Of two values for an option the first one counts: the test's own.
-      const text = [
-        "Host box",
-        ...lines.map((line) => `  ${line}`),
-        `  HostName ${server.host}`,
-        `  Port ${server.port}`,
-        `  User ${user.name}`,
-        `  IdentityFile ${server.keyPath}`,
-        "  IdentitiesOnly yes",
-        `  UserKnownHostsFile ${known}`,
-        "  GlobalKnownHostsFile none",
-      ].join("\n");
-      await writeFile(configFile, `${text}\n`);
-      return resolveSshTarget({ type: "ssh", host: "box", configFile, ...extra });
-    },
-    enter: async (transport, target) => {
-      const signal = AbortSignal.timeout(DEADLINE_MS);
-      const connection =
-        transport === "openssh"
-          ? await connectOpenSsh(target, { signal, environment })
-          : await connectSsh2(target, { signal });
-      try {
-        const { stdout } = await collect(await connection.exec("id -un", {}), { signal });
-        return stdout.trim();
-      } finally {
-        await connection.close();
-        // A master that is left would let the next attempt in with the key that this one has checked.
-        await endAllMasters(join(environment.BERTH_HOME, "ssh"));
-      }
-    },
-  };
-  await body(place);
-}
-
-/** How known_hosts calls it. */
-const nameOf = (server: SshServer): string => `[${server.host}]:${server.port}`;
-const keyOf = (server: SshServer): string => server.hostPublicKey.split(" ").slice(0, 2).join(" ");
-
-/** A public key that is not that of any host. */
-async function strangersKey(path: string, type = "ed25519"): Promise<string> {
-  const file = join(path, `stranger-${type}-${Math.random()}`);
-  await output(["ssh-keygen", "-q", "-t", type, "-N", "", "-f", file]);
-  return (await readFile(`${file}.pub`, "utf8")).split(" ").slice(0, 2).join(" ");
-}
-
-/** Nobody was let in, nor was anything sent that could be used elsewhere. */
-function nobodyTried(server: SshServer): void {
-  assert.doesNotMatch(server.log(), /Accepted |Failed |Postponed |Starting session|authenticating user/);
-}
+import { at, keyOf, nameOf, nobodyTried, strangersKey, TRANSPORTS } from "./host-key-place.ts";
 
 for (const transport of TRANSPORTS) {
   test(`${transport}: an unknown host is refused with its fingerprint, before anything is sent to it`, (t) =>
@@ -371,73 +275,3 @@ for (const transport of TRANSPORTS) {
     });
   });
 }
-
-test("openssh: a KnownHostsCommand of the user's own counts", (t) =>
-  at(t, {}, async ({ server, user, alias, enter, path }) => {
-    const right = join(path, "right");
-    await writeFile(right, `${nameOf(server)} ${keyOf(server)}\n`);
-    assert.equal(await enter("openssh", await alias([`KnownHostsCommand /bin/cat ${right}`])), user.name);
-  }));
-
-test("a host that is known by its certificate authority is let in by OpenSSH, and ssh2 says that it cannot check it", async (t) => {
-  await using keys = await scratchDirectory();
-  const certificateAuthority = join(keys.path, "authority");
-  await output(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", certificateAuthority]);
-  await at(t, { certificateAuthority }, async ({ user, alias, enter, known }) => {
-    const authority = (await readFile(`${certificateAuthority}.pub`, "utf8")).trim();
-    await writeFile(known, `@cert-authority * ${authority}\n`);
-    assert.equal(await enter("openssh", await alias()), user.name);
-    for (const hostKeys of ["strict", "accept-new"] as const) {
-      await assert.rejects(enter("ssh2", await alias([], { hostKeys })), {
-        code: "ssh.host_key_unknown",
-        message: /certificate authority/,
-      });
-    }
-    await writeFile(known, `@cert-authority *.elsewhere ${authority}\n`);
-    await assert.rejects(enter("openssh", await alias()), { code: "ssh.host_key_unknown" });
-  });
-});
-
-test("fetching a key asks a host that lets everybody in for nothing, and leaves nothing behind", async (t) => {
-  const open = ["PasswordAuthentication yes", "PermitEmptyPasswords yes"];
-  await at(t, { config: open }, async ({ server, user, alias }) => {
-    await output(["passwd", "-q", "-d", user.name]);
-    const target = await alias();
-    const host = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "box", "true"];
-    const ssh = ["ssh", "-F", target.given.configFile ?? "", "-o", "PreferredAuthentications=none"];
-    await output([...ssh, ...host]);
-    assert.match(server.log(), /Accepted none/, "no authentication is needed");
-    const sessions = server.log().split("Starting session").length;
-    const left = async () => (await readdir(tmpdir())).filter((name) => name.startsWith("berth-host-key-"));
-    const before = await left();
-    const key = await fetchHostKey(target);
-    assert.equal(`${key.type} ${key.blob.toString("base64")}`, keyOf(server));
-    assert.equal(server.log().split("Starting session").length, sessions);
-    assert.deepEqual(
-      (await left()).filter((name) => !before.includes(name)),
-      [],
-    );
-  });
-});
-
-test("a key that cannot be fetched is told as what connecting fails with", async (t) => {
-  await at(t, {}, async ({ server, alias }) => {
-    const gone = await alias(["HostName no-such-host.invalid"]);
-    await assert.rejects(fetchHostKey(gone), { code: "ssh.name_not_found" });
-    const target = await alias();
-    await server.stop();
-    for (const resolvedBy of ["openssh", "berth"] as const) {
-      await assert.rejects(fetchHostKey({ ...target, resolvedBy }), { code: "ssh.connection_refused" });
-    }
-    const abort = new AbortController();
-    abort.abort();
-    await assert.rejects(fetchHostKey(target, { signal: abort.signal }), { code: "operation.aborted" });
-  });
-});
-
-test("without ssh the same key is fetched", (t) =>
-  at(t, {}, async ({ server, alias }) => {
-    const key = await fetchHostKey({ ...(await alias()), resolvedBy: "berth" });
-    assert.deepEqual(key, hostKeyOf(Buffer.from(server.hostPublicKey.split(" ")[1] ?? "", "base64")));
-    nobodyTried(server);
-  }));

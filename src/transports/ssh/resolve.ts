@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { constants } from "node:fs";
 import { access, open } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
@@ -126,7 +127,8 @@ async function checkIdentity(path: string): Promise<void> {
       context: { path },
     });
   try {
-    await using file = await open(path, "r");
+    // A pipe without a writer would be waited for.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const status = await file.stat();
     if (!status.isFile()) throw unusable("it is not a file");
     const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0);
