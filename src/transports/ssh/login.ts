@@ -9,7 +9,8 @@ import { commandLine } from "./command-line.ts";
 const LOGIN_DEADLINE_MS = 20_000;
 /** A start-up file that is not through by then may be waiting for input. */
 const GUARD_AFTER_MS = 3_000;
-const NEWLINE_EVERY_MS = 200;
+/** Empty lines for start-up files that wait for input: the first one late enough that a quick start-up needs none. */
+const NEWLINE_EVERY_MS = 250;
 /** What is kept of the words of the login shell, for its error. */
 const MAX_WORDS_BYTES = 4_096;
 
@@ -22,8 +23,8 @@ export interface LoginOptions {
   readonly signal?: AbortSignal | undefined;
   /** Start-up files of this host are known to wait for input. */
   readonly guarded: boolean;
-  /** Told when they do, to remember it. */
-  readonly onGuarded: () => void;
+  /** Told when they are found to do so, or no longer, to remember it. */
+  readonly onGuarded: (guarded: boolean) => void;
   /** Milliseconds until ssh.login_timeout. Default 20,000. */
   readonly deadlineMs?: number | undefined;
   /** Milliseconds until start-up files are taken to wait for input. Default 3,000. */
@@ -51,11 +52,13 @@ export async function runByLoginShell(argv: readonly string[], options: LoginOpt
       context: { host: options.host, seconds: Math.round(deadlineMs / 1000) },
     });
   }
-  if (!options.guarded) options.onGuarded();
   return process;
 }
 
-/** undefined when the time is over; the command has not begun then and does not begin any more. */
+/**
+ * undefined when the time is over. The command has not begun then and does not begin any more, but for one that began
+ * while that was under way to the server; what is run this way can be begun twice.
+ */
 async function attempt(
   argv: readonly string[],
   options: LoginOptions,
@@ -82,8 +85,12 @@ async function attempt(
   const onAbort = () => over.resolve("aborted");
   if (signal?.aborted) onAbort();
   signal?.addEventListener("abort", onAbort, { once: true });
-  const newlines = guarded ? setInterval(() => raw.stdin.write("\n"), NEWLINE_EVERY_MS) : undefined;
-  if (guarded) raw.stdin.write("\n");
+  let waitedFor = false;
+  const newline = () => {
+    waitedFor = true;
+    raw.stdin.write("\n");
+  };
+  const newlines = guarded ? setInterval(newline, NEWLINE_EVERY_MS) : undefined;
   const marks = Promise.all([stdout.reached, stderr.reached]).then(([out, err]) =>
     out && err ? "reached" : "ended",
   );
@@ -91,6 +98,7 @@ async function attempt(
     const outcome = await Promise.race([marks, over.promise]);
     if (outcome === "reached") {
       if (command.input !== "") raw.stdin.write(command.input);
+      if (waitedFor !== options.guarded) options.onGuarded(waitedFor);
       return { stdin: raw.stdin, stdout: stdout.stream, stderr: stderr.stream, exit: raw.exit, close };
     }
     if (outcome === "aborted") throw abortedError(signal);

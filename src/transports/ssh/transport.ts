@@ -98,8 +98,8 @@ export function createSshTransport(options: SshTransportOptions): SshTransport {
       signal: wait.signal,
       deadlineMs: options.loginDeadlineMs,
       guarded: known.guarded,
-      onGuarded: () => {
-        known.guarded = true;
+      onGuarded: (guarded) => {
+        known.guarded = guarded;
       },
     });
     const entry = { end: () => process.close() };
