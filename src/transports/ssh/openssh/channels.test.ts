@@ -165,3 +165,26 @@ test("refusals, an end without exit status, an abort before the answer, the end 
   assert.equal((await stuck)[0].code, "EPIPE");
   await server.channels.ended;
 });
+
+test("what comes in one read with the answer that is waited for is not lost", async () => {
+  await using server = await played();
+  const opening = server.channels.open("session", []);
+  const request = await server.next(MESSAGE.channelOpen);
+  request.text();
+  const id = request.uint32();
+  server.socket.write(
+    Buffer.concat([
+      packet(MESSAGE.channelOpenConfirmation, [id, 77, 1000, 1000]),
+      packet(MESSAGE.channelSuccess, [id]),
+      packet(MESSAGE.channelData, [id, "early"]),
+      packet(MESSAGE.channelEof, [id]),
+      packet(MESSAGE.channelRequest, [id, "exit-status", false, 3]),
+      packet(MESSAGE.channelClose, [id]),
+    ]),
+  );
+  const channel = await opening;
+  await server.next(MESSAGE.channelClose);
+  const { stdout, exit } = sessionStreams(channel, (cause) => cause);
+  assert.equal((await once(stdout, "data")).toString(), "early");
+  assert.deepEqual(await exit, { exitCode: 3, signal: null });
+});
