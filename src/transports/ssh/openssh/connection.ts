@@ -11,6 +11,7 @@ import { ChannelRefused, Channels, OPEN_FAILURE } from "./channels.ts";
 import { lossReason } from "./classify.ts";
 import type { MasterLog } from "./login.ts";
 import { endMaster, type OwnedMaster, releaseMaster } from "./masters.ts";
+import { SessionAhead } from "./session-ahead.ts";
 
 interface Signal {
   readonly signal?: AbortSignal | undefined;
@@ -57,27 +58,34 @@ export function openSshConnection(options: OpenSshConnectionOptions): SshConnect
     }
   };
 
-  /** A session whose request the server has accepted. */
-  const session = async (
-    request: readonly [string, string],
-    refused: () => BerthError,
-    { signal }: Signal,
-  ) => {
-    const channel = await open("session", [], signal).catch((cause) => {
+  const sessions = new SessionAhead((signal) =>
+    open("session", [], signal).catch((cause) => {
       if (!(cause instanceof ChannelRefused)) throw cause;
       throw berthError("ssh.sessions_refused", {
         hop: "transport",
         context: { host: target.name, reason: cause.message },
         cause,
       });
-    });
+    }),
+  );
+
+  /** A session whose request the server has accepted. */
+  const session = async (
+    request: readonly [string, string],
+    refused: () => BerthError,
+    { signal }: Signal,
+  ) => {
+    const channel = await sessions.take(signal);
     const onAbort = (): void => channel.close();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       if (target.forwardAgent && request[0] === "exec") void channel.request("auth-agent-req@openssh.com");
       const accepted = await channel.request(...request);
       if (signal?.aborted) throw abortedError(signal);
-      if (accepted) return channel;
+      if (accepted) {
+        sessions.prepare();
+        return channel;
+      }
       if (gone) throw lost();
       channel.close();
       throw refused();
