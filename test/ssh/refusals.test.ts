@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { SshConfig } from "../../src/contract/config-ssh.ts";
 import type { BerthError } from "../../src/contract/errors.ts";
 import type { OpenOptions } from "../../src/contract/runtime.ts";
+import { checkRuntime } from "../../src/runtimes/check.ts";
 import { openRuntime } from "../../src/runtimes/open.ts";
 import { refused } from "../conformance/kit.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
@@ -246,8 +247,69 @@ for (const transport of TRANSPORTS) {
       const error = await refused(openRuntime(config, options), code);
       assert.ok(error.message.length > 10 && !/\{\w+\}/.test(error.message + error.hint), error.message);
       await tells?.(error, bench);
+      const { ok, steps } = await checkRuntime(config, options);
+      assert.equal(ok, false);
+      const last = steps.at(-1);
+      assert.equal(last?.ok, false);
+      // What may pass is not tried again at once.
+      assert.equal(last?.code, error.retryable ? "ssh.waiting" : code);
+      assert.ok(last?.detail.includes(error.message), `${last?.detail} has ${error.message}`);
+      assert.notEqual(last?.hint ?? "", "");
+      assert.ok(steps.slice(0, -1).every((step) => step.ok));
     });
   }
+
+  test(`a test of the connection names the step that fails: ${transport}`, async (t) => {
+    const made = await requireOrSkip(t, () => sshBench());
+    if (made === undefined) return;
+    await using bench = made;
+    const options = { ...AT_ONCE, stateDirectory: bench.stateDirectory };
+    const { knownHostsFile: _, ...config } = bench.config({ transport });
+    const unknown = join(bench.directory, "known");
+    await writeFile(unknown, "");
+    const wrong = (await keyFile(join(bench.directory, "wrong"))).path;
+    const failures: readonly [Partial<SshConfig>, string, string][] = [
+      [{ knownHostsFile: unknown }, "host key", "ssh.host_key_unknown"],
+      [
+        { knownHostsFile: bench.server.knownHostsPath, identityFile: wrong },
+        "authentication",
+        "ssh.auth_failed",
+      ],
+      [{ knownHostsFile: bench.server.knownHostsPath, port: 1 }, "connect", "ssh.connection_refused"],
+    ];
+    for (const [extra, step, code] of failures) {
+      const told: string[] = [];
+      const report = await checkRuntime(
+        { ...config, ...extra },
+        { ...options, onStep: ({ name }) => void told.push(name) },
+      );
+      const last = report.steps.at(-1);
+      assert.deepEqual([last?.name, last?.code, last?.ok, report.ok], [step, code, false, false]);
+      assert.deepEqual(
+        told,
+        report.steps.map(({ name }) => name),
+      );
+    }
+    const well = await checkRuntime({ ...config, knownHostsFile: bench.server.knownHostsPath }, options);
+    assert.equal(well.ok, true, JSON.stringify(well.steps, undefined, 1));
+    assert.ok(well.steps.every(({ durationMs, detail }) => durationMs >= 0 && detail !== ""));
+    const wanted = [
+      "resolve",
+      "connect",
+      "host key",
+      "authentication",
+      "login shell",
+      "platform",
+      "space",
+      "daemon",
+    ];
+    const names = well.steps.map(({ name }) => name);
+    assert.deepEqual(
+      wanted.filter((name) => !names.includes(name)),
+      [],
+    );
+    assert.equal(new Set(names).size, names.length, names.join());
+  });
 
   test(`a passphrase that is given or typed opens the key: ${transport} or what takes its place`, async (t) => {
     const made = await requireOrSkip(t, () => sshBench());
