@@ -125,7 +125,9 @@ test("over another host, by alias, by address, as URI, and over the same one twi
 test("a host on the way fails with its own reason", async (t) => {
   await at(t, {}, async ({ outer, inner, target }) => {
     const unknown = await target("ProxyJump stranger");
-    assert.equal((await refusal(unknown)).code, "ssh.name_not_found");
+    const failed = await refusal(unknown);
+    assert.equal(failed.code, "ssh.proxy_failed");
+    assert.match(failed.message, /over stranger, which failed: the host name stranger is not known/);
     await writeFile(outer.knownHostsPath, "");
     const jump = await refusal(await target("ProxyJump outer"));
     assert.equal(jump.code, "ssh.host_key_unknown");
@@ -136,11 +138,12 @@ test("a host on the way fails with its own reason", async (t) => {
     const refused = await refusal(await target("ProxyJump outer"));
     assert.equal(refused.code, "ssh.connection_refused");
     assert.equal(refused.context.host, "inner");
+    assert.match(refused.message, /cannot be reached from outer/);
   });
   await at(t, { outer: { config: ["AllowTcpForwarding no"] } }, async ({ target }) => {
     const forbidden = await refusal(await target("ProxyJump outer"));
     assert.equal(forbidden.code, "ssh.proxy_failed");
-    assert.match(forbidden.message, /over outer, which does not connect further: .*AllowTcpForwarding/);
+    assert.match(forbidden.message, /over outer, which failed: .*AllowTcpForwarding/);
   });
 });
 

@@ -1,9 +1,10 @@
 import { parseSshHost, type SshConfig } from "../../../contract/config-ssh.ts";
+import type { ErrorCode } from "../../../contract/error-registry.ts";
 import { type BerthError, berthError, isBerthError } from "../../../contract/errors.ts";
 import { resolveSshTarget } from "../resolve.ts";
 import type { ConnectOptions, SshTarget } from "../target.ts";
 import type { Ssh2Connection } from "./connection.ts";
-import { connectError, type Way } from "./way.ts";
+import type { Way } from "./way.ts";
 
 type Connect = (jump: SshTarget) => Promise<Ssh2Connection>;
 
@@ -15,7 +16,11 @@ type Connect = (jump: SshTarget) => Promise<Ssh2Connection>;
  */
 export async function openJump(target: SshTarget, options: ConnectOptions, connect: Connect): Promise<Way> {
   const jump = await hopOf(target, options);
-  const connection = await connect(jump);
+  const connection = await connect(jump).catch((cause: unknown) => {
+    throw isBerthError(cause) && OF_THE_WAY.has(cause.code)
+      ? proxyFailed(target, jump, cause.message, cause)
+      : cause;
+  });
   try {
     const stream = await connection.dialTcp(target.hostname, target.port, options);
     return {
@@ -61,18 +66,38 @@ async function hopOf(target: SshTarget, options: ConnectOptions): Promise<SshTar
   return resolved;
 }
 
-/** What the host on the way says of the connection that it was to make. */
-function forwardError(error: Error & { reason?: unknown }, target: SshTarget, jump: SshTarget): BerthError {
-  const words =
-    error.reason === ADMINISTRATIVELY_PROHIBITED
-      ? "it forwards no TCP connections (AllowTcpForwarding in its sshd_config)"
-      : error.message.replace(/^\(SSH\) Channel open failure: /, "");
-  const code = ERRNO_OF_WORDS.find(([pattern]) => pattern.test(words))?.[1];
-  if (code !== undefined) return connectError(Object.assign(error, { code }), target);
+/** Of a host on the way these say no more than that the way failed; its host key and its login are about itself. */
+const OF_THE_WAY: ReadonlySet<string> = new Set<ErrorCode>([
+  "ssh.name_not_found",
+  "ssh.unreachable",
+  "ssh.connection_refused",
+  "ssh.connect_timeout",
+  "ssh.handshake_failed",
+  "ssh.server_busy",
+]);
+
+function proxyFailed(target: SshTarget, jump: SshTarget, reason: string, cause: unknown): BerthError {
   return berthError("ssh.proxy_failed", {
     hop: "transport",
-    message: `the way to ${target.name} leads over ${jump.name}, which does not connect further: ${words}`,
-    context: { host: target.name, proxy: jump.name },
+    message: `the way to ${target.name} leads over ${jump.name}, which failed: ${reason}`,
+    context: { host: target.name, proxy: jump.name, reason },
+    cause,
+  });
+}
+
+/** What the host on the way says of the connection that it was to make. */
+function forwardError(error: Error & { reason?: unknown }, target: SshTarget, jump: SshTarget): BerthError {
+  if (error.reason === ADMINISTRATIVELY_PROHIBITED) {
+    const reason = "it forwards no TCP connections (AllowTcpForwarding in its sshd_config)";
+    return proxyFailed(target, jump, reason, error);
+  }
+  const words = error.message.replace(/^\(SSH\) Channel open failure: /, "");
+  const code = CODE_OF_WORDS.find(([pattern]) => pattern.test(words))?.[1] ?? "ssh.unreachable";
+  const { name: host, hostname, port } = target;
+  return berthError(code, {
+    hop: "transport",
+    message: `${hostname} port ${port} cannot be reached from ${jump.name}: ${words}`,
+    context: { host, hostname, port, proxy: jump.name, reason: words },
     cause: error,
   });
 }
@@ -81,9 +106,8 @@ function forwardError(error: Error & { reason?: unknown }, target: SshTarget, ju
 const ADMINISTRATIVELY_PROHIBITED = 1;
 
 /** sshd hands on what its own connection failed with, in words. */
-const ERRNO_OF_WORDS: readonly (readonly [RegExp, string])[] = [
-  [/connection refused/i, "ECONNREFUSED"],
-  [/name or service not known|temporary failure in name resolution|nodename nor servname/i, "ENOTFOUND"],
-  [/timed? ?out/i, "ETIMEDOUT"],
-  [/no route to host|network is unreachable/i, "EHOSTUNREACH"],
+const CODE_OF_WORDS: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/refused/i, "ssh.connection_refused"],
+  [/not known|not resolve|name resolution|no address|nodename nor servname/i, "ssh.name_not_found"],
+  [/timed? ?out/i, "ssh.connect_timeout"],
 ];
