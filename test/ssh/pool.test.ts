@@ -235,3 +235,35 @@ for (const name of TRANSPORTS) {
     });
   });
 }
+
+test("a password is typed once: the transport changes for it, and further connections and later ones ask nobody", async (t) => {
+  const config = ["PasswordAuthentication yes", "PubkeyAuthentication no", "MaxSessions 1"];
+  const made = await requireOrSkip(t, () =>
+    sshBench({ server: { config }, user: { password: "right one" } }),
+  );
+  if (made === undefined) return;
+  await using bench = made;
+  await using pool = createSshPool();
+  const { identityFile: _, ...withoutKey } = bench.config({ transport: "auto" });
+  const target = await resolveSshTarget(withoutKey);
+  const prompts: string[] = [];
+  await using transport = createSshTransport({
+    target,
+    pool,
+    onPrompt: async ({ kind }) => {
+      prompts.push(kind);
+      return "right one";
+    },
+  });
+  const { transport: chosen, reason } = await transport.connect();
+  assert.equal(chosen, "ssh2");
+  assert.match(reason, /^OpenSSH cannot ask through this program/);
+  const held = await Promise.all([1, 2, 3].map(() => transport.run(["cat"])));
+  assert.equal(pool.health(target).connections, 3);
+  await bench.server.dropSessions();
+  for (const process of held) await process.exit.catch(() => {});
+  assert.equal(await echo(transport, "on"), "on\n");
+  assert.deepEqual(prompts, ["password"]);
+  const refusals = bench.server.log().match(/^Connection closed by authenticating user/gm)?.length ?? 0;
+  assert.ok(refusals <= 1, "OpenSSH tries once, and is not tried again");
+});

@@ -99,6 +99,8 @@ export class HostHealth {
   /** A connection has ended that was made at `madeAt`. */
   lost(error: BerthError, madeAt: number): void {
     this.#failure(error);
+    // Several that end together are one loss.
+    if (this.waitMs > 0) return;
     const stable = this.#clock.now() - madeAt >= STABLE_AFTER_MS;
     this.#flaps = stable ? 0 : this.#flaps + 1;
     if (!stable) this.#backOff(this.#failures + this.#flaps);

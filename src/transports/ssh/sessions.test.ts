@@ -206,6 +206,18 @@ test("those who wait for a session when the connection is lost get one on the ne
   assert.deepEqual((await drain(place, waiting)).slice(-2), ["1", "2"]);
 });
 
+test("several connections that end together, soon after they were made, are backed off from as one", async () => {
+  const place = bench(1, 4);
+  const { pool, target, made } = place;
+  await Promise.all([1, 2, 3, 4].map((index) => pool.exec(target, `${index}`)));
+  assert.equal(made.length, 4);
+  for (const connection of made) connection.lose();
+  await settle();
+  const { backoffUntil, consecutiveFailures } = pool.health(target);
+  assert.equal((backoffUntil ?? 0) - place.clock.now(), 1_000);
+  assert.equal(consecutiveFailures, 0);
+});
+
 test("a server that opens no session at all is told after a few seconds", async () => {
   const place = bench(0);
   const outcome = place.pool.exec(place.target, "never");
