@@ -274,4 +274,43 @@ for (const transport of TRANSPORTS) {
       assert.equal(connections(), before, "nothing came through");
     });
   });
+
+  test(`${transport}: of a chain of hosts the one that is not known is named`, (t) =>
+    at(t, {}, async ({ server, user, alias, enter, known, path }) => {
+      const found = await requireOrSkip(t, async () => [await sshServer(), await sshServer()] as const);
+      if (found === undefined) return;
+      await using one = found[0];
+      await using two = found[1];
+      const hops = [
+        ["one", one],
+        ["two", two],
+      ] as const;
+      const target = await alias(["ProxyJump one,two"]);
+      const configFile = target.given.configFile ?? "";
+      const blocks = hops.map(([name, hop]) =>
+        [
+          `Host ${name}`,
+          `  HostName ${hop.host}`,
+          `  Port ${hop.port}`,
+          `  User ${user.name}`,
+          `  IdentityFile ${hop.keyPath}`,
+          `  UserKnownHostsFile ${join(path, name)}`,
+          "  StrictHostKeyChecking no",
+        ].join("\n"),
+      );
+      await writeFile(configFile, `${await readFile(configFile, "utf8")}${blocks.join("\n")}\n`);
+      const box = await resolveSshTarget({ type: "ssh", host: "box", configFile });
+      const expected = ["one", "two", "box"];
+      for (const name of expected) {
+        await assert.rejects(enter(transport, box), (error) => {
+          assert.ok(isBerthError(error, "ssh.host_key_unknown"), String(error));
+          assert.equal(error.context.host, name);
+          assert.ok(error.hint.endsWith(`berth ssh trust --ssh-config ${configFile} ${name}`), error.hint);
+          return true;
+        });
+        const hop = hops.find(([hopName]) => hopName === name)?.[1] ?? server;
+        await writeFile(name === "box" ? known : join(path, name), `${nameOf(hop)} ${keyOf(hop)}\n`);
+      }
+      assert.equal(await enter(transport, box), user.name);
+    }));
 }
