@@ -234,7 +234,7 @@ for (const transport of TRANSPORTS) {
     if (transports !== undefined && !transports.includes(transport)) continue;
     test(`${title} is ${code}: ${transport}`, async (t) => {
       const made = await requireOrSkip(t, () =>
-        sshBench({ server: { config: ["PasswordAuthentication yes"] } }),
+        sshBench({ server: { config: ["PasswordAuthentication yes"], node: false } }),
       );
       if (made === undefined) return;
       await using bench = made;
