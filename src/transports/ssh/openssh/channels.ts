@@ -58,6 +58,11 @@ export class Channels {
     socket.resume();
   }
 
+  /** The connection is gone; nothing can be opened. */
+  get closed(): boolean {
+    return this.#socket.destroyed;
+  }
+
   /** Settles when the connection is gone, with what broke it where that is known. */
   get ended(): Promise<Error | undefined> {
     return this.#ended.promise;

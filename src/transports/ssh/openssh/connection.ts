@@ -35,11 +35,9 @@ export function openSshConnection(options: OpenSshConnectionOptions): SshConnect
   const { target, master, log } = options;
   const channels = new Channels(master.proxy);
   let closing: Promise<void> | undefined;
-  let gone = false;
   const lost = (cause?: unknown): BerthError => disconnected(target, undefined, cause);
 
   const ended = channels.ended.then(async (): Promise<BerthError | undefined> => {
-    gone = true;
     if (closing !== undefined) return undefined;
     const reason = log === undefined ? undefined : lossReason(await log.read());
     await Promise.all([log?.[Symbol.asyncDispose](), endMaster(master)]);
@@ -48,7 +46,7 @@ export function openSshConnection(options: OpenSshConnectionOptions): SshConnect
 
   const open = async (type: string, fields: readonly (string | number)[], signal?: AbortSignal) => {
     if (signal?.aborted) throw abortedError(signal);
-    if (gone || closing !== undefined) throw lost();
+    if (channels.closed || closing !== undefined) throw lost();
     try {
       return await channels.open(type, fields, signal);
     } catch (cause) {
@@ -86,7 +84,7 @@ export function openSshConnection(options: OpenSshConnectionOptions): SshConnect
         sessions.prepare();
         return channel;
       }
-      if (gone) throw lost();
+      if (channels.closed) throw lost();
       channel.close();
       throw refused();
     } finally {
@@ -133,8 +131,8 @@ export function openSshConnection(options: OpenSshConnectionOptions): SshConnect
   };
 
   const close = (): Promise<void> => {
+    if (channels.closed && closing === undefined) return ended.then(() => {});
     closing ??= (async () => {
-      if (gone) return;
       // What was refused or is not answered yet would end the master when this process goes (Channels.refusals).
       const clean = channels.refusals === 0 && channels.opening === 0;
       await (clean ? releaseMaster(master) : endMaster(master));
@@ -154,7 +152,7 @@ export function openSshConnection(options: OpenSshConnectionOptions): SshConnect
     close,
     ended,
     get closed() {
-      return gone || closing !== undefined;
+      return channels.closed || closing !== undefined;
     },
   };
 }
