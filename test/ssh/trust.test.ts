@@ -28,6 +28,10 @@ test("a workspace of a provider that writes ssh configuration works by its alias
   await writeFile(join(client.home, "proxy.mjs"), proxy);
   await writeFile(join(client.home, ".ssh/key"), await readFile(server.keyPath), { mode: 0o600 });
   const lines = [
+    "Host coder.behind",
+    `  HostName ${server.host}`,
+    `  Port ${server.port}`,
+    "  ProxyJump coder.mine",
     "Host coder.*",
     "  ConnectTimeout=0",
     "  StrictHostKeyChecking=no",
@@ -40,16 +44,21 @@ test("a workspace of a provider that writes ssh configuration works by its alias
   await writeFile(join(client.home, ".ssh/config"), `${lines.join("\n")}\n`);
   await output(["chown", "-R", `${client.uid}:${client.gid}`, client.home]);
   const berth = (...words: string[]) => runAs(client, [process.execPath, BERTH, ...words]);
-  const enter = () => berth("exec", "--no-daemon", "-r", "ssh://coder.mine", "--", "id", "-un");
-  const unknown = await enter();
-  assert.match(unknown.stderr.toString(), /ssh\.host_key_unknown/);
-  assert.match(unknown.stderr.toString(), /berth ssh trust coder\.mine$/m);
-  const blob = Buffer.from(server.hostPublicKey.split(" ")[1] ?? "", "base64");
-  const trusted = await berth("ssh", "trust", "coder.mine", "--fingerprint", fingerprint(blob));
-  assert.equal(trusted.exitCode, 0, trusted.stderr.toString());
+  const enter = (host: string) => berth("exec", "--no-daemon", "-r", `ssh://${host}`, "--", "id", "-un");
+  const known = fingerprint(Buffer.from(server.hostPublicKey.split(" ")[1] ?? "", "base64"));
+  // The first is a host on the way to the second.
+  for (const host of ["coder.mine", "coder.behind"]) {
+    for (const wanted of ["coder.behind", host]) {
+      const unknown = (await enter(wanted)).stderr.toString();
+      assert.match(unknown, /ssh\.host_key_unknown/);
+      assert.ok(unknown.trimEnd().endsWith(`berth ssh trust ${host}`), unknown);
+    }
+    const trusted = await berth("ssh", "trust", host, "--fingerprint", known);
+    assert.equal(trusted.exitCode, 0, trusted.stderr.toString());
+    const entered = await enter(host);
+    assert.equal(entered.stdout.toString(), `${user.name}\n`, entered.stderr.toString());
+  }
   assert.equal((await stat(join(client.home, ".ssh/known_hosts"))).mode & 0o777, 0o600);
-  const entered = await enter();
-  assert.equal(entered.stdout.toString(), `${user.name}\n`, entered.stderr.toString());
 });
 
 test("openssh: a KnownHostsCommand of the user's own counts", (t) =>

@@ -19,6 +19,9 @@ export interface OpenSshClient {
 /** `ssh -V` and `ssh -G` read files and do no network, unless the user's Match exec does; a hung home must not hang all. */
 const LOCAL_DEADLINE_MS = 10_000;
 
+/** Where the system's known hosts are unless the configuration says otherwise (ssh_config(5)). */
+export const GLOBAL_KNOWN_HOSTS = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"] as const;
+
 const found = new Map<string, Promise<OpenSshClient | undefined>>();
 
 /** OpenSSH's `ssh` of PATH, looked for once per PATH; undefined when there is none that runs. */
@@ -88,10 +91,18 @@ export async function runLocal(
   });
 }
 
-/** A path as a word of an option's value: blanks, quotes and % tokens mean themselves. */
-export function optionPath(path: string): string {
-  return `"${path.replace(/["\\]/g, "\\$&").replaceAll("%", "%%")}"`;
+/** A path as a word of an option's value: blanks and quotes mean themselves. */
+function quoted(path: string): string {
+  return `"${path.replace(/["\\]/g, "\\$&")}"`;
 }
+
+/** The same for options that have % tokens. */
+export function optionPath(path: string): string {
+  return quoted(path).replaceAll("%", "%%");
+}
+
+/** What stands for `no files`. */
+const NO_FILES = "/dev/null";
 
 /**
  * Berth's policy on host keys for the destination, as options for `ssh`: nothing in the user's configuration gets
@@ -100,13 +111,11 @@ export function optionPath(path: string): string {
  *   cannot record one, and would let in another key the next time. Without it unknown hosts are refused.
  */
 export function hostKeyOptions(target: SshTarget, newKeys?: string): string[] {
-  const files = (paths: readonly string[]): string =>
-    paths.length === 0 ? "/dev/null" : paths.map(optionPath).join(" ");
   const acceptInto = target.hostKeys === "accept-new" && newKeys !== undefined ? [newKeys] : [];
   return [
     `StrictHostKeyChecking=${acceptInto.length > 0 ? "accept-new" : "yes"}`,
-    `UserKnownHostsFile=${files([...acceptInto, ...target.userKnownHostsFiles])}`,
-    `GlobalKnownHostsFile=${files(target.globalKnownHostsFiles)}`,
+    `UserKnownHostsFile=${[...acceptInto, ...target.userKnownHostsFiles].map(optionPath).join(" ") || NO_FILES}`,
+    `GlobalKnownHostsFile=${target.globalKnownHostsFiles.map(quoted).join(" ") || NO_FILES}`,
     // A file of one's own says that it alone counts.
     ...hostKeyPolicy(target, { command: target.given.knownHostsFile === undefined }),
   ].flatMap((option) => ["-o", option]);
@@ -148,15 +157,19 @@ export function destinationOptions(target: Pick<SshTarget, "given">): string[] {
  * user's configuration says.
  */
 export async function configFileOptions(
-  target: Pick<SshTarget, "given" | "proxyJump" | "key" | "hostProofs">,
+  target: Pick<SshTarget, "given" | "proxyJump" | "key" | "hostProofs" | "globalKnownHostsFiles">,
   directory: string,
   home: string,
 ): Promise<string[]> {
   const own = target.given.configFile;
   if (target.proxyJump === undefined) return own === undefined ? [] : ["-F", own];
   const included = own === undefined ? [join(home, ".ssh/config"), "/etc/ssh/ssh_config"] : [own];
+  const system =
+    target.given.knownHostsFile === undefined ? target.globalKnownHostsFiles : GLOBAL_KNOWN_HOSTS;
   const lines = [
     "StrictHostKeyChecking yes",
+    // Theirs may be /dev/null, which knows nobody: where `berth ssh trust` records these counts as well.
+    `GlobalKnownHostsFile ${[...system, join(home, ".ssh/known_hosts")].map(quoted).join(" ")}`,
     ...hostKeyPolicy(target, { command: true }).map((option) => option.replace("=", " ")),
     // Nobody answers there; a question on the terminal would stand in the middle of somebody's output.
     "BatchMode yes",

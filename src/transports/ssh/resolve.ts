@@ -5,7 +5,7 @@ import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import type { SshConfig } from "../../contract/config-ssh.ts";
 import { berthError, isBerthError } from "../../contract/errors.ts";
-import { destinationOptions, findOpenSsh, runLocal } from "./openssh-client.ts";
+import { destinationOptions, findOpenSsh, GLOBAL_KNOWN_HOSTS, runLocal } from "./openssh-client.ts";
 import {
   expandPath,
   parseSshConfigOutput,
@@ -20,7 +20,6 @@ const MAX_CONNECTIONS = 4;
 
 /** The order in which OpenSSH tries them (ssh_config(5), IdentityFile). */
 const DEFAULT_IDENTITIES = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
-const GLOBAL_KNOWN_HOSTS = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
 
 /**
  * The first is a patch of Debian and others, by which a Kerberos server vouches for the host; the second came with
@@ -205,9 +204,7 @@ async function byOpenSsh(ssh: string, wanted: Wanted): Promise<[Resolved, readon
       .filter((path) => path.toLowerCase() !== "none")
       .flatMap((path) => expandPath(path, context) ?? []);
   const files = (keyword: string): string[] =>
-    splitPaths(one(keyword) ?? "none").map((path) =>
-      resolve(path.startsWith("~/") ? join(account.home, path.slice(2)) : path),
-    );
+    splitPaths(one(keyword) ?? "none").map((path) => resolve(path));
   const revoked = one("revokedhostkeys");
   const resolved: Resolved = {
     hostname,
