@@ -16,7 +16,7 @@ import { isAlive, output, waitFor } from "../fixtures/process.ts";
 import { sshHost } from "../fixtures/ssh-host.ts";
 import { sshUser } from "../fixtures/ssh-user.ts";
 import type { ClientTask } from "./client.ts";
-import { commandLines, processesOf, type SshBench, sshBench, TRANSPORTS } from "./support.ts";
+import { mastersOf, processesOf, type SshBench, sshBench, TRANSPORTS } from "./support.ts";
 
 /** Numbered lines, ten a second, until there is a file. */
 const TICKS = 'i=0; while ! test -e "$0"; do printf "%015d\\n" $i; i=$((i+1)); sleep 0.1; done';
@@ -90,15 +90,12 @@ async function settled(operation: PromiseLike<unknown>): Promise<unknown> {
 
 /** A client with everything below it, and OpenSSH's masters to this server, which are below nobody. */
 async function allOf(pid: number, bench: SshBench): Promise<number[]> {
-  const masters = (await commandLines()).filter(
-    ({ commandLine }) => /^(\S*\/)?ssh(:|\0)/.test(commandLine) && commandLine.includes(bench.server.keyPath),
-  );
   const lines = (await output(["ps", "-e", "-o", "pid=,ppid="])).split("\n");
   const parents = lines.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
   const tree = [pid];
   for (const above of tree)
     tree.push(...parents.filter(([, parent]) => parent === above).map(([child]) => child));
-  return [...tree, ...masters.map((master) => master.pid)];
+  return [...tree, ...(await mastersOf(bench))];
 }
 
 interface Client extends AsyncDisposable {
@@ -143,6 +140,7 @@ test("a client that slept while its connection was lost goes on where it was, an
   const started = await Promise.all(clients.map((one) => one.says<{ pid: number; cursor: number }>()));
   const all = await Promise.all(clients.map(({ child }) => allOf(child.pid ?? 0, bench)));
   const stopped = [...new Set(all.flat())];
+  assert.ok(stopped.length > TRANSPORTS.length, "a master is among them");
   // The machine falls asleep: everything that keeps the connection up stops together.
   for (const pid of stopped) process.kill(pid, "SIGSTOP");
   const since = performance.now();

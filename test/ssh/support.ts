@@ -55,6 +55,13 @@ export async function sshBench(options: SshBenchOptions = {}): Promise<SshBench>
   const user = failed.use(await sshUser(options.user));
   const stateDirectory = join(scratch.path, "state");
   await mkdir(stateDirectory, { mode: 0o700 });
+  // The sockets of OpenSSH's masters are the bench's own.
+  const home = process.env.BERTH_HOME;
+  process.env.BERTH_HOME = stateDirectory;
+  failed.defer(() => {
+    if (home === undefined) delete process.env.BERTH_HOME;
+    else process.env.BERTH_HOME = home;
+  });
   const events: BerthEventInput[] = [];
   const stack = failed.move();
   let port = server.port;
@@ -119,6 +126,16 @@ export async function processesOf(user: OrdinaryUser): Promise<SeenProcess[]> {
     }),
   );
   return all.filter((_, index) => owned[index]);
+}
+
+/** pids of OpenSSH's masters of a bench's clients: they are nobody's children. */
+export async function mastersOf(bench: SshBench): Promise<number[]> {
+  const all = await commandLines();
+  return all
+    .filter(
+      ({ commandLine }) => /^(\S*\/)?ssh\0/.test(commandLine) && commandLine.includes(bench.stateDirectory),
+    )
+    .map(({ pid }) => pid);
 }
 
 /** Numbers from 0 to below 1 that are the same again for the same seed. */
