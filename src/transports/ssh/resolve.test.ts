@@ -183,6 +183,32 @@ test("known_hosts files: several, with blanks, of the account's home; a file of 
   assert.deepEqual([own.userKnownHostsFiles, own.globalKnownHostsFiles], [["/h/mine"], []]);
 });
 
+test("an older ssh prints known_hosts files without the home directory", async () => {
+  await using dir = await scratch();
+  // Stands in for OpenSSH 7, which is in no package here.
+  const printed = [
+    "hostname box",
+    "user dev",
+    "port 22",
+    "userknownhostsfile ~/.ssh/known_hosts ~/hosts of %r",
+  ];
+  await dir.file(
+    "ssh",
+    `#!/bin/sh\n[ "$1" = -V ] && echo OpenSSH_7.9p1 >&2 && exit\nprintf '%s\\n' ${printed.map((line) => `'${line}'`).join(" ")}\n`,
+    0o755,
+  );
+  const box = await resolveSshTarget(
+    { type: "ssh", host: "box" },
+    { environment: { ...process.env, PATH: dir.path } },
+  );
+  const { homedir } = userInfo();
+  assert.deepEqual(box.userKnownHostsFiles, [
+    join(homedir, ".ssh/known_hosts"),
+    join(homedir, "hosts of dev"),
+  ]);
+  assert.deepEqual(box.hostProofs, []);
+});
+
 test("a user's configuration that checks no host keys and keeps none does not weaken the policy", async () => {
   await using dir = await scratch();
   for (const nowhere of ["/dev/null", "none"]) {

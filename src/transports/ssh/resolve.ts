@@ -203,8 +203,11 @@ async function byOpenSsh(ssh: string, wanted: Wanted): Promise<[Resolved, readon
     (output.get(keyword) ?? [])
       .filter((path) => path.toLowerCase() !== "none")
       .flatMap((path) => expandPath(path, context) ?? []);
+  // An older ssh prints them as they are written; what a newer one has expanded is not looked at again.
   const files = (keyword: string): string[] =>
-    splitPaths(one(keyword) ?? "none").map((path) => resolve(path));
+    splitPaths(one(keyword) ?? "none").map((path) =>
+      resolve(path.startsWith("~") ? (expandPath(path, context) ?? path) : path),
+    );
   const revoked = one("revokedhostkeys");
   const resolved: Resolved = {
     hostname,
@@ -220,6 +223,7 @@ async function byOpenSsh(ssh: string, wanted: Wanted): Promise<[Resolved, readon
     userKnownHostsFiles: files("userknownhostsfile"),
     globalKnownHostsFiles: files("globalknownhostsfile"),
     revokedHostKeysFile: revoked === undefined ? undefined : (expandPath(revoked, context) ?? revoked),
+    ciphers: one("ciphers")?.split(",") ?? [],
     hashKnownHosts: one("hashknownhosts") === "yes",
     hostProofs: HOST_PROOFS.filter((option) => output.has(option.toLowerCase())),
     resolvedBy: "openssh",
@@ -256,6 +260,7 @@ async function byDefaults(wanted: Wanted): Promise<[Resolved, readonly string[]]
     userKnownHostsFiles: [join(home, ".ssh/known_hosts"), join(home, ".ssh/known_hosts2")],
     globalKnownHostsFiles: GLOBAL_KNOWN_HOSTS,
     revokedHostKeysFile: undefined,
+    ciphers: [],
     hashKnownHosts: false,
     hostProofs: [],
     resolvedBy: "berth",
