@@ -1,5 +1,5 @@
-import { constants, isUtf8 } from "node:buffer";
-import { berthError, isBerthError } from "../../contract/errors.ts";
+import { constants } from "node:buffer";
+import { berthError } from "../../contract/errors.ts";
 import type {
   DirectoryEntry,
   FileOptions,
@@ -18,8 +18,8 @@ import type {
 import { decodeError } from "../../wire/error-codec.ts";
 import { INITIAL_WINDOW_BYTES } from "../../wire/frame.ts";
 import type { Method, ParamsInput } from "../../wire/messages.ts";
-import { decode } from "../common/capture.ts";
 import { placePath } from "../common/command.ts";
+import { PlaceFiles } from "../common/files.ts";
 import { milliseconds } from "../common/milliseconds.ts";
 import type { BulkLink } from "./bulk-link.ts";
 import type { RuntimeContext } from "./context.ts";
@@ -34,47 +34,40 @@ import { RemoteWatch } from "./watch.ts";
 const MAX_READ_BYTES = 2 ** 31 - 1;
 const MAX_TEXT_BYTES = constants.MAX_STRING_LENGTH;
 /** Paths of one stat request: by number as the schema allows, by length as a frame does. */
-const MAX_STAT_PATHS = 10_000;
-const MAX_STAT_CHARACTERS = 128 * 1024;
+const STAT_PORTION = { paths: 10_000, characters: 128 * 1024 };
 
 type StatAnswer = { readonly ok?: FileStat; readonly error?: unknown };
 
 /** Files of a place over its daemon. Every path argument is mapped and made absolute before it leaves. */
-export class RemoteFiles implements FileSystem {
+export class RemoteFiles extends PlaceFiles implements FileSystem {
+  protected readonly description: string;
+  protected readonly statPortion = STAT_PORTION;
   readonly #context: RuntimeContext;
   readonly #link: Link;
   readonly #bulk: BulkLink;
 
   constructor(context: RuntimeContext, bulk: BulkLink) {
+    super();
+    this.description = context.link.description;
     this.#context = context;
     this.#link = context.link;
     this.#bulk = bulk;
   }
 
-  readFile(path: string, encoding: "utf8"): Promise<string>;
-  readFile(path: string, options: ReadOptions & { readonly encoding: "utf8" }): Promise<string>;
-  readFile(path: string, options?: ReadOptions): Promise<Uint8Array>;
-  async readFile(
-    path: string,
-    options: "utf8" | (ReadOptions & { readonly encoding?: "utf8" }) = {},
-  ): Promise<string | Uint8Array> {
-    const given = typeof options === "string" ? { encoding: options } : options;
-    const text = given.encoding === "utf8";
-    const params = this.#readParams(path, given);
+  protected place(path: string): string {
+    return placePath(path, this.#context.paths);
+  }
+
+  protected readBytes(path: string, options: ReadOptions, text: boolean): Promise<Uint8Array> {
+    const params = this.#readParams(path, options);
     params.maxBytes = text ? MAX_TEXT_BYTES : MAX_READ_BYTES;
-    const bytes = await readWhole(this.#link, params, given.signal);
-    if (!text) return bytes;
-    if (!isUtf8(bytes)) {
-      throw berthError("fs.encoding_invalid", { runtime: this.#link.description, context: { path } });
-    }
-    return decode(bytes);
+    return readWhole(this.#link, params, options.signal);
   }
 
-  createReadStream(path: string, options: ReadOptions = {}): AsyncIterable<Uint8Array> {
-    return { [Symbol.asyncIterator]: () => this.#chunks(path, options) };
-  }
-
-  async *#chunks(path: string, options: ReadOptions): AsyncGenerator<Uint8Array, void, undefined> {
+  protected async *readChunks(
+    path: string,
+    options: ReadOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const params = this.#readParams(path, options);
     const { signal } = options;
     using held = this.#bulk.hold();
@@ -113,37 +106,18 @@ export class RemoteFiles implements FileSystem {
     return new RemoteFileWriter(this.#bulk.hold(), this.#writeParams(path, options), options.signal);
   }
 
-  stat(path: string, options: FileOptions = {}): Promise<FileStat> {
-    return this.#stat(path, options, true);
-  }
-
-  lstat(path: string, options: FileOptions = {}): Promise<FileStat> {
-    return this.#stat(path, options, false);
-  }
-
-  async #stat(path: string, options: FileOptions, follow: boolean): Promise<FileStat> {
-    const params = { ...this.#base(options), paths: [this.#path(path)], follow };
+  protected async look(path: string, options: FileOptions, follow: boolean): Promise<FileStat> {
+    const params = { ...this.#base(options), paths: [path], follow };
     const result = await this.#link.call("fs.stat", params, { signal: options.signal, repeatable: true });
     const answer = (result as { stats?: StatAnswer[] } | null)?.stats?.[0];
     if (answer?.ok !== undefined) return answer.ok;
     throw this.#link.explain(decodeError(answer?.error));
   }
 
-  async statMany(paths: readonly string[], options: FileOptions = {}): Promise<(FileStat | null)[]> {
-    const found: (FileStat | null)[] = [];
-    for (let start = 0; start < paths.length; ) {
-      const portion: string[] = [];
-      for (let characters = 0; start < paths.length && portion.length < MAX_STAT_PATHS; start++) {
-        const path = this.#path(paths[start]!);
-        characters += path.length;
-        if (portion.length > 0 && characters > MAX_STAT_CHARACTERS) break;
-        portion.push(path);
-      }
-      const params = { ...this.#base(options), paths: portion };
-      const stats = await this.#collect<StatAnswer>("fs.stat", params, "stats", options.signal);
-      for (const answer of stats) found.push(this.#statOrNull(answer));
-    }
-    return found;
+  protected async lookAtAll(paths: readonly string[], options: FileOptions): Promise<(FileStat | null)[]> {
+    const params = { ...this.#base(options), paths: [...paths] };
+    const stats = await this.#collect<StatAnswer>("fs.stat", params, "stats", options.signal);
+    return stats.map((answer) => this.#statOrNull(answer));
   }
 
   #statOrNull(answer: StatAnswer): FileStat | null {
@@ -153,24 +127,14 @@ export class RemoteFiles implements FileSystem {
     throw this.#link.explain(error);
   }
 
-  async exists(path: string, options: FileOptions = {}): Promise<boolean> {
-    try {
-      await this.#stat(path, options, true);
-      return true;
-    } catch (error) {
-      if (isBerthError(error, "ENOENT") || isBerthError(error, "ENOTDIR")) return false;
-      throw error;
-    }
-  }
-
   async realpath(path: string, options: FileOptions = {}): Promise<string> {
-    const params = { ...this.#base(options), path: this.#path(path) };
+    const params = { ...this.#base(options), path: this.place(path) };
     const result = await this.#link.call("fs.realpath", params, { signal: options.signal, repeatable: true });
     return String((result as { path?: unknown } | null)?.path);
   }
 
   async readdir(path: string, options: FileOptions = {}): Promise<DirectoryEntry[]> {
-    const params = { ...this.#base(options), path: this.#path(path) };
+    const params = { ...this.#base(options), path: this.place(path) };
     const entries = await this.#collect<[string, FileType]>("fs.readdir", params, "entries", options.signal);
     return entries.map(([name, type]) => ({ name, type }));
   }
@@ -182,13 +146,13 @@ export class RemoteFiles implements FileSystem {
     const { recursive, mode, signal } = options;
     await this.#link.call(
       "fs.mkdir",
-      { ...this.#base(options), path: this.#path(path), recursive, mode },
+      { ...this.#base(options), path: this.place(path), recursive, mode },
       { signal },
     );
   }
 
   async rename(from: string, to: string, options: FileOptions = {}): Promise<void> {
-    const params = { ...this.#base(options), from: this.#path(from), to: this.#path(to) };
+    const params = { ...this.#base(options), from: this.place(from), to: this.place(to) };
     await this.#link.call("fs.rename", params, { signal: options.signal });
   }
 
@@ -199,18 +163,18 @@ export class RemoteFiles implements FileSystem {
     const { recursive, force, signal } = options;
     await this.#link.call(
       "fs.rm",
-      { ...this.#base(options), path: this.#path(path), recursive, force },
+      { ...this.#base(options), path: this.place(path), recursive, force },
       { signal },
     );
   }
 
   async symlink(target: string, path: string, options: FileOptions = {}): Promise<void> {
-    const params = { ...this.#base(options), target, path: this.#path(path) };
+    const params = { ...this.#base(options), target, path: this.place(path) };
     await this.#link.call("fs.symlink", params, { signal: options.signal });
   }
 
   async chmod(path: string, mode: number, options: FileOptions = {}): Promise<void> {
-    const params = { ...this.#base(options), path: this.#path(path), mode };
+    const params = { ...this.#base(options), path: this.place(path), mode };
     await this.#link.call("fs.chmod", params, { signal: options.signal, repeatable: true });
   }
 
@@ -219,7 +183,7 @@ export class RemoteFiles implements FileSystem {
       this.#link,
       {
         ...this.#base(options),
-        path: this.#path(path),
+        path: this.place(path),
         recursive: options.recursive,
         ignore: options.ignore === undefined ? undefined : [...options.ignore],
       },
@@ -230,19 +194,15 @@ export class RemoteFiles implements FileSystem {
   }
 
   async upload(local: string, remote: string, options: TransferOptions = {}): Promise<TransferProgress> {
-    const params = { ...this.#base(options), path: this.#path(remote) };
+    const params = { ...this.#base(options), path: this.place(remote) };
     using held = this.#bulk.hold();
     return await upload({ link: held.link, events: this.#context.link }, local, params, options);
   }
 
   async download(remote: string, local: string, options: TransferOptions = {}): Promise<TransferProgress> {
-    const params = { ...this.#base(options), path: this.#path(remote) };
+    const params = { ...this.#base(options), path: this.place(remote) };
     using held = this.#bulk.hold();
     return await download({ link: held.link, events: this.#context.link }, params, local, options);
-  }
-
-  #path(path: string): string {
-    return placePath(path, this.#context.paths);
   }
 
   #base(options: FileOptions) {
@@ -254,20 +214,20 @@ export class RemoteFiles implements FileSystem {
         contained === undefined
           ? undefined
           : {
-              root: this.#path(contained.root),
-              extraRoots: contained.extraRoots?.map((root) => this.#path(root)),
+              root: this.place(contained.root),
+              extraRoots: contained.extraRoots?.map((root) => this.place(root)),
             },
     };
   }
 
   #readParams(path: string, options: ReadOptions): ParamsInput<"fs.read"> {
     const { start, end, special } = options;
-    return { ...this.#base(options), path: this.#path(path), start, end, special };
+    return { ...this.#base(options), path, start, end, special };
   }
 
   #writeParams(path: string, options: WriteOptions): ParamsInput<"fs.write"> {
     const { mode, durable } = options;
-    return { ...this.#base(options), path: this.#path(path), mode, durable };
+    return { ...this.#base(options), path: this.place(path), mode, durable };
   }
 
   /** A list that comes as EVENT frames with the last part in the RESPONSE. */

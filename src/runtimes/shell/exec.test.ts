@@ -332,11 +332,12 @@ test("a name that the shell itself holds fast is an error and not a wrong value"
 
 test("a lost way to the place is transport.disconnected", async () => {
   await using place = await testPlace("dash");
-  // Ends the shells of the run and nothing else: the ancestors whose argument is the bootstrap.
+  // Ends the shells of the run and nothing else: the ancestors whose argument is the bootstrap, the first one first,
+  // as it would see the others end.
   const command = `p=$$
 while [ "$p" -gt 1 ]; do
 p=$(cut -d' ' -f4 "/proc/$p/stat")
-if grep -q "read -r _be" "/proc/$p/cmdline"; then shells="$shells $p"; fi
+if grep -q "read -r _be" "/proc/$p/cmdline"; then shells="$p $shells"; fi
 done
 echo x; kill -9 $shells; sleep 0.2`;
   await assert.rejects(Promise.resolve(place.runtime.exec(command)), { code: "transport.disconnected" });

@@ -73,19 +73,6 @@ if [ "$#" -gt 0 ]; then _bst "$@"; fi`,
   ].join("\n");
 }
 
-export function existsBody(path: string): string {
-  return onPath(
-    path,
-    `if [ -e "$_bp" ]; then echo 1; exit 0; fi
-_bk=$(_bw "$_bp")
-case $_bk in
-ENOENT|ENOTDIR) echo 0; exit 0 ;;
-esac
-# It may have come meanwhile.
-if [ -e "$_bp" ]; then echo 1; else _bE "$_bk"; fi`,
-  );
-}
-
 /** The canonical path, without a newline behind it. */
 export function realpathBody(path: string, tools: PlaceTools): string {
   return onPath(

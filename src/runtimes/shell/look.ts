@@ -1,8 +1,9 @@
+import { isBerthError } from "../../contract/errors.ts";
 import type { DirectoryEntry, FileOptions, FileStat, FileType } from "../../contract/files.ts";
 import { nameFromBytes } from "../../files/names.ts";
 import type { FileRuns } from "./file-runs.ts";
-import { readdirBody, statBody } from "./file-scripts.ts";
-import { parseStatOutput } from "./stat-format.ts";
+import { readdirBody, statBody, statManyBody } from "./file-scripts.ts";
+import { parseStat, parseStatOutput } from "./stat-format.ts";
 
 const TYPES: Record<string, FileType> = {
   "-": "file",
@@ -24,6 +25,40 @@ export async function statPath(
   const tools = await runs.tools();
   const { stdout } = await runs.run(statBody(at, follow, tools), at, options);
   return parseStatOutput(stdout, tools.stat);
+}
+
+/** `paths` are of the place, few enough for one run; null where there is nothing. */
+export async function statPaths(
+  runs: FileRuns,
+  paths: readonly string[],
+  options: FileOptions,
+): Promise<(FileStat | null)[]> {
+  const tools = await runs.tools();
+  const { stdout } = await runs.run(statManyBody(paths, tools), paths[0]!, options);
+  const [flags = "", ...lines] = stdout.toString("latin1").trimEnd().split("\n");
+  const found = lines.filter((line) => line !== "");
+  if (flags.includes("2") || flags.replaceAll("0", "").length !== found.length) {
+    // One of them can't be looked at, or went meanwhile: which one is found by asking for each.
+    return statEach(runs, paths, options);
+  }
+  let next = 0;
+  return [...flags].map((flag) => (flag === "1" ? parseStat(found[next++]!, tools.stat) : null));
+}
+
+async function statEach(
+  runs: FileRuns,
+  paths: readonly string[],
+  options: FileOptions,
+): Promise<(FileStat | null)[]> {
+  const found: (FileStat | null)[] = [];
+  for (const path of paths) {
+    const stat = await statPath(runs, path, options, true).catch((error: unknown) => {
+      if (isBerthError(error, "ENOENT") || isBerthError(error, "ENOTDIR")) return null;
+      throw error;
+    });
+    found.push(stat);
+  }
+  return found;
 }
 
 /** `at` is a path of the place. */
