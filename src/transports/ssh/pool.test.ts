@@ -365,6 +365,17 @@ test("a question that a person does not answer is no failure of the host", async
   assert.deepEqual([consecutiveFailures, lastError, backoffUntil], [0, undefined, undefined]);
 });
 
+test("a connection that had no session gets one behind its first stream, so that sshd sends at once; no other does", async () => {
+  const { pool, target, made } = bench();
+  const streams = [await pool.dialUnix(target, "/run/sock"), await pool.dialUnix(target, "/run/sock")];
+  assert.equal(made[0]?.hurried, 1);
+  const another = bench();
+  await another.pool.exec(another.target, "one");
+  streams.push(await another.pool.dialUnix(another.target, "/run/sock"));
+  assert.equal(another.made[0]?.hurried, 0);
+  for (const stream of streams) stream.destroy();
+});
+
 test("a healthy connection is not probed: it is handed out without asking the host anything", async () => {
   const { pool, target, state, clock, made } = bench();
   const stream = await pool.dialUnix(target, "/run/sock");

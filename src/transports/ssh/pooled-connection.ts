@@ -45,6 +45,10 @@ export class PooledConnection {
     this.#used();
   }
 
+  get hadSessions(): boolean {
+    return this.#hadSessions;
+  }
+
   get sessions(): number {
     return this.#open + this.#opening;
   }

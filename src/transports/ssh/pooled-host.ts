@@ -15,6 +15,11 @@ import type { SshTarget } from "./target.ts";
 /** Refusals of one session while nothing else is open there, until it is given up: 3 s. */
 const MAX_REFUSALS = 6;
 
+/** What the session of `#hurry` runs: nothing, in every shell. */
+export const FIRST_SESSION = "true";
+/** Start-up files of a login shell that take longer hang. */
+const HURRY_DEADLINE_MS = 10_000;
+
 export interface PoolWait extends Caller {
   /** Longest wait for the end of a backoff, in milliseconds; 0 fails at once. Default: as long as `signal` allows. */
   readonly maxWaitMs?: number | undefined;
@@ -44,6 +49,7 @@ export class PooledHost {
   /** Nobody could be asked in the attempt that failed last. */
   #failedUnasked = false;
   #last: PooledConnection | undefined;
+  readonly #hurried = new WeakSet<PooledConnection>();
   #turns = 0;
   #growing: AbortController | undefined;
   #growFailures = 0;
@@ -105,7 +111,9 @@ export class PooledHost {
       const pooled = await this.connect(wait);
       const release = pooled.hold();
       try {
-        const stream = await pooled.connection.dialUnix(socketPath, wait);
+        const dialled = pooled.connection.dialUnix(socketPath, wait);
+        this.#hurry(pooled);
+        const stream = await dialled;
         this.#health.succeeded();
         void closed(stream).then(release);
         return stream;
@@ -115,6 +123,28 @@ export class PooledHost {
         if (again || !isBerthError(error, "transport.disconnected")) throw error;
       }
     }
+  }
+
+  /**
+   * sshd sends small packets at once (TCP_NODELAY) only behind the first session of a connection (do_exec_no_pty of its
+   * session.c). With streams alone, the end of a short command would wait there for the acknowledgement of what came
+   * before it: one more round trip. So a connection that had no session gets one of no consequence, for which nobody
+   * waits.
+   */
+  #hurry(pooled: PooledConnection): void {
+    if (pooled.hadSessions || this.#hurried.has(pooled)) return;
+    this.#hurried.add(pooled);
+    const signal = AbortSignal.timeout(HURRY_DEADLINE_MS);
+    pooled.connection.exec(FIRST_SESSION, { signal }).then(
+      (process) => {
+        process.stdin.on("error", () => {}).end();
+        process.stdout.resume();
+        process.stderr.resume();
+        signal.addEventListener("abort", () => process.close(), { once: true });
+        process.exit.catch(() => {});
+      },
+      () => {},
+    );
   }
 
   health(): SshHealth {

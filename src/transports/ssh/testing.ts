@@ -3,6 +3,7 @@ import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { RawProcess } from "../transport.ts";
 import type { Clock } from "./clock.ts";
 import type { SshConnection } from "./connection.ts";
+import { FIRST_SESSION } from "./pooled-host.ts";
 import type { SshTarget } from "./target.ts";
 
 /** A clock that stands still until it is told. */
@@ -68,6 +69,7 @@ export function fakeTarget(extra: Partial<SshTarget> = {}): SshTarget {
     userKnownHostsFiles: [],
     globalKnownHostsFiles: [],
     revokedHostKeysFile: undefined,
+    ciphers: [],
     hashKnownHosts: false,
     hostKeys: "strict",
     forwardAgent: false,
@@ -101,6 +103,10 @@ export class FakeConnection implements SshConnection {
   maxSessions: number;
   readonly open: FakeSession[] = [];
   refusals = 0;
+  /** A yes takes longer than a no: behind the session stands the request to run something in it. */
+  slowToAccept = false;
+  /** Sessions of no consequence, for a server that shall send at once. */
+  hurried = 0;
   /** Instead of opening. */
   failure: BerthError | undefined;
   readonly #ended = Promise.withResolvers<BerthError | undefined>();
@@ -119,6 +125,10 @@ export class FakeConnection implements SshConnection {
   }
 
   async exec(commandLine: string): Promise<RawProcess> {
+    if (commandLine === FIRST_SESSION) {
+      this.hurried++;
+      throw berthError("ssh.sessions_refused", { context: { host: "box" } });
+    }
     await this.#admit();
     const exit = Promise.withResolvers<{ exitCode: number | null; signal: string | null }>();
     exit.promise.catch(() => {});
@@ -130,6 +140,7 @@ export class FakeConnection implements SshConnection {
       },
     };
     this.open.push(session);
+    if (this.slowToAccept) await new Promise(setImmediate);
     void this.ended.then((reason) => exit.reject(reason ?? berthError("transport.disconnected")));
     return {
       stdin: new PassThrough(),

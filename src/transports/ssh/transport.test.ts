@@ -10,6 +10,7 @@ import { collect } from "../collect.ts";
 import { createLocalTransport } from "../local.ts";
 import type { RawProcess } from "../transport.ts";
 import { createSshPool } from "./pool.ts";
+import { FIRST_SESSION } from "./pooled-host.ts";
 import { FakeConnection, fakeTarget } from "./testing.ts";
 import { createSshTransport } from "./transport.ts";
 
@@ -22,6 +23,7 @@ class LocalConnection extends FakeConnection {
   readonly commandLines: string[] = [];
 
   override async exec(commandLine: string): Promise<RawProcess> {
+    if (commandLine === FIRST_SESSION) return super.exec(commandLine);
     this.commandLines.push(commandLine);
     const options = this.path === undefined ? {} : { env: { PATH: this.path } };
     return createLocalTransport().run(["/bin/sh", "-c", commandLine], options);
