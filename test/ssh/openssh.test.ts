@@ -16,6 +16,7 @@ import { resolveSshTarget } from "../../src/transports/ssh/resolve.ts";
 import type { RunResult } from "../../src/transports/transport.ts";
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
+import { proxy } from "../fixtures/network.ts";
 import { output, waitFor } from "../fixtures/process.ts";
 import { sshAgent } from "../fixtures/ssh-agent.ts";
 import { type SshServer, type SshServerOptions, sshServer } from "../fixtures/sshd.ts";
@@ -57,6 +58,7 @@ test("commands: streams apart, input, every exit status and signal", async (t) =
   await using made = await bench(t);
   if (made === undefined) return;
   const connection = await made.connect();
+  assert.match(connection.detail, /^OpenSSH_.*, authenticated by publickey, aes128-gcm$/);
   const run = (line: string, input?: string) => made.run(connection, line, input);
   assert.deepEqual(await run("echo out; echo err >&2; exit 3"), {
     exitCode: 3,
@@ -287,10 +289,12 @@ test("the user's configuration weakens nothing and opens nothing", async (t) => 
     "  NoHostAuthenticationForLocalhost yes",
     "  SetEnv BERTH_TEST_SENT=1",
     "  LogLevel QUIET",
+    "  Ciphers aes256-ctr,aes128-gcm@openssh.com",
   ];
   await writeFile(configFile, `${lines.join("\n")}\n`);
   const own = { host: "alias", configFile };
   const connection = await made.connect(own);
+  assert.match(connection.detail, /aes256-ctr$/);
   const { stdout } = await made.run(
     connection,
     "echo mine $SSH_AUTH_SOCK $BERTH_TEST_SENT; test -t 0 || echo none",
@@ -438,4 +442,25 @@ test("an abort leaves neither a login nor what it started", async (t) => {
   running.close();
   assert.deepEqual(await running.exit, { exitCode: null, signal: null });
   assert.equal((await made.run(connection, "echo on")).stdout, "on\n");
+});
+
+test("a command that was not answered when the connection ended was not refused", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  const { host, port } = made.server;
+  await using network = await proxy({ to: { host, port } });
+  assert.ok("port" in network.address);
+  await made.server.trust(`[127.0.0.1]:${network.address.port}`);
+  const connection = await made.connect({ port: network.address.port });
+  await made.run(connection, "true");
+  network.set("down", { silentAfterBytes: 0 });
+  const isLost = (error: unknown): boolean => isBerthError(error, "transport.disconnected");
+  const unanswered = [
+    assert.rejects(connection.exec("true", {}), isLost),
+    assert.rejects(connection.exec("true", {}), isLost),
+    assert.rejects(connection.sftp({}), isLost),
+    assert.rejects(connection.dialUnix("/x", {}), isLost),
+  ];
+  network.cut();
+  await Promise.all(unanswered);
 });

@@ -38,6 +38,8 @@ export interface SshTarget {
   readonly globalKnownHostsFiles: readonly string[];
   /** RevokedHostKeys of the user's configuration: a list of public keys or a key revocation list. */
   readonly revokedHostKeysFile: string | undefined;
+  /** What ssh offers, in its order; empty where no ssh has said it. */
+  readonly ciphers: readonly string[];
   readonly hashKnownHosts: boolean;
   readonly hostKeys: "strict" | "accept-new";
   readonly forwardAgent: boolean;

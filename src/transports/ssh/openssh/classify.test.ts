@@ -195,6 +195,9 @@ test("what says nothing of a failure has no verdict", () => {
 test("how a master was authenticated, and why it ended", () => {
   const words = 'Authenticated to box ([10.0.0.1]:22) using "publickey".\r\n';
   assert.equal(authentication(words), "authenticated by publickey");
+  const cipher =
+    "debug1: kex.c:kex_choose_conf():1040 (pid=1): kex: server->client cipher: aes128-gcm@openssh.com MAC: <implicit> compression: none";
+  assert.equal(authentication(`${cipher}\r\n${words}`), "authenticated by publickey, aes128-gcm");
   assert.equal(authentication(""), "");
   assert.equal(lossReason(words), undefined);
   assert.equal(

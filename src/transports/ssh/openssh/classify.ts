@@ -217,10 +217,14 @@ export function sshError(target: SshTarget, { code, reason, context }: Verdict):
   return berthError(code, { hop: "transport", context: full, message: `${error.message}: ${reason}` });
 }
 
-/** How a master that has connected says that it did: "publickey, AES-…". Empty when it does not. */
+/** What a master that has connected says of it: "authenticated by publickey, aes128-gcm". Empty when it does not. */
 export function authentication(words: string): string {
   const method = /^Authenticated to .* using "([^"]+)"\./m.exec(words)?.[1];
-  return method === undefined ? "" : `authenticated by ${method}`;
+  const cipher = /kex: server->client cipher: ([\w-]+)/.exec(words)?.[1];
+  return [
+    ...(method === undefined ? [] : [`authenticated by ${method}`]),
+    ...(cipher === undefined ? [] : [cipher]),
+  ].join(", ");
 }
 
 /** Why a master that was connected has ended, if it said so. */

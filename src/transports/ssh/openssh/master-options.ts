@@ -50,10 +50,31 @@ const FIXED = [
 ];
 
 /**
- * Two messages that ssh keeps to itself at this level: what a server says instead of its identification (that it is
- * too busy), and which key it would accept (so that one with a passphrase is known). LogVerbose came with 8.5.
+ * Messages that ssh keeps to itself at this level: what a server says instead of its identification (that it is too
+ * busy), which key it would accept (so that one with a passphrase is known), the ciphers. LogVerbose came with 8.5.
  */
-const TELLING = "LogVerbose=kex.c:kex_exchange_identification():*,sshconnect2.c:input_userauth_pk_ok():*";
+const TELLING = `LogVerbose=${[
+  "kex.c:kex_exchange_identification():*",
+  "kex.c:kex_choose_conf():*",
+  "sshconnect2.c:input_userauth_pk_ok():*",
+].join()}`;
+
+/**
+ * AES-GCM first where the user has chosen no order: the processors that Node 24 runs on have instructions for it, and
+ * it moves a third more bytes than ChaCha20, which OpenSSH prefers for those that have none.
+ */
+function cipherOrder({ ciphers }: SshTarget): string[] {
+  const isDefault = DEFAULT_CIPHERS.some((order) => order === ciphers.join());
+  const fast = ciphers.filter((cipher) => cipher.includes("-gcm@"));
+  const rest = ciphers.filter((cipher) => !fast.includes(cipher));
+  return isDefault ? [`Ciphers=${[...fast, ...rest].join()}`] : [];
+}
+
+/** Of OpenSSH 7.4 to 9.9, and since 10.0. */
+const DEFAULT_CIPHERS = [
+  "chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr,aes128-gcm@openssh.com,aes256-gcm@openssh.com",
+  "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr",
+];
 
 export interface MasterPaths {
   /** The directory of the sockets. */
@@ -79,6 +100,7 @@ export async function masterArguments(
   const [major, minor] = client.release;
   const settings = [
     ...FIXED,
+    ...cipherOrder(target),
     `ConnectTimeout=${Math.ceil(target.connectTimeoutMs / 1000)}`,
     ...(major > 8 || (major === 8 && minor >= 5) ? [TELLING] : []),
   ];
