@@ -193,7 +193,7 @@ class Watch implements Disposable {
       options.signal === undefined ? this.#late.signal : AbortSignal.any([options.signal, this.#late.signal]);
     this.#fire = () => {
       this.#late.abort(late());
-      link.discard(client);
+      link.retire(client);
     };
     this.progress();
   }

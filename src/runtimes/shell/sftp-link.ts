@@ -15,6 +15,13 @@ export interface SftpLinkOptions {
   readonly onMissing: (error: BerthError) => void;
 }
 
+interface Session {
+  readonly client: Promise<SftpClient>;
+  /** Once it is open. */
+  opened: SftpClient | undefined;
+  users: number;
+}
+
 /**
  * The one SFTP session of a place, shared by all transfers: opened when it is needed, again after it was lost, given
  * back when it is idle. Whether the place has SFTP at all is decided once.
@@ -22,8 +29,7 @@ export interface SftpLinkOptions {
 export class SftpLink {
   readonly #options: SftpLinkOptions;
   readonly #cancel = new AbortController();
-  #client: Promise<SftpClient> | undefined;
-  #users = 0;
+  #session: Session | undefined;
   #missing: BerthError | undefined;
   #idle: NodeJS.Timeout | undefined;
 
@@ -37,22 +43,32 @@ export class SftpLink {
   }
 
   /**
-   * Runs some work with the session; undefined when the place has no SFTP: then `sh` moves the files.
+   * Runs some work with the session; undefined, and the work was not begun, when the place has no SFTP: then `sh` moves
+   * the files.
    * @throws what the transport and the work throw, operation.aborted
    */
   async use<T>(
     work: (client: SftpClient) => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T | undefined> {
-    this.#users++;
+    if (this.#missing !== undefined) return undefined;
+    const session = this.#current();
+    session.users++;
     clearTimeout(this.#idle);
     try {
       // Others may wait for the same session, so it goes on without this one.
-      const client = await unlessAborted(this.#connect(), signal);
+      const client = await unlessAborted(session.client, signal).catch((error: unknown) => {
+        if (!isMissing(error)) throw error;
+        this.refuse(error);
+        return undefined;
+      });
       return client === undefined ? undefined : await work(client);
     } finally {
-      this.#users--;
-      if (this.#users === 0) this.#idle = setTimeout(() => this.yield(), IDLE_MS).unref();
+      session.users--;
+      if (session.users === 0) {
+        if (this.#session === session) this.#idle = setTimeout(() => this.yield(), IDLE_MS).unref();
+        else session.opened?.close();
+      }
     }
   }
 
@@ -63,46 +79,44 @@ export class SftpLink {
     this.#options.onMissing(error);
   }
 
-  /** A server that does not answer is not asked any more; the next use opens another session. */
-  discard(client: SftpClient): void {
-    this.#client = undefined;
-    client.close();
+  /**
+   * It does not answer: the next use opens another session. This one is closed when nobody waits for it any more, as
+   * what is late for one may be in time for another.
+   */
+  retire(client: SftpClient): void {
+    if (this.#session?.opened === client) this.#session = undefined;
   }
 
   /** Gives the session back when nobody uses it. */
   yield(): void {
-    if (this.#users > 0) return;
-    const client = this.#client;
-    this.#client = undefined;
-    client?.then(
-      (open) => open.close(),
-      () => undefined,
-    );
+    if (this.#session === undefined || this.#session.users > 0) return;
+    this.#session.opened?.close();
+    this.#session = undefined;
   }
 
   close(): void {
     clearTimeout(this.#idle);
     this.#cancel.abort();
-    this.#client?.then(
-      (open) => open.close(),
-      () => undefined,
-    );
+    this.#session?.opened?.close();
+    this.#session = undefined;
   }
 
-  async #connect(): Promise<SftpClient | undefined> {
-    if (this.#missing !== undefined) return undefined;
-    const before = await this.#client?.catch(() => undefined);
-    if (before?.session.closed) this.#client = undefined;
-    this.#client ??= this.#open();
-    const connecting = this.#client;
-    try {
-      return await connecting;
-    } catch (error) {
-      if (this.#client === connecting) this.#client = undefined;
-      if (!isBerthError(error, "ssh.sftp_missing") && !isBerthError(error, "ssh.sftp_invalid")) throw error;
-      this.refuse(error);
-      return undefined;
-    }
+  #current(): Session {
+    const before = this.#session;
+    if (before !== undefined && before.opened?.session.closed !== true) return before;
+    const session: Session = { client: this.#open(), opened: undefined, users: 0 };
+    this.#session = session;
+    session.client.then(
+      (client) => {
+        session.opened = client;
+        // Who asked for it may have left meanwhile, and the place with it.
+        if (this.#session !== session && session.users === 0) client.close();
+      },
+      () => {
+        if (this.#session === session) this.#session = undefined;
+      },
+    );
+    return session;
   }
 
   async #open(): Promise<SftpClient> {
@@ -111,4 +125,8 @@ export class SftpLink {
     const stream = await open({ signal });
     return await SftpClient.open(stream, { host: description, signal });
   }
+}
+
+function isMissing(error: unknown): error is BerthError {
+  return isBerthError(error, "ssh.sftp_missing") || isBerthError(error, "ssh.sftp_invalid");
 }
