@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openRuntime } from "../../src/runtimes/open.ts";
@@ -117,7 +117,7 @@ test("a command over SSH: bytes, exit codes, input, files; the unknown host is t
   assert.equal(trusted.code, 0, trusted.stderr);
 
   const script = "cat; printf 'a\\000b'; echo err >&2; exit 255";
-  const ran = await at.run(["exec", "-r", uri, ...way, "--", "sh", "-c", script], "in");
+  const ran = await at.run(["exec", "-q", "-r", uri, ...way, "--", "sh", "-c", script], "in");
   assert.deepEqual([ran.code, ran.stdout.toString(), ran.stderr], [255, "ina\0b", "err\n"]);
   await writeFile(join(at.directory, "up"), "content");
   assert.equal((await at.run(["cp", "-r", uri, ...way, "up", ":there"])).code, 0);
@@ -153,6 +153,33 @@ test("a command over SSH: bytes, exit codes, input, files; the unknown host is t
 
   const plain = await at.run(["exec", "-r", uri, ...way, "--no-daemon", "-n", "--", "sh", "-c", "exit 3"]);
   assert.equal(plain.code, 3);
+});
+
+test("a daemon that is no longer the one that was remembered is found again", async (t) => {
+  const server = await requireOrSkip(t, () => sshServer({ node: true }));
+  if (server === undefined) return;
+  await using _server = server;
+  await using user = await sshUser();
+  await using at = await desk();
+  await using other = await desk();
+  const uri = `ssh://${user.name}@${server.host}:${server.port}`;
+  const way = ["-i", server.keyPath, "--ssh-config", server.emptyConfigPath];
+  way.push("--known-hosts", server.knownHostsPath);
+  const says = async (where: typeof at): Promise<void> => {
+    const ran = await where.run(["exec", "-r", uri, ...way, "--", "echo", "here"]);
+    assert.deepEqual([ran.code, ran.stdout.toString()], [0, "here\n"], ran.stderr);
+  };
+  await says(at);
+  const [remembered = ""] = await readdir(join(at.env.BERTH_HOME ?? "", "daemons"));
+  const before = await readFile(join(at.env.BERTH_HOME ?? "", "daemons", remembered), "utf8");
+  await says(at);
+  // Nobody listens any more; then another one does, at the same place with another token.
+  for (const starter of [at, other]) {
+    assert.equal((await other.run(["ssh", "clean", uri, ...way, "--yes", "--force"])).code, 0);
+    await says(starter);
+    await says(at);
+  }
+  assert.notEqual(await readFile(join(at.env.BERTH_HOME ?? "", "daemons", remembered), "utf8"), before);
 });
 
 test("a host that is down fails at once; --wait waits for it", async (t) => {
