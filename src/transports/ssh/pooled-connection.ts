@@ -67,7 +67,7 @@ export class PooledConnection {
     if (this.connection.closed) return true;
     // Sessions that ended here go on there as long as what ran in them does not end.
     if (this.#hadSessions && this.#clock.now() < this.#pausedUntil) return true;
-    return this.#limit !== undefined && this.sessions >= this.#limit.sessions;
+    return this.#limit !== undefined && this.#open >= this.#limit.sessions;
   }
 
   /** Milliseconds after which there may be room although nothing has ended; infinite when not. */
@@ -90,17 +90,17 @@ export class PooledConnection {
     if (this.#limit !== undefined && this.#open > this.#limit.sessions) this.#limit.sessions = this.#open;
   }
 
-  /** True when nothing was open. */
-  refused(): boolean {
+  /** How often in a row that was so although nothing else was open or being opened. */
+  refused(): number {
     this.#opening--;
     const now = this.#clock.now();
-    const alone = this.#open === 0;
-    if (alone && now >= this.#pausedUntil) {
+    const alone = this.sessions === 0;
+    if (alone) {
       this.#pausedUntil = now + Math.min(MAX_REFUSED_PAUSE_MS, REFUSED_PAUSE_MS * 2 ** this.#refusedInRow++);
     }
     this.#learn(Math.max(1, this.#open), now);
     this.#used();
-    return alone;
+    return alone ? this.#refusedInRow : 0;
   }
 
   #learn(sessions: number, now: number): void {

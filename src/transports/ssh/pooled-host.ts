@@ -12,7 +12,7 @@ import { PooledConnection } from "./pooled-connection.ts";
 import { Sessions } from "./sessions.ts";
 import type { SshTarget } from "./target.ts";
 
-/** Refusals of one session while nothing else is open there, until it is given up: 3 s. */
+/** Refusals in a row while nothing is open on the connection, until all who wait are told: 3 s. */
 const MAX_REFUSALS = 6;
 
 /** What the session of `#hurry` runs: nothing, in every shell. */
@@ -175,7 +175,7 @@ export class PooledHost {
     ended: (opened: T) => Promise<unknown>,
   ): Promise<T> {
     const turn = this.#turns++;
-    for (let refusals = 0; ; ) {
+    for (;;) {
       await this.connect(wait);
       const room = await this.#sessions.enter({
         turn,
@@ -194,7 +194,9 @@ export class PooledHost {
           room.leave();
           throw error;
         }
-        if (room.refused() && ++refusals >= MAX_REFUSALS) throw error;
+        if (room.refused() < MAX_REFUSALS) continue;
+        this.#sessions.fail(error);
+        throw error;
       }
     }
   }

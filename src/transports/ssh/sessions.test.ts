@@ -89,6 +89,22 @@ test("a limit is learnt from a refusal: then nothing is refused, and the rest wa
   assert.equal(refusals(), learnt);
 });
 
+test("sessions that are accepted after others were refused count to the limit as well", async () => {
+  const place = bench(5, 1);
+  const { pool, target, made, open } = place;
+  await pool.connect(target);
+  const [connection] = made;
+  assert.ok(connection);
+  connection.slowToAccept = true;
+  const started = Array.from({ length: 8 }, (_, index) => pool.exec(target, `${index}`));
+  await settle();
+  assert.deepEqual([open(), connection.refusals], [5, 3]);
+  connection.open[0]?.end(0);
+  await settle();
+  assert.equal(open(), 5);
+  await drain(place, started);
+});
+
 test("further connections are made only when those that there are have no room, and only up to the limit", async () => {
   const place = bench(10, 3);
   const few = Array.from({ length: 10 }, (_, index) => place.pool.exec(place.target, `${index}`));
@@ -220,17 +236,20 @@ test("several connections that end together, soon after they were made, are back
 
 test("a server that opens no session at all is told after a few seconds", async () => {
   const place = bench(0);
-  const outcome = place.pool.exec(place.target, "never");
-  let error: unknown;
-  outcome.catch((cause) => {
-    error = cause;
-  });
+  const errors: unknown[] = [];
+  const ask = () => place.pool.exec(place.target, "never").catch((error) => errors.push(error));
+  for (let caller = 0; caller < 50; caller++) void ask();
   await place.clock.pass(2_000);
-  assert.equal(error, undefined);
+  assert.deepEqual(errors, []);
   await place.clock.pass(2_000);
-  assert.ok(isBerthError(error, "ssh.sessions_refused"));
-  assert.ok(place.refusals() <= 6);
+  assert.equal(errors.length, 50);
+  assert.ok(errors.every((error) => isBerthError(error, "ssh.sessions_refused")));
+  // Ten that are asked for together, and five later ones alone.
+  assert.ok(place.refusals() <= 15, `${place.refusals()} refusals`);
   assert.equal(place.made.length, 1);
+  void ask();
+  await place.clock.pass(2_000);
+  assert.equal(errors.length, 51, "who comes later is told by the next refusal");
 });
 
 test("sessions that go on at the server after they ended here are got around by a further connection", async () => {

@@ -1,3 +1,4 @@
+import type { BerthError } from "../../contract/errors.ts";
 import { abortedError } from "../abort.ts";
 import type { Clock } from "./clock.ts";
 import type { PooledConnection } from "./pooled-connection.ts";
@@ -15,14 +16,15 @@ export interface Room {
   readonly pooled: PooledConnection;
   /** The server has opened it. */
   accepted(): void;
-  /** The server has refused it. True when nothing else was open there, so that waiting for others does not help. */
-  refused(): boolean;
+  /** The server has refused it: how often in a row while nothing else was open, so that waiting for others does not help. */
+  refused(): number;
   /** It has ended, or could not be opened for another reason. */
   leave(): void;
 }
 
 interface Waiting extends EnterOptions {
   readonly give: (room: Room | undefined) => void;
+  readonly fail: (error: BerthError) => void;
 }
 
 export interface SessionsOptions {
@@ -63,7 +65,7 @@ export class Sessions {
 
   /**
    * Waits for room; undefined when there is no connection (any more).
-   * @throws operation.aborted
+   * @throws operation.aborted, what `fail` is given
    */
   enter(options: EnterOptions): Promise<Room | undefined> {
     return new Promise((resolve, reject) => {
@@ -77,7 +79,7 @@ export class Sessions {
       }
       const onAbort = () => {
         this.#queue.splice(this.#queue.indexOf(waiting), 1);
-        reject(abortedError(options.signal));
+        waiting.fail(abortedError(options.signal));
       };
       const waiting: Waiting = {
         ...options,
@@ -85,11 +87,20 @@ export class Sessions {
           options.signal?.removeEventListener("abort", onAbort);
           resolve(room);
         },
+        fail: (error) => {
+          options.signal?.removeEventListener("abort", onAbort);
+          reject(error);
+        },
       };
       options.signal?.addEventListener("abort", onAbort, { once: true });
       this.#insert(waiting);
       this.give();
     });
+  }
+
+  /** Nobody waits on. */
+  fail(error: BerthError): void {
+    for (const waiting of this.#queue.splice(0)) waiting.fail(error);
   }
 
   /** Gives the room that there is to those who wait. */
@@ -141,11 +152,11 @@ export class Sessions {
         this.give();
       },
       refused: () => {
-        if (state !== "opening") return false;
+        if (state !== "opening") return 0;
         state = "left";
-        const alone = pooled.refused();
+        const inRow = pooled.refused();
         this.give();
-        return alone;
+        return inRow;
       },
       leave: () => {
         if (state === "left") return;
