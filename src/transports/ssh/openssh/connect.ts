@@ -41,7 +41,7 @@ export async function connectOpenSsh(target: SshTarget, options: OpenSshOptions)
   throw berthError("transport.unavailable", {
     hop: "transport",
     message: `the ssh that logged in to ${target.name} cannot be reached by its control socket`,
-    hint: 'OpenSSH 7.4 or later is needed; transport: "ssh2" does without.',
+    hint: 'OpenSSH 7.6 or later is needed; transport: "ssh2" does without.',
     context: { host: target.name },
   });
 }

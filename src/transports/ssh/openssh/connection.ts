@@ -35,6 +35,7 @@ export function openSshConnection(options: OpenSshConnectionOptions): SshConnect
   const { target, master, log } = options;
   const channels = new Channels(master.proxy);
   let closing: Promise<void> | undefined;
+  let forwards = false;
   const lost = (cause?: unknown): BerthError => disconnected(target, undefined, cause);
 
   const ended = channels.ended.then(async (): Promise<BerthError | undefined> => {
@@ -102,13 +103,14 @@ export function openSshConnection(options: OpenSshConnectionOptions): SshConnect
     try {
       // Path, and two fields that are reserved (PROTOCOL, 2.4).
       const channel = await open("direct-streamlocal@openssh.com", [socketPath, "", 0], request.signal);
+      forwards = true;
       return channelDuplex(channel, { endsAt: "eof", failure: (cause) => cause && lost(cause) });
     } catch (cause) {
       if (!(cause instanceof ChannelRefused)) throw cause;
       const forbidden =
         cause.reason === OPEN_FAILURE.administrativelyProhibited ||
         cause.reason === OPEN_FAILURE.unknownChannelType ||
-        (await exists(exec, socketPath, request));
+        (!forwards && (await exists(exec, socketPath, request)));
       if (forbidden) throw berthError("ssh.forwarding_refused", { hop: "transport", context, cause });
       throw berthError("transport.unavailable", {
         hop: "transport",
@@ -184,8 +186,8 @@ function rawProcess(channel: Channel, lost: (cause?: unknown) => BerthError): Ra
 
 /**
  * sshd answers alike when nothing listens on a socket and when it may not be forwarded to (AllowStreamLocalForwarding,
- * DisableForwarding), so the difference is looked for in the place. A socket that is there counts as forbidden,
- * although it may be one that a killed daemon left: the way over the bridge then says so.
+ * DisableForwarding), so the difference is looked for in the place. A socket that is there counts as forbidden as long
+ * as none could be dialled, although it may be one that a killed daemon left: the way over the bridge then says so.
  */
 async function exists(
   exec: (commandLine: string, request: Signal) => Promise<RawProcess>,

@@ -11,6 +11,7 @@ import { loginError } from "./classify.ts";
 import { terminateMaster } from "./control-socket.ts";
 import { isErrno } from "./errno.ts";
 import { masterArguments } from "./master-options.ts";
+import { directoryError } from "./socket-directory.ts";
 
 /** Of what ssh and a proxy command say. */
 const SAID_LIMIT_BYTES = 64 * 1024;
@@ -37,7 +38,9 @@ export async function login(target: SshTarget, options: LoginOptions): Promise<M
   const { signal, environment } = options;
   throwIfAborted(signal);
   await using stack = new AsyncDisposableStack();
-  const own = await mkdtemp(join(options.directory, "login-"));
+  const own = await mkdtemp(join(options.directory, "login-")).catch((cause) => {
+    throw directoryError(options.directory, cause);
+  });
   stack.defer(() => rm(own, { recursive: true, force: true }));
   const logPath = join(own, "log");
   const newKeys = join(own, "known_hosts");

@@ -1,6 +1,6 @@
 import { chmod, lstat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
-import { berthError } from "../../../contract/errors.ts";
+import { type BerthError, berthError } from "../../../contract/errors.ts";
 import { makeDirectories } from "../../../files/directories.ts";
 import { MAX_SOCKET_PATH_BYTES } from "../../unix-socket.ts";
 
@@ -30,7 +30,7 @@ export function socketDirectoryPath(environment: NodeJS.ProcessEnv = process.env
 
 /**
  * Makes the directory for this user alone: who can reach a master's socket is logged in on its host.
- * @throws provision.no_directory when it is somebody else's or a link
+ * @throws provision.no_space; provision.no_directory, also when it is somebody else's or a link
  */
 export async function socketDirectory(path: string): Promise<string> {
   try {
@@ -42,12 +42,20 @@ export async function socketDirectory(path: string): Promise<string> {
     if ((status.mode & 0o077) !== 0) await chmod(path, 0o700);
     return path;
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-    throw berthError("provision.no_directory", {
-      message: `ssh's control sockets can't be kept in ${path}: ${reason}`,
-      hint: "Give another directory by BERTH_HOME.",
-      context: { path, reason },
-      cause,
-    });
+    throw directoryError(path, cause);
   }
+}
+
+/** Why nothing can be kept in the directory. */
+export function directoryError(path: string, cause: unknown): BerthError {
+  const reason = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  const full = reason === "ENOSPC" || reason === "EDQUOT";
+  return berthError(full ? "provision.no_space" : "provision.no_directory", {
+    message: `ssh's control sockets can't be kept in ${path}: ${reason}`,
+    hint: full
+      ? "Free some space there, or give another directory by BERTH_HOME."
+      : "Give another directory by BERTH_HOME.",
+    context: { path, reason },
+    cause,
+  });
 }
