@@ -15,18 +15,23 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 /**
  * Median milliseconds of each of the ways, run in turns within one loop, so that what the machine does meanwhile
  * meets all of them alike. A few unmeasured turns go first.
+ * @param inRow calls of a way in each of its turns: of what is called again and again, the first one of a turn pays for
+ *   what the way before it leaves behind
  */
 export async function inTurns<K extends string>(
   ways: Readonly<Record<K, () => Promise<unknown>>>,
   turns: number,
   warmUps = 3,
+  inRow = 1,
 ): Promise<Record<K, number>> {
   const names = Object.keys(ways) as K[];
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>;
   for (let turn = -warmUps; turn < turns; turn++) {
     for (const name of names) {
-      const ms = await timed(ways[name]);
-      if (turn >= 0) times[name].push(ms);
+      for (let call = 0; call < inRow; call++) {
+        const ms = await timed(ways[name]);
+        if (turn >= 0) times[name].push(ms);
+      }
     }
   }
   return Object.fromEntries(names.map((name) => [name, median(times[name])])) as Record<K, number>;

@@ -18,6 +18,7 @@ const TRUE = ["true"];
 const DELAY_MS = 50;
 const ROUND_TRIP_MS = 2 * DELAY_MS;
 const PARALLEL = 200;
+const WARM_IN_ROW = 5;
 /** 20 Mbit/s. */
 const SLOW_BYTES_PER_SECOND = 2_500_000;
 
@@ -78,8 +79,8 @@ async function networkTo(
 async function warmCommands({ report, turns, server, user, stateDirectory }: Place): Promise<void> {
   await using slow = await sshUser({ startup: "sleep 0.1\n" });
   for (const [name, account, target, count] of [
-    ["an empty .bashrc", user, 5, turns],
-    ["a .bashrc of 100 ms", slow.name, 25, Math.ceil(turns / 3)],
+    ["an empty .bashrc", user, 5, Math.ceil(turns / 3)],
+    ["a .bashrc of 100 ms", slow.name, 25, Math.ceil(turns / 10)],
   ] as const) {
     await using master = await controlMaster(server, account, { directory: stateDirectory });
     using plain = await plainSsh2(server, account);
@@ -93,6 +94,8 @@ async function warmCommands({ report, turns, server, user, stateDirectory }: Pla
         plain: () => exitsZero(plain.exec("true")),
       },
       count,
+      3,
+      WARM_IN_ROW,
     );
     report(
       `warm \`true\`, loopback, ${name}`,
