@@ -194,7 +194,9 @@ export class PooledHost {
           room.leave();
           throw error;
         }
-        if (room.refused() < MAX_REFUSALS) continue;
+        // Where something is open on another connection, that can be waited for.
+        const hopeless = room.refused() >= MAX_REFUSALS;
+        if (!hopeless || [...this.#connections].some(({ sessions }) => sessions > 0)) continue;
         this.#sessions.fail(error);
         throw error;
       }

@@ -266,6 +266,22 @@ test("sessions that go on at the server after they ended here are got around by 
   assert.equal(made[1]?.open[0]?.commandLine, "next");
 });
 
+test("a connection that opens nothing is no reason to give up while commands run on another", async () => {
+  const place = bench(1, 2);
+  const { pool, target, made, clock } = place;
+  await pool.exec(target, "long");
+  const second = await pool.exec(target, "short");
+  assert.ok(made[1]);
+  made[1].maxSessions = 0;
+  second.close();
+  const waiting = pool.exec(target, "waits");
+  await clock.pass(20_000);
+  made[0]?.open[0]?.end(0);
+  await clock.pass(2_000);
+  await waiting;
+  assert.equal(made[0]?.open[0]?.commandLine, "waits");
+});
+
 test("a place of a session that could not be opened for another reason is given back", async () => {
   const place = bench(1, 1);
   const { pool, target, made } = place;
