@@ -55,8 +55,16 @@ function cell(text: string): string {
 
 /** Options that many words of the command line share: they stand once. */
 const SHARED = [
-  { title: "Place options, of every word that works in a place", anchor: "place options", add: addRuntimeOption },
-  { title: "Image options, for a container made from an image", anchor: "image options", add: addImageOptions },
+  {
+    title: "Place options, of every word that works in a place",
+    anchor: "place options",
+    add: addRuntimeOption,
+  },
+  {
+    title: "Image options, for a container made from an image",
+    anchor: "image options",
+    add: addImageOptions,
+  },
 ] as const;
 
 async function reference(): Promise<string> {
