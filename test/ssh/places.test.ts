@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
+import type { ProvisionProgress } from "../../src/contract/runtime.ts";
 import { noise, readAll, refused, sha256 } from "../conformance/kit.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { run } from "../fixtures/process.ts";
@@ -60,6 +63,32 @@ for (const transport of TRANSPORTS) {
       .toString()
       .split("\n")[1];
     assert.ok(runtime.capabilities.daemon || Number(free) > 50 * 1024, `${free} bytes are free`);
+  });
+
+  test(`a disk that fills while the daemon is put there: it is told, and it works when there is room: ${transport}`, async (t) => {
+    const size = 24 * 1024 * 1024;
+    const made = await requireOrSkip(t, () => sshBench({ user: { homeBytes: size } }));
+    if (made === undefined) return;
+    await using bench = made;
+    const stateDir = join(bench.user.home, "state");
+    const fill = join(bench.user.home, "fill");
+    let filled = false;
+    const onProgress = ({ phase }: ProvisionProgress): void => {
+      if (phase !== "upload" || filled) return;
+      filled = true;
+      assert.throws(() => writeFileSync(fill, Buffer.alloc(size)), { code: "ENOSPC" });
+    };
+    const first = await bench.open({ transport, stateDir }, { onProgress });
+    assert.ok(filled, "it was being put there");
+    assert.equal(first.capabilities.daemon, false);
+    const fallback = bench.events.find(({ type }) => type === "provision.fallback");
+    assert.equal(fallback?.data?.code, "provision.no_space", fallback?.message);
+    assert.equal((await first.exec(["echo", "on"])).stdout, "on\n");
+    await first.close();
+    await rm(fill);
+    const second = await bench.open({ transport, stateDir });
+    assert.equal(second.capabilities.daemon, true, second.capabilities.reasons.daemon);
+    assert.equal((await second.exec(["echo", "on"])).stdout, "on\n");
   });
 
   test(`an account whose shell is nologin is told in the server's words: ${transport}`, async (t) => {
