@@ -74,6 +74,20 @@ test("berth ssh hosts: aliases with where they stand", async () => {
   assert.match(table, /^coder\.work +ssh:\/\/coder\.work +.*more:1$/m);
 });
 
+test("doctor and runtimes say which ssh there is, and what is lost without; --try asks no host", async () => {
+  await using at = await desk();
+  const there = JSON.parse((await at.run(["runtimes", "--json"])).stdout.toString());
+  const kind = (report: typeof there) => report.kinds.find(({ type }: { type: string }) => type === "ssh");
+  assert.match(kind(there).detail, /^OpenSSH_\S+ at \/.*\/ssh$/);
+  at.env.PATH = at.directory;
+  const lost = (await at.run(["doctor"])).stdout.toString();
+  assert.match(lost, /^warn +ssh +built in; without aliases, jump hosts and certificates/m);
+  assert.match(lost, /→ Install OpenSSH's client/);
+  const { tried } = JSON.parse((await at.run(["doctor", "--try", "--json"])).stdout.toString());
+  const ssh = tried.find(({ runtime }: { runtime: string }) => runtime === "ssh://");
+  assert.match(ssh.skipped, /berth check -r ssh:\/\/HOST/);
+});
+
 test("what is for SSH is refused elsewhere, by the flag's name and before anything happens", async () => {
   await using at = await desk();
   for (const flags of [

@@ -112,7 +112,7 @@ async function kinds(): Promise<Finding[]> {
   const found = await availableKinds();
   return found.map((kind) => ({
     name: kind.type,
-    state: kind.available ? "ok" : "warn",
+    state: kind.available && kind.hint === undefined ? "ok" : "warn",
     detail: kind.detail,
     ...(kind.hint === undefined ? {} : { hint: kind.hint }),
   }));
