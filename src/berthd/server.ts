@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { berthError } from "../contract/errors.ts";
 import { VERSION } from "../contract/version.ts";
+import { HAS_DESCRIPTOR_PATHS } from "../files/handles.ts";
 import { acceptWire, type WireServer } from "../wire/connection.ts";
 import { PROTOCOL_MAX, PROTOCOL_MIN } from "../wire/frame.ts";
 import { unguardEnvironment } from "../wire/launch-environment.ts";
@@ -19,6 +20,7 @@ import { loginEnvironment } from "./process/environment.ts";
 import { HelperSpawner } from "./process/helper-spawner.ts";
 import { ProcessHost } from "./process/host.ts";
 import { NodeSpawner } from "./process/node-spawner.ts";
+import { treeKnowledge } from "./process/process-table.ts";
 import { createProcessService } from "./process/service.ts";
 import type { Spawner } from "./process/spawner.ts";
 import { findUser, type PlaceUser } from "./process/users.ts";
@@ -195,7 +197,7 @@ async function makeSpawner(options: DaemonOptions): Promise<Spawner> {
       options.log("the process helper can't be run", { path: helperPath });
     }
   }
-  return new NodeSpawner(options.directory);
+  return new NodeSpawner(options.directory, await treeKnowledge());
 }
 
 /** What this daemon can do beside what every one can, and why it can't do the rest. */
@@ -205,7 +207,11 @@ function capabilitiesOf({ processTree, tty }: Spawner, { uid, name }: PlaceUser)
     processTree,
     tty,
     user: uid === 0 && processTree === "exact",
+    ...(HAS_DESCRIPTOR_PATHS ? {} : { contained: false }),
     reasons: {
+      ...(HAS_DESCRIPTOR_PATHS
+        ? {}
+        : { contained: "the place has no /proc, by which a directory is held while a path is walked" }),
       ...(processTree === "exact" ? {} : { processTree: noHelper }),
       ...(tty ? {} : { tty: noHelper }),
       ...(uid === 0

@@ -3,7 +3,7 @@ import { type FileCalls, OPEN_WALK } from "./calls.ts";
 import { joinPath } from "./names.ts";
 
 /** Whether `/proc/self/fd/N/name` reaches into an open directory here. Not a path of a user's. */
-const HAS_DESCRIPTOR_PATHS = process.platform === "linux" && fs.existsSync("/proc/self/fd");
+export const HAS_DESCRIPTOR_PATHS = process.platform === "linux" && fs.existsSync("/proc/self/fd");
 
 /**
  * A directory that stays the same whatever happens to its path: an open descriptor, reached as

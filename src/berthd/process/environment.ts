@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { DEFAULT_PATH, NON_INTERACTIVE_ENVIRONMENT } from "../../contract/environment.ts";
 import { berthError } from "../../contract/errors.ts";
@@ -7,6 +8,11 @@ import type { PlaceUser } from "./users.ts";
 
 /** Longest time that a login shell may take to start. */
 const LOGIN_DEADLINE_MS = 5000;
+
+/** Words of every shell. Without /proc this Node shows what it was given, as `env` ends nothing but lines. */
+const SHOW_ENVIRONMENT = existsSync("/proc/self/environ")
+  ? "cat /proc/self/environ"
+  : `'${process.execPath}' -e 'process.stdout.write(Object.entries(process.env).map((pair) => pair.join("=")).join("\\0"))'`;
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -98,7 +104,7 @@ function shellOutput(shell: string, marker: string, env: Variables, home: string
     const chunks: Buffer[] = [];
     let child: ChildProcess;
     try {
-      child = spawn(shell, ["-c", `printf ${marker}; cat /proc/self/environ; printf ${marker}`], {
+      child = spawn(shell, ["-c", `printf ${marker}; ${SHOW_ENVIRONMENT}; printf ${marker}`], {
         // A dash in front makes it a login shell in every shell; `-l` with `-c` does not (tcsh).
         argv0: `-${shell.slice(shell.lastIndexOf("/") + 1)}`,
         env,

@@ -16,14 +16,15 @@ const ORPHAN_POLL_MS = 500;
  * `mkfifo`, trees by descent, no terminals, no other users. A child that leaves both its group and its ancestors isn't found.
  */
 export class NodeSpawner implements Spawner {
-  readonly processTree = "best-effort";
+  readonly processTree: "best-effort" | "group";
   readonly tty = false;
   readonly #directory: string;
   readonly #live = new Set<NodeProcess>();
 
   /** `directory` holds the FIFOs for the moment of a start. */
-  constructor(directory: string) {
+  constructor(directory: string, processTree: "best-effort" | "group" = "best-effort") {
     this.#directory = directory;
+    this.processTree = processTree;
   }
 
   spawn(spec: SpawnSpec, events: SpawnEvents): void {
@@ -65,7 +66,7 @@ export class NodeSpawner implements Spawner {
   async #makePipes(spec: SpawnSpec): Promise<Pipes> {
     const base = join(this.#directory, `pipe-${randomBytes(6).toString("hex")}`);
     const names = ["0", "1", "2"].map((suffix) => `${base}.${suffix}`);
-    await run("mkfifo", ["-m", "600", ...names]).catch((cause: Error) => {
+    await run("/bin/sh", ["-c", 'umask 077; exec mkfifo "$@"', "sh", ...names]).catch((cause: Error) => {
       const reason = `mkfifo: ${cause.message.trim()}`;
       throw berthError("process.spawn_failed", { hop: "berthd", context: { reason } });
     });

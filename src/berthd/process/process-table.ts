@@ -1,4 +1,8 @@
+import { execFile } from "node:child_process";
 import { promises as fs } from "node:fs";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
 
 /** What tells one process from another that later has the same pid. */
 export interface ProcessStat {
@@ -34,19 +38,55 @@ export async function readStat(pid: number): Promise<ProcessStat | undefined> {
   }
 }
 
+/** A line of `ps -A -o pid=,ppid=,pgid=,stat=,lstart=`, which macOS and the BSDs have as well. */
+export function parsePsLine(line: string): ProcessStat | undefined {
+  const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S)\S*\s+(\S.*)$/.exec(line);
+  if (match === null) return undefined;
+  const [, pid, parent, group, state = "", started = ""] = match;
+  const startTime = Date.parse(started.trim());
+  return { pid: Number(pid), parent: Number(parent), group: Number(group), state, startTime };
+}
+
+async function procTable(): Promise<ProcessStat[]> {
+  const names = await fs.readdir("/proc").catch(() => []);
+  const stats = await Promise.all(
+    names.filter((name) => /^\d+$/.test(name)).map((name) => readStat(Number(name))),
+  );
+  return stats.filter((stat) => stat !== undefined);
+}
+
+/** All processes by `ps`; none where there is no `ps`, or one that needs /proc. */
+export async function psTable(): Promise<ProcessStat[]> {
+  const columns = ["pid", "ppid", "pgid", "stat", "lstart"].flatMap((name) => ["-o", `${name}=`]);
+  const env = { ...process.env, LC_ALL: "C" };
+  const listed = await run("ps", ["-A", ...columns], { env, maxBuffer: 64 * 1024 * 1024 }).catch(
+    () => undefined,
+  );
+  if (listed === undefined) return [];
+  return listed.stdout.split("\n").flatMap((line) => parsePsLine(line) ?? []);
+}
+
+async function processTable(): Promise<ProcessStat[]> {
+  const table = await procTable();
+  return table.length > 0 ? table : psTable();
+}
+
+/** "best-effort" where descent can be seen, else "group": of a command, only its process group is known. */
+export async function treeKnowledge(): Promise<"best-effort" | "group"> {
+  return (await processTable()).length > 0 ? "best-effort" : "group";
+}
+
 /**
  * Live processes that descend from `root`, are in its group, or were known before (pid → start time) and still
- * are the same. Zombies don't count. Empty where there is no /proc.
+ * are the same. Zombies don't count. Where no process can be seen, `root` as long as there is one of its group.
  */
 export async function descendants(
   root: number,
   known: ReadonlyMap<number, number>,
 ): Promise<Map<number, number>> {
-  const names = await fs.readdir("/proc").catch(() => []);
-  const stats = await Promise.all(
-    names.filter((name) => /^\d+$/.test(name)).map((name) => readStat(Number(name))),
-  );
-  const live = stats.filter((stat): stat is ProcessStat => stat !== undefined && stat.state !== "Z");
+  const stats = await processTable();
+  if (stats.length === 0) return groupLives(root) ? new Map([[root, 0]]) : new Map();
+  const live = stats.filter(({ state }) => state !== "Z");
   const found = new Map<number, number>();
   for (const stat of live) {
     if (stat.pid === root || stat.group === root || known.get(stat.pid) === stat.startTime) {
@@ -62,4 +102,13 @@ export async function descendants(
     }
   }
   return found;
+}
+
+function groupLives(group: number): boolean {
+  try {
+    process.kill(-group, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }

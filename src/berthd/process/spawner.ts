@@ -45,7 +45,7 @@ export interface SpawnedProcess {
 
 /** Starts processes with real pipes, a session and process group each, and knows their trees. */
 export interface Spawner {
-  readonly processTree: "exact" | "best-effort";
+  readonly processTree: "exact" | "best-effort" | "group";
   readonly tty: boolean;
   /** At most one start a turn of the loop is made by the caller. What it throws is a start that failed. */
   spawn(spec: SpawnSpec, events: SpawnEvents): void;
