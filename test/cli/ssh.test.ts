@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openRuntime } from "../../src/runtimes/open.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
+import { proxy } from "../fixtures/network.ts";
 import { keyFile } from "../fixtures/ssh-agent.ts";
 import { sshUser } from "../fixtures/ssh-user.ts";
 import { sshServer } from "../fixtures/sshd.ts";
@@ -221,6 +222,32 @@ test("a host that is down fails at once; --wait waits for it", async (t) => {
   await server.start();
   const { code, stdout } = await ran;
   assert.deepEqual([code, stdout.toString()], [0, "here\n"]);
+});
+
+test("a command goes on over cuts: every byte once, in order, and its own exit code", async (t) => {
+  const server = await requireOrSkip(t, () => sshServer({ node: true }));
+  if (server === undefined) return;
+  await using _server = server;
+  await using user = await sshUser();
+  await using at = await desk();
+  await using network = await proxy({ to: { host: server.host, port: server.port } });
+  const { port } = network.address as { port: number };
+  await server.trust(`[${server.host}]:${port}`);
+  const words = ["exec", "-q", "-r", `ssh://${user.name}@${server.host}:${port}`, "-i", server.keyPath];
+  words.push("--ssh-config", server.emptyConfigPath, "--known-hosts", server.knownHostsPath);
+  const script = "for i in $(seq 200); do echo $i; sleep 0.01; done; exit 7";
+  const child = at.start([...words, "--", "sh", "-c", script]);
+  let seen = "";
+  const cutAt = ["\n20\n", "\n80\n"];
+  child.stdout.on("data", (chunk: Buffer) => {
+    seen += chunk.toString();
+    if (cutAt[0] === undefined || !seen.includes(cutAt[0])) return;
+    cutAt.shift();
+    network.cut();
+  });
+  const { code, stdout, stderr } = await collect(child);
+  assert.equal(stdout.toString(), Array.from({ length: 200 }, (_, index) => `${index + 1}\n`).join(""));
+  assert.deepEqual([code, stderr, cutAt], [7, "", []]);
 });
 
 test("a key's passphrase is asked for at the terminal, without echo; Ctrl-C ends; --quiet and CI ask nothing", async (t) => {
