@@ -1,6 +1,15 @@
 import type { Duplex } from "node:stream";
 import type { BerthError } from "../../../contract/errors.ts";
-import { readAttributes, type SftpAttributes, writeAttributes } from "./attributes.ts";
+import {
+  readAttributesOf,
+  readHandle,
+  readNames,
+  readOneName,
+  readSpace,
+  readStatus,
+  type SftpEntry,
+} from "./answers.ts";
+import { type SftpAttributes, writeAttributes } from "./attributes.ts";
 import { type FailedRequest, failure, type SftpOperation, STATUS } from "./failure.ts";
 import type { SftpLook, SftpSpace } from "./look.ts";
 import { MalformedPacket, PACKET, PacketWriter } from "./packet.ts";
@@ -19,11 +28,6 @@ export interface SftpOpenFlags {
 
 const OPEN_FLAGS = { read: 0x1, write: 0x2, append: 0x4, create: 0x8, truncate: 0x10, exclusive: 0x20 };
 
-export interface SftpEntry {
-  readonly name: string;
-  readonly attributes: SftpAttributes;
-}
-
 /** An open file or directory of the server. */
 export interface SftpHandle {
   readonly id: Buffer;
@@ -34,6 +38,9 @@ export interface SftpCallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** More names are no directory but a server that goes on for ever. */
+const MAX_ENTRIES = 2_000_000;
+
 const EXTENSIONS = {
   posixRename: "posix-rename@openssh.com",
   hardlink: "hardlink@openssh.com",
@@ -42,10 +49,6 @@ const EXTENSIONS = {
   lsetstat: "lsetstat@openssh.com",
   expandPath: "expand-path@openssh.com",
 } as const;
-
-/** Handle of no server is longer (the draft's limit). */
-const MAX_HANDLE_BYTES = 256;
-const STATVFS_READ_ONLY = 0x1;
 
 /**
  * Files by SFTP version 3, over any byte stream to a server: that of ssh2 works only over ssh2's own channels. Names
@@ -180,6 +183,7 @@ export class SftpClient {
           for (const entry of this.session.decode(() => readNames(answer))) {
             if (entry.name !== "." && entry.name !== "..") entries.push(entry);
           }
+          if (entries.length > MAX_ENTRIES) throw this.#broken("a listing without end");
         } else {
           await this.#settle(answer, { operation: "opendir", path }, STATUS.eof);
           return entries;
@@ -333,9 +337,13 @@ export class SftpClient {
     throw await failure(this.#look, { ...request, status, said });
   }
 
-  #unexpected(answer: SftpAnswer): BerthError | Error {
+  #unexpected(answer: SftpAnswer): BerthError {
+    return this.#broken(`an answer of type ${answer.type} that fits no such request`);
+  }
+
+  #broken(what: string): BerthError {
     return this.session.decode(() => {
-      throw new MalformedPacket(`an answer of type ${answer.type} that fits no such request`);
+      throw new MalformedPacket(what);
     });
   }
 
@@ -354,58 +362,4 @@ export class SftpClient {
     const answer = await this.session.extended(EXTENSIONS.statvfs, new PacketWriter().text(path));
     return this.session.decode(() => readSpace(answer));
   }
-}
-
-/** Each gives undefined for an answer of another type, which is then a status. */
-function readAttributesOf(answer: SftpAnswer): SftpAttributes | undefined {
-  return answer.type === PACKET.attributes ? readAttributes(answer.body) : undefined;
-}
-
-function readHandle(answer: SftpAnswer): Buffer | undefined {
-  if (answer.type !== PACKET.handle) return undefined;
-  const handle = answer.body.bytes();
-  if (handle.length > MAX_HANDLE_BYTES) throw new MalformedPacket(`a handle of ${handle.length} bytes`);
-  // A copy: the packet that it is part of would live as long as the handle.
-  return Buffer.from(handle);
-}
-
-function readNames({ body }: SftpAnswer): SftpEntry[] {
-  const count = body.uint32();
-  // Each takes twelve bytes at least.
-  if (count > body.left / 12) throw new MalformedPacket("more names than their packet holds");
-  const entries: SftpEntry[] = [];
-  for (let index = 0; index < count; index++) {
-    const name = body.text();
-    body.bytes();
-    entries.push({ name, attributes: readAttributes(body) });
-  }
-  return entries;
-}
-
-function readOneName(answer: SftpAnswer): string | undefined {
-  if (answer.type !== PACKET.name) return undefined;
-  const [entry] = readNames(answer);
-  if (entry === undefined) throw new MalformedPacket("an answer without the name that was asked for");
-  return entry.name;
-}
-
-function readStatus({ type, body }: SftpAnswer): { status: number; said: string } {
-  if (type !== PACKET.status)
-    throw new MalformedPacket(`an answer of type ${type} that fits no such request`);
-  const status = body.uint32();
-  // Some old servers leave the text out.
-  return { status, said: body.left >= 4 ? body.text() : "" };
-}
-
-/** bsize frsize blocks bfree bavail files ffree favail fsid flag namemax */
-function readSpace(answer: SftpAnswer): SftpSpace | undefined {
-  if (answer.type !== PACKET.extendedReply) return undefined;
-  const fields = Array.from({ length: 11 }, () => answer.body.uint64());
-  const [, , , , blocks = 0, files = 0, , inodes = 0, device = 0, flags = 0] = fields;
-  return {
-    readOnly: (flags & STATVFS_READ_ONLY) !== 0,
-    // Some file systems count no inodes at all.
-    full: blocks === 0 || (files > 0 && inodes === 0),
-    device: String(device),
-  };
 }

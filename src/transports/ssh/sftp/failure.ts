@@ -44,6 +44,8 @@ export interface FailedRequest {
   readonly said: string;
 }
 
+/** Characters of a server's words in an error. */
+const MAX_SAID = 200;
 /** Links that are followed in search of a loop, as the kernel does (MAXSYMLINKS). */
 const MAX_LINKS = 40;
 
@@ -60,7 +62,7 @@ export async function failure(look: SftpLook, request: FailedRequest): Promise<B
   if (code !== undefined) return berthError(code, { hop: "transport", context: { path } });
   return berthError("EIO", {
     hop: "transport",
-    message: `the SFTP server says no more than ${JSON.stringify(said || `status ${status}`)}: ${path}`,
+    message: `the SFTP server says no more than ${JSON.stringify(said.slice(0, MAX_SAID) || `status ${status}`)}: ${path}`,
     context: { path },
   });
 }

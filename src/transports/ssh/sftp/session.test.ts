@@ -159,6 +159,27 @@ test("writes wait for a server that is slow, and the first refusal ends them", a
   assert.ok(asked < 8_000_000, `${asked} bytes asked for`);
 });
 
+test("a refusal that no look explains is EIO with the server's words", async () => {
+  const words = "x".repeat(100_000);
+  const { client, server } = await connected((_type, _body, id) =>
+    server.send(PACKET.status, new PacketWriter().uint32(4).text(words).text(""), id),
+  );
+  await assert.rejects(client.rename("/a", "/b"), (error) => {
+    assert.ok(isBerthError(error, "EIO"), String(error));
+    assert.match(error.message, /"x+"/);
+    assert.ok(error.message.length < 400);
+    return true;
+  });
+  await assert.rejects(client.fsync({ id: Buffer.of(1), path: "/f" }), coded("EIO"));
+});
+
+test("what the server has not is ENOTSUP", async () => {
+  const { client, server } = await connected((_type, _body, id) =>
+    server.send(PACKET.status, new PacketWriter().uint32(8).text("Operation unsupported").text(""), id),
+  );
+  await assert.rejects(client.posixRename("/a", "/b"), coded("ENOTSUP"));
+});
+
 test("a handle that comes after the abort is given back", async () => {
   const { promise: closed, resolve } = Promise.withResolvers<Buffer>();
   let late = () => {};
