@@ -17,7 +17,7 @@ import type { RunResult } from "../../src/transports/transport.ts";
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { proxy } from "../fixtures/network.ts";
-import { output, waitFor } from "../fixtures/process.ts";
+import { output, run, waitFor } from "../fixtures/process.ts";
 import { sshAgent } from "../fixtures/ssh-agent.ts";
 import { type SshServer, type SshServerOptions, sshServer } from "../fixtures/sshd.ts";
 
@@ -463,4 +463,46 @@ test("a command that was not answered when the connection ended was not refused"
   ];
   network.cut();
   await Promise.all(unanswered);
+});
+
+test("bytes stay whole while new keys are agreed upon", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  await using scratch = await scratchDirectory();
+  const configFile = join(scratch.path, "ssh_config");
+  await writeFile(configFile, "RekeyLimit 1M\n");
+  const connection = await made.connect({ configFile });
+  const input = Buffer.from(Uint32Array.from({ length: 1_000_000 }, (_, index) => index).buffer);
+  const { stdin, stdout, exit } = await connection.exec("cat", {});
+  stdin.end(input);
+  const chunks: Buffer[] = [];
+  for await (const chunk of stdout) chunks.push(chunk);
+  assert.equal((await exit).exitCode, 0);
+  assert.ok(Buffer.concat(chunks).equals(input));
+});
+
+test("a process that ends without closing leaves its master to the next one; one that is killed, too", async (t) => {
+  await using made = await bench(t);
+  if (made === undefined) return;
+  const source = join(import.meta.dirname, "../../src/transports/ssh");
+  const script = (end: string): string => `
+    const { resolveSshTarget } = await import(${JSON.stringify(join(source, "resolve.ts"))});
+    const { connectOpenSsh } = await import(${JSON.stringify(join(source, "openssh/connect.ts"))});
+    const target = await resolveSshTarget(${JSON.stringify(made.server.config("root"))});
+    const connection = await connectOpenSsh(target, { signal: new AbortController().signal });
+    await (await connection.exec("true", {})).exit;
+    ${end}`;
+  for (const end of ["process.exit(3)", "process.kill(process.pid, 'SIGKILL')"]) {
+    const ended = await run([process.execPath, "--input-type=module", "-e", script(end)], {
+      env: made.environment,
+    });
+    assert.ok(ended.exitCode === 3 || ended.signal === "SIGKILL", ended.stderr.toString());
+    const [name = "", ...more] = await readdir(made.sockets);
+    assert.deepEqual(more, []);
+    // Under its first name the master itself removes it, after its 60 s.
+    if (ended.exitCode === 3) assert.match(name, /^[0-9a-f]{12}\.[0-9a-f]{6}$/);
+  }
+  const next = await made.connect();
+  assert.equal((await made.run(next, "echo on")).stdout, "on\n");
+  assert.equal(made.server.log().split("Accepted publickey").length - 1, 1);
 });

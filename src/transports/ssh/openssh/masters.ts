@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { renameSync } from "node:fs";
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
@@ -51,9 +52,11 @@ export async function takeSocket(path: string, freePath = path): Promise<OwnedMa
     if (isErrno(cause, "ENOENT")) return undefined;
     throw cause;
   }
+  own(owned);
   try {
     return { path: owned, proxy: await openProxy(owned) };
   } catch (cause) {
+    paths.delete(owned);
     // One that is there and answers nothing is of no use to anybody either.
     await rm(owned, { force: true });
     if (cause instanceof ControlFailure) return undefined;
@@ -61,14 +64,39 @@ export async function takeSocket(path: string, freePath = path): Promise<OwnedMa
   }
 }
 
+/** What this process uses. */
+const paths = new Set<string>();
+
+/** A process that ends without closing its connections leaves them under the name by which the master removes them. */
+function own(path: string): void {
+  process.removeListener("exit", leaveAll).once("exit", leaveAll);
+  paths.add(path);
+}
+
+function leaveAll(): void {
+  for (const path of paths) {
+    try {
+      renameSync(path, freeName(path));
+    } catch {
+      // The master has ended.
+    }
+  }
+}
+
+function freeName(owned: string): string {
+  return owned.slice(0, owned.lastIndexOf("."));
+}
+
 /** Leaves a master to the next process, until its ControlPersist is over. */
 export async function releaseMaster({ path, proxy }: OwnedMaster): Promise<void> {
-  await rename(path, path.slice(0, path.lastIndexOf("."))).catch(() => {});
+  paths.delete(path);
+  await rename(path, freeName(path)).catch(() => {});
   proxy.destroy();
 }
 
 /** Ends a master, so far as it still answers. */
 export async function endMaster({ path, proxy }: OwnedMaster): Promise<void> {
+  paths.delete(path);
   proxy.destroy();
   await terminateMaster(path).catch(() => {});
   await rm(path, { force: true });
