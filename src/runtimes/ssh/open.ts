@@ -13,7 +13,11 @@ import { isolationFrom } from "../provision/isolation.ts";
 import { daemonMemory } from "../provision/known-daemon.ts";
 import { cannotBeInstalled } from "../provision/no-daemon.ts";
 import { createProgressSink } from "../provision/progress.ts";
-import { createRemoteConnector, type DaemonConnector } from "../provision/remote.ts";
+import {
+  createRemoteConnector,
+  type DaemonConnector,
+  type RemoteDaemonOptions,
+} from "../provision/remote.ts";
 import type { checkOpenHost, OpenHost } from "./check.ts";
 import { lookAtHost } from "./home.ts";
 
@@ -56,13 +60,7 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
       });
     };
     if (config.daemon === "never") return await shell("daemon: never");
-    const connector = createRemoteConnector({
-      transport,
-      progress,
-      stateDir: config.stateDir,
-      handshake: createHandshake(VERSION),
-      serveArguments: ["--login-env"],
-      archives: join(context.stateDirectory, "archives"),
+    const connector = hostConnector(config, context, transport, {
       memory: daemonMemory(context.stateDirectory, ["ssh", target.key, config.stateDir ?? ""]),
     });
     let client: WireClient;
@@ -96,11 +94,12 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
 
 type CheckOptions = Parameters<typeof checkOpenHost>[1];
 
-/** The way to the daemon of a host. */
+/** The way to the daemon of a host; without a memory it is looked for each time. */
 export function hostConnector(
   config: SshConfig,
   context: RuntimeContext,
   transport: SshTransport,
+  remembered: Pick<RemoteDaemonOptions, "memory"> = {},
 ): DaemonConnector {
   const { onEvent, onProgress } = context.options;
   return createRemoteConnector({
@@ -110,6 +109,7 @@ export function hostConnector(
     handshake: createHandshake(VERSION),
     serveArguments: ["--login-env"],
     archives: join(context.stateDirectory, "archives"),
+    ...remembered,
   });
 }
 
