@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { test } from "node:test";
 import { isBerthError } from "../../src/contract/errors.ts";
 import type { OutputChunk } from "../../src/contract/process.ts";
@@ -100,6 +102,64 @@ for (const transport of TRANSPORTS) {
     assert.equal(seen.exit?.exit.exitCode, 7);
     await again.kill("SIGKILL");
   });
+}
+
+for (const transport of TRANSPORTS) {
+  test(`a connection that is cut again and again: nothing is lost, and the host is not hammered: ${transport}`, async (t) => {
+    const made = await requireOrSkip(t, () => sshBench());
+    if (made === undefined) return;
+    await using bench = made;
+    const network = await bench.between();
+    const runtime = await bench.open({ transport });
+    const count = times(60, 300);
+    const ticking = readAll(
+      runtime.exec(`i=0; while [ $i -lt ${count} ]; do printf "%015d\\n" $i; i=$((i+1)); sleep 0.1; done`),
+    );
+    const since = performance.now();
+    const timer = setInterval(() => {
+      if (performance.now() - since < count * 50) network.cut();
+    }, 400);
+    const seen = await ticking.finally(() => clearInterval(timer));
+    assert.deepEqual(seen.gaps, []);
+    assert.equal(sha256(seen.all), sha256(numbered(count)));
+    const connections = connectionsIn(bench.server.log());
+    // The waits between connections that do not last grow as those between failures do: 1, 2, 4, 7, 10 s.
+    assert.ok(connections >= 2 && connections <= times(5, 8), `${connections} connections`);
+  });
+
+  test(`forwarded ports work again when the connection was cut: ${transport}`, async (t) => {
+    const made = await requireOrSkip(t, () => sshBench());
+    if (made === undefined) return;
+    await using bench = made;
+    const network = await bench.between();
+    const runtime = await bench.open({ transport });
+    const echo = createServer((socket) => void socket.pipe(socket)).listen(0, "127.0.0.1");
+    await once(echo, "listening");
+    try {
+      const address = echo.address();
+      assert.ok(address !== null && typeof address === "object");
+      await using there = await runtime.forward(address.port);
+      await using back = await runtime.reverseForward(address.port);
+      const ports = [there.localPort, back.remotePort];
+      for (const port of ports) await throughAndBack(port);
+      network.cut();
+      for (const port of ports) {
+        await waitFor("it works again", async () => {
+          await throughAndBack(port);
+          return true;
+        });
+      }
+    } finally {
+      echo.close();
+    }
+  });
+}
+
+async function throughAndBack(port: number): Promise<void> {
+  const socket = connect({ port, host: "127.0.0.1" });
+  const content = noise(500_000);
+  socket.end(content);
+  assert.equal(sha256(Buffer.concat(await socket.toArray())), sha256(content));
 }
 
 for (const way of WAYS) {

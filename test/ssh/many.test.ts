@@ -7,7 +7,7 @@ import { openRuntime } from "../../src/runtimes/open.ts";
 import { times } from "../faults/bench.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { waitFor } from "../fixtures/process.ts";
-import { connectionsIn, sshBench, TRANSPORTS, WAYS } from "./support.ts";
+import { connectionsIn, processesOf, sshBench, TRANSPORTS, WAYS } from "./support.ts";
 
 for (const way of WAYS) {
   test(`200 commands at once against sshd as it comes: ${way.title}`, async (t) => {
@@ -26,6 +26,28 @@ for (const way of WAYS) {
     const connections = connectionsIn(bench.server.log());
     assert.ok(connections <= 4, `${connections} connections were made`);
     assert.doesNotMatch(bench.server.log(), /drop connection|MaxStartups/);
+  });
+
+  test(`150 commands, each aborted: all have ended, and commands run as before: ${way.title}`, async (t) => {
+    const made = await requireOrSkip(t, () => sshBench());
+    if (made === undefined) return;
+    await using bench = made;
+    const runtime = await bench.open({ transport: way.transport, daemon: way.daemon });
+    await runtime.exec(["true"]);
+    const outcomes = await Promise.all(
+      Array.from({ length: 150 }, (_, index) =>
+        runtime.exec(["sleep", "1000"], { signal: AbortSignal.timeout(20 + index * 5) }).then(
+          () => "it ended",
+          (error: unknown) => (isBerthError(error) ? error.code : String(error)),
+        ),
+      ),
+    );
+    assert.deepEqual([...new Set(outcomes)], ["operation.aborted"]);
+    await waitFor("none is left on the host", async () => {
+      const left = await processesOf(bench.user);
+      return !left.some(({ commandLine }) => commandLine.startsWith("sleep\0"));
+    });
+    assert.equal((await runtime.exec(["echo", "on"])).stdout, "on\n");
   });
 
   test(`many runtimes of one host share its connections: ${way.title}`, async (t) => {

@@ -170,6 +170,18 @@ for (const way of WAYS) {
 }
 
 for (const transport of TRANSPORTS) {
+  test(`a server that wants new keys after each megabyte: ${transport}`, async (t) => {
+    const made = await requireOrSkip(t, () => sshBench({ server: { config: ["RekeyLimit 1M"] } }));
+    if (made === undefined) return;
+    await using bench = made;
+    const runtime = await bench.open({ transport });
+    const content = noise(4_000_000);
+    await runtime.fs.writeFile("file", content);
+    assert.equal(sha256(await runtime.fs.readFile("file")), sha256(content));
+    const { stdoutBytes } = await runtime.exec(["cat", "file"], { maxCaptureBytes: 5_000_000 });
+    assert.equal(sha256(stdoutBytes), sha256(content));
+  });
+
   test(`a server without SFTP: files are moved by the shell: ${transport}`, async (t) => {
     const made = await requireOrSkip(t, () => sshBench({ server: { sftp: false } }));
     if (made === undefined) return;
