@@ -14,20 +14,22 @@ export interface HeldLink extends Disposable {
  */
 export class BulkLink {
   readonly #main: Link;
-  readonly #options: LinkOptions | undefined;
+  readonly #options: LinkOptions;
+  readonly #isCheap: () => boolean;
   #link: Link | undefined;
   #users = 0;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** Without `options` everything goes over `main`. */
-  constructor(main: Link, options: LinkOptions | undefined) {
+  /** @param isCheap whether dialling is; else everything goes over `main` */
+  constructor(main: Link, options: LinkOptions, isCheap: () => boolean) {
     this.#main = main;
     this.#options = options;
+    this.#isCheap = isCheap;
   }
 
   hold(): HeldLink {
-    if (this.#options === undefined || this.#closed) return { link: this.#main, [Symbol.dispose]() {} };
+    if (this.#closed || !this.#isCheap()) return { link: this.#main, [Symbol.dispose]() {} };
     clearTimeout(this.#idle);
     const { dial } = this.#options;
     this.#link ??= new Link({

@@ -28,8 +28,11 @@ export interface DaemonRuntimeOptions {
   readonly dial: (options: DialOptions) => Promise<WireClient>;
   /** A first connection that exists already; otherwise `dial` is called. */
   readonly client?: WireClient;
-  /** True where dialling is cheap: bulk transfers take a connection of their own. Default false. */
-  readonly bulkConnection?: boolean;
+  /**
+   * True where dialling is cheap: bulk transfers take a connection of their own. A function is asked at each transfer,
+   * where only time tells. Default false.
+   */
+  readonly bulkConnection?: boolean | (() => boolean);
   /** Overrides what the daemon's HELLO says, such as an embedded daemon that does not outlive the caller. */
   readonly capabilities?: Partial<Capabilities>;
   /** Waiting times between attempts to reconnect. */

@@ -80,7 +80,9 @@ class DaemonRuntime implements Runtime {
       ownUser: ownUser(hello),
       require: (capability) => this.#require(capability),
     });
-    this.#bulk = new BulkLink(link, options.bulkConnection === true ? options : undefined);
+    const { bulkConnection = false } = options;
+    const isCheap = typeof bulkConnection === "function" ? bulkConnection : () => bulkConnection;
+    this.#bulk = new BulkLink(link, options, isCheap);
     this.fs = new RemoteFiles(this.#context, this.#bulk);
   }
 

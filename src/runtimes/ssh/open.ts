@@ -83,6 +83,7 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
       isolation: await isolationFrom(connector.namespaces),
       client,
       dial: (options) => connector.connect(options),
+      bulkConnection: () => transport.forwards,
       check: checkWith((probeSignal) => connector.probe({ signal: probeSignal })),
       workdir: (hello) => workdirIn(hello.user?.home ?? "", config.workdir),
     });

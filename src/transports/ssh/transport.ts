@@ -28,6 +28,8 @@ interface SignalOptions {
 }
 
 export interface SshTransport extends Transport {
+  /** Sockets of the place have been dialled by forwarding: one more stream is no further session. */
+  readonly forwards: boolean;
   /**
    * Sees to it that there is a connection, so that deadlines of what follows do not count the connecting.
    * @throws what connecting throws, ssh.waiting, operation.aborted
@@ -46,6 +48,8 @@ const PUT_DEADLINE_MS = 60 * 60_000;
 interface HostFacts {
   /** Its sshd forwards no unix sockets. */
   forwardingRefused: boolean;
+  /** It has forwarded one. */
+  forwards: boolean;
   /** Start-up files of its login shell wait for input. */
   guarded: boolean;
 }
@@ -61,7 +65,7 @@ export function createSshTransport(options: SshTransportOptions): SshTransport {
   const description = `ssh host ${target.name}`;
   let facts = factsOf.get(target.key);
   if (facts === undefined) {
-    facts = { forwardingRefused: false, guarded: false };
+    facts = { forwardingRefused: false, forwards: false, guarded: false };
     factsOf.set(target.key, facts);
   }
   const known = facts;
@@ -140,7 +144,9 @@ else echo plain; exec tar -xf - -C "$0"; fi`;
     const { signal, bridge } = dialOptions;
     if (!known.forwardingRefused || bridge === undefined) {
       try {
-        return adoptStream(await pool.dialUnix(target, socketPath, waitFor(signal)));
+        const stream = await pool.dialUnix(target, socketPath, waitFor(signal));
+        known.forwards = true;
+        return adoptStream(stream);
       } catch (error) {
         if (!isBerthError(error, "ssh.forwarding_refused")) throw error;
         known.forwardingRefused = true;
@@ -165,6 +171,9 @@ else echo plain; exec tar -xf - -C "$0"; fi`;
 
   return {
     description,
+    get forwards() {
+      return known.forwards && !known.forwardingRefused;
+    },
     run,
     put,
     dial,
