@@ -323,7 +323,7 @@ test("completion: hosts of the account's ssh configuration, after ssh:// in bash
   assert.deepEqual(ran.stdout.toString().trim().split("\n"), [
     "berth exec -r ssh://al => //alpha //alpine",
     "berth ssh trust be => beta",
-    "berth ssh  => trust hosts status help",
+    "berth ssh  => trust clean hosts status help",
     "berth check -r s => ssh://",
     "berth exec -r docker: => //",
   ]);
