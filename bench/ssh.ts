@@ -239,12 +239,16 @@ async function parallelCommands({ report, server, user, stateDirectory }: Place)
   await rate(() => exitsZero(berth.exec(TRUE)), PARALLEL, PARALLEL);
   const ours = await rate(() => exitsZero(berth.exec(TRUE)), PARALLEL, PARALLEL);
   const without = await rate(() => exitsZero(plain.exec(TRUE)), PARALLEL, PARALLEL);
-  // As many at a time as its one connection has sessions: of more, it fails some.
-  const theirs = await rate(() => exitsZero(spawnPiped(master.argv(TRUE))), PARALLEL, 10);
+  // The same work, with what fails for want of sessions; and as many at a time as its one connection has.
+  const startedMs = performance.now();
+  const codes = await Promise.all(Array.from({ length: PARALLEL }, () => spawnPiped(master.argv(TRUE))));
+  const succeeded = codes.filter((code) => code === 0).length;
+  const theirs = succeeded / ((performance.now() - startedMs) / 1000);
+  const tenAtATime = await rate(() => exitsZero(spawnPiped(master.argv(TRUE))), PARALLEL, 10);
   report(
     `${PARALLEL} parallel commands, MaxSessions 10`,
     "all succeed, ≥ 10× ControlMaster",
-    `${times(ours / theirs)}: ${Math.round(ours)} a second, without daemon ${Math.round(without)}; ControlMaster, 10 at a time, ${Math.round(theirs)}`,
+    `${times(ours / theirs)}: ${Math.round(ours)} a second, without daemon ${Math.round(without)}; ControlMaster ${Math.round(theirs)}, ${succeeded} of ${PARALLEL} succeed (10 at a time: ${Math.round(tenAtATime)})`,
     ours / theirs >= 10,
   );
 }
