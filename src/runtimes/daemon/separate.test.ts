@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { access, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,12 +39,16 @@ class SeparatePlace implements AsyncDisposable {
       await rm(path, { force: true });
       const argv = [DAEMON, "serve", "--dir", this.directory, "--helper", HELPER];
       this.daemon = spawn(process.execPath, argv, { stdio: "ignore" });
-      await until(async () =>
-        access(path).then(
+      // The socket is bound a moment before it is listened on.
+      await until(async () => {
+        const probe = connect(path);
+        const answered = await once(probe, "connect").then(
           () => true,
           () => false,
-        ),
-      );
+        );
+        probe.destroy();
+        return answered;
+      });
     }
     this.dials++;
     const socket = connect(path);
