@@ -17,7 +17,7 @@ test("check: the steps on the way, then daemon, command and files", async () => 
   const report = await runtime.check({ onStep: (step) => seen.push(step.name) });
   assert.equal(report.ok, true, JSON.stringify(report));
   assert.equal(report.runtime, "test place");
-  assert.deepEqual(seen, ["way", "daemon", "command", "files"]);
+  assert.deepEqual(seen, ["way", "daemon", "round trip", "command", "files"]);
   assert.deepEqual(
     report.steps.map((step) => step.name),
     seen,
