@@ -131,3 +131,19 @@ function fillUp(path: string): void {
     closeSync(file);
   }
 }
+
+test("a state directory whose name has blanks, quotes and what a shell would run", async (t) => {
+  const own = await requireOrSkip(t, () => sshBench());
+  if (own === undefined) return;
+  await using _ = own;
+  const stateDir = join(own.user.home, 'a  b\'s "$(touch ran)" `c`');
+  for (const state of ["started", "found by a look", "dialled again"]) {
+    await using runtime = await own.open(
+      { stateDir },
+      state === "found by a look" ? { stateDirectory: join(own.stateDirectory, "2") } : {},
+    );
+    assert.equal(runtime.capabilities.daemon, true, state);
+    assert.equal((await runtime.exec(["echo", state])).stdout, `${state}\n`);
+  }
+  assert.ok(!(await readdir(own.user.home)).includes("ran"));
+});

@@ -95,14 +95,14 @@ say token "$token"
 say bridge "$bridge"
 attempt=0
 while :; do
-  eval "$bridge "$run/sock"" </dev/null >/dev/null 2>&1 && break
+  eval "$bridge \\"\\$run/sock\\"" </dev/null >/dev/null 2>&1 && break
   if [ -n "$pid" ] && ! alive "$pid"; then echo "the daemon has ended" >&2; exit 70; fi
   attempt=$((attempt + 1))
   [ "$attempt" -lt ${DIAL_ATTEMPTS} ] || { echo "the daemon's socket did not appear" >&2; exit 71; }
   pause
 done
 echo ${DIAL_MARK}
-eval "exec $bridge "$run/sock""
+eval "exec $bridge \\"\\$run/sock\\""
 `;
 }
 
