@@ -36,6 +36,7 @@ test("a check tells every step with its time, and never throws for one that fail
         "platform",
         "space",
         "installation",
+        "forwarding",
         "daemon",
         "round trip",
         "command",

@@ -4,6 +4,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ProvisionProgress } from "../../src/contract/runtime.ts";
+import { checkRuntime } from "../../src/runtimes/check.ts";
 import { noise, readAll, refused, sha256 } from "../conformance/kit.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { run } from "../fixtures/process.ts";
@@ -133,7 +134,10 @@ for (const transport of TRANSPORTS) {
     await started.stdin.write("over the bridge\n");
     assert.equal((await readAll(started.output())).all.toString(), "over the bridge\n");
     assert.match(bench.server.log(), /refused streamlocal|open failed|streamlocal/i);
-    assert.equal((await runtime.check()).ok, true);
+    const report = await checkRuntime(bench.config({ transport }), { stateDirectory: bench.stateDirectory });
+    assert.equal(report.ok, true, JSON.stringify(report));
+    const step = report.steps.find(({ name }) => name === "forwarding");
+    assert.match(`${step?.detail} ${step?.hint}`, /over the daemon's bridge .*AllowStreamLocalForwarding/);
   });
 }
 

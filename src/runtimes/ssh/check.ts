@@ -28,7 +28,7 @@ const CODES: Readonly<Record<string, (typeof STAGES)[number]>> = {
 
 /**
  * "Test connection" of a host from the start: resolve, connect, host key, authentication, login shell, platform, space,
- * installation, daemon, round trip, command, files. Connects, host key and authentication are one handshake: its time
+ * installation, forwarding, daemon, round trip, command, files. Connects, host key and authentication are one handshake: its time
  * stands at "connect", or where it failed. Stops at the first step that fails; never throws for one.
  */
 export async function checkSsh(
@@ -50,8 +50,8 @@ export async function checkSsh(
     });
     ({ description } = transport);
     await checkWay(target, transport, steps, signal);
+    const connector = hostConnector(config, context, transport);
     if (config.daemon !== "never") {
-      const connector = hostConnector(config, context, transport);
       await checkPlace({ probe: () => connector.probe({ signal }), steps, shellStep: "login shell" });
     }
     const since = performance.now();
@@ -64,6 +64,8 @@ export async function checkSsh(
     const without = `none: ${reasons.daemon ?? "it is not used"}`;
     const known = new Set([...steps.done.map(({ name }) => name), "daemon"]);
     if (!daemon) steps.add({ name: "daemon", ok: true, durationMs: opened, detail: without });
+    else
+      await checkForwarding(transport, (await connector.probe({ signal })).running?.directory, steps, signal);
     await runtime.check({
       ...(signal === undefined ? {} : { signal }),
       onStep: (step) => {
@@ -76,6 +78,31 @@ export async function checkSsh(
     if (!(error instanceof StepFailed)) throw error;
   }
   return { ok: steps.ok, runtime: description, steps: steps.done };
+}
+
+/** How the daemon's socket is reached. That its sshd forwards none is advice: the bridge does the same, slower. */
+async function checkForwarding(
+  transport: SshTransport,
+  runDirectory: string | undefined,
+  steps: CheckSteps,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (runDirectory === undefined) return;
+  const since = performance.now();
+  const add = (detail: string, hint?: string) =>
+    steps.add({ name: "forwarding", ok: true, durationMs: millisecondsSince(since), detail, hint });
+  try {
+    const stream = await transport.dial(`${runDirectory}/sock`, signal === undefined ? {} : { signal });
+    stream.destroy();
+    add("its sshd forwards unix sockets: transfers take a stream of their own");
+  } catch (cause) {
+    const { code, message, hint } = toBerthError(cause, "transport");
+    if (code !== "ssh.forwarding_refused") {
+      steps.fail("forwarding", since, cause);
+      throw new StepFailed();
+    }
+    add(`${message}: everything goes over the daemon's bridge`, hint);
+  }
 }
 
 export interface OpenHost {
