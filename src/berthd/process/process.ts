@@ -149,7 +149,7 @@ export class ManagedProcess implements SpawnEvents {
     if (this.#exited !== undefined) return;
     this.#exited = { ...status, atMs: performance.now() };
     this.#cancelDeadline();
-    this.stdin?.destroy();
+    this.stdin?.processEnded();
     this.#awaitQuiet();
   }
 

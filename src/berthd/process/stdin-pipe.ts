@@ -4,11 +4,13 @@ import { Socket } from "node:net";
 const END_OF_TRANSMISSION = Uint8Array.of(4);
 
 /**
- * A process's input. When the process no longer reads, what comes is discarded, as a closed pipe would.
+ * A process's input. When the process lives on and no longer reads, what comes is discarded, as a closed pipe would;
+ * when it has ended, nothing more is asked for, and the stream's end tells the writer so.
  */
 export class StdinPipe {
   readonly #tty: boolean;
   #socket: Socket | undefined;
+  #ended = false;
   /** EOF was sent, or the process stopped reading. */
   closed = false;
 
@@ -19,10 +21,19 @@ export class StdinPipe {
     this.#socket.on("close", () => this.destroy());
   }
 
-  /** `done` is called when the kernel has the bytes, or they are discarded. */
+  /** `done` is called when the kernel has the bytes, or they are discarded; never after the process's end. */
   write(chunk: Uint8Array, done: () => void): void {
-    if (this.#socket === undefined || this.closed) done();
-    else this.#socket.write(chunk, () => done());
+    const taken = (): void => {
+      if (!this.#ended) done();
+    };
+    if (this.#socket === undefined || this.closed) taken();
+    else this.#socket.write(chunk, taken);
+  }
+
+  /** The process has ended. */
+  processEnded(): void {
+    this.#ended = true;
+    this.destroy();
   }
 
   /** EOF: closes the pipe; on a terminal it is the EOF character, and more may follow. */
