@@ -58,3 +58,4 @@ export { isRuntimeUri, parseRuntimeUri } from "./contract/uri.ts";
 export { VERSION } from "./contract/version.ts";
 export { type CheckRuntimeOptions, checkRuntime } from "./runtimes/check.ts";
 export { openRuntime, type ResolvedRuntime, resolveRuntime } from "./runtimes/open.ts";
+export { type SshHealth, sshHealth } from "./runtimes/ssh/health.ts";

@@ -83,8 +83,7 @@ export interface OpenOptions {
   /** Asks a person; undefined ends the attempt. Without it nothing is asked, and what needs an answer fails. */
   readonly onPrompt?: (prompt: ConnectPrompt) => Promise<string | undefined>;
   /**
-   * Milliseconds to wait for a host that is waited with after failures; 0 fails at once with its state. Default: as
-   * long as `signal` allows.
+   * Milliseconds to wait for a host that does not let in now and may soon; 0 fails at once with its state. Default 30,000.
    */
   readonly maxWaitMs?: number;
   /** Told when a connection is waited for, with the milliseconds until the next attempt. */

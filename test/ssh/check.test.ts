@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { SshConfig } from "../../src/contract/config-ssh.ts";
 import type { CheckStep } from "../../src/contract/runtime.ts";
 import { checkRuntime } from "../../src/runtimes/check.ts";
+import { sshHealth } from "../../src/runtimes/ssh/health.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { sshUser } from "../fixtures/ssh-user.ts";
 import { sshBench, TRANSPORTS } from "./support.ts";
@@ -66,6 +67,14 @@ test("a check tells every step with its time, and never throws for one that fail
       assert.deepEqual([last?.name, last?.code], [name, code], last?.detail);
       assert.notEqual(last?.hint ?? "", "");
     }
+  });
+  await t.test("how each host is", async () => {
+    const states = await sshHealth();
+    const down = states.find(({ name }) => name.endsWith(":1"));
+    assert.deepEqual([down?.state, down?.lastError?.code], ["unhealthy", "ssh.connection_refused"]);
+    assert.ok((down?.attemptsLastMinute ?? 0) >= 1 && (down?.lastFailure ?? 0) > 0);
+    const up = states.find(({ state }) => state === "healthy");
+    assert.ok((up?.lastSuccess ?? 0) > 0 && up?.reason !== undefined);
   });
   await t.test("a runtime that nobody knows", async () => {
     const report = await checkRuntime("no-such-name", { projectDirectory: own.directory });

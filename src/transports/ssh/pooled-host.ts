@@ -225,10 +225,13 @@ export class PooledHost {
     const last = this.#health.lastError;
     if (last !== undefined && !last.retryable) return last;
     const { name } = this.target;
+    const { attemptsLastMinute } = this.health();
+    const attempts = attemptsLastMinute === 1 ? "one attempt" : `${attemptsLastMinute} attempts`;
     return berthError("ssh.waiting", {
       hop: "transport",
-      message: `${name} is tried again in ${(waitMs / 1000).toFixed(1)} s: ${last?.message}`,
+      message: `${name} is tried again in ${(waitMs / 1000).toFixed(1)} s, ${attempts} in the last minute: ${last?.message}`,
       context: {
+        attemptsLastMinute,
         host: name,
         lastCode: last?.code,
         retryAt: new Date(this.#options.clock.now() + waitMs).toISOString(),

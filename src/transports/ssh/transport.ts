@@ -17,6 +17,7 @@ export interface SshTransportOptions {
   /** Asks a person; absent where nobody can be asked. */
   readonly onPrompt?: AskPerson | undefined;
   /** Longest wait for the end of a backoff, in milliseconds; 0 fails at once. Default: as long as signals allow. */
+  /** Default 30,000. */
   readonly maxWaitMs?: number | undefined;
   readonly onWait?: ((milliseconds: number) => void) | undefined;
   /** Milliseconds that start-up files of the login shell have. Default 20,000. */
@@ -43,6 +44,8 @@ export interface SshTransport extends Transport {
 }
 
 const PUT_DEADLINE_MS = 60 * 60_000;
+/** A host that restarts its sshd, or a network that comes back, is there again within it; a wrong port is told in time. */
+const DEFAULT_MAX_WAIT_MS = 30_000;
 
 /** What is known of a host by its target's key, for as long as the process lives. */
 interface HostFacts {
@@ -75,7 +78,7 @@ export function createSshTransport(options: SshTransportOptions): SshTransport {
 
   const waitFor = (caller: AbortSignal | undefined): PoolWait & { readonly signal: AbortSignal } => {
     throwIfAborted(closing.signal);
-    const { onPrompt, maxWaitMs, onWait } = options;
+    const { onPrompt, maxWaitMs = DEFAULT_MAX_WAIT_MS, onWait } = options;
     const signal = caller === undefined ? closing.signal : AbortSignal.any([caller, closing.signal]);
     return { signal, onPrompt, maxWaitMs, onWait };
   };
