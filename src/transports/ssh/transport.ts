@@ -16,8 +16,7 @@ export interface SshTransportOptions {
   readonly pool: SshPool;
   /** Asks a person; absent where nobody can be asked. */
   readonly onPrompt?: AskPerson | undefined;
-  /** Longest wait for the end of a backoff, in milliseconds; 0 fails at once. Default: as long as signals allow. */
-  /** Default 30,000. */
+  /** Longest wait for the end of a backoff, in milliseconds; 0 fails at once. Default 30,000. */
   readonly maxWaitMs?: number | undefined;
   readonly onWait?: ((milliseconds: number) => void) | undefined;
   /** Milliseconds that start-up files of the login shell have. Default 20,000. */
