@@ -219,5 +219,5 @@ async function showWait(progress: Progress, milliseconds: number): Promise<void>
   const failed = sharedSshPool()
     .states()
     .find(({ state }) => state === "unhealthy");
-  progress.waiting(milliseconds, failed?.lastError?.message);
+  progress.waiting(milliseconds, failed?.lastError?.message, failed?.attemptsLastMinute);
 }

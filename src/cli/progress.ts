@@ -44,9 +44,10 @@ export class Progress implements Disposable {
   }
 
   /** A host is waited with after failures. */
-  waiting(milliseconds: number, lastError: string | undefined): void {
+  waiting(milliseconds: number, lastError: string | undefined, attempts = 0): void {
     const why = lastError === undefined ? "to try again" : visible(lastError);
-    this.update(`waiting ${formatDuration(milliseconds)}: ${why}`);
+    const often = attempts === 0 ? "" : ` (attempts in the last minute: ${attempts})`;
+    this.update(`waiting ${formatDuration(milliseconds)}: ${why}${often}`);
   }
 
   /** ", 1.2 MiB/s" of an upload, counted from its first report. */
