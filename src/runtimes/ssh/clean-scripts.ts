@@ -40,7 +40,10 @@ export interface FoundState {
 /** Lists what Berth has put there. Follows no link below the state directories, and changes nothing. */
 export function listScript(stateDir: string | undefined): string {
   return `export LC_ALL=C
-say() { printf '${MARK} %s %s\\n' "$1" "$2"; }
+# A name with a newline would be read as an answer of its own, and what it names removed: other users choose some.
+newline='
+'
+say() { case $2 in *"$newline"*) ;; *) printf '${MARK} %s %s\\n' "$1" "$2" ;; esac; }
 ${IDENTITY}
 instance=
 ${INSTANCE_AND_BOOT}
@@ -49,7 +52,10 @@ size() {
   kib=$(du -sk "$2" 2>/dev/null) || kib=\${kib:-0}
   say "$1" "\${kib%%[!0-9]*} $2"
 }
-there() { [ -e "$1" ] || [ -h "$1" ]; }
+there() {
+  case $1 in *"$newline"*) return 1 ;; esac
+  [ -e "$1" ] || [ -h "$1" ]
+}
 inside() { [ -d "$1" ] && [ ! -h "$1" ]; }
 daemon() {
   key=\${1%/*} key=\${key##*/} of=other
