@@ -62,10 +62,11 @@ export async function uploadPart(
   const name = payload.directoryName(part);
   const directory = `${options.base}/${name}`;
   const lock = new LockWait(options);
+  const aborted = options.signal === undefined ? {} : { signal: options.signal };
   const run = async (script: string) =>
-    collect(await transport.run(["/bin/sh", "-c", script]), {
+    collect(await transport.run(["/bin/sh", "-c", script], aborted), {
       deadlineMs: BEGIN_DEADLINE_MS,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...aborted,
     });
   for (let attempt = 1; attempt <= ATTEMPTS; ) {
     throwIfAborted(options.signal);
@@ -122,7 +123,11 @@ async function uploadOnce(
     if (begun === undefined) throw silent(await answers.ended);
     if (begun.state !== "have") {
       process.stdin.end();
-      return begun;
+      if (begun.state !== "locked") return begun;
+      // Whether the owner gets on is told behind the first line: in part it would look like one that is stuck.
+      const { stdout } = await withDeadline(answers.ended, { deadlineMs: BEGIN_DEADLINE_MS, signal });
+      const whole = parseReceiveBegin(stdout);
+      return whole?.state === "locked" ? whole : begun;
     }
     assertRoom(
       options.base,
@@ -154,6 +159,8 @@ async function send(
   const answered = answers.until(parseReceiveEnd).then(() => {
     over = true;
   });
+  // Where nothing has to be waited for, who reads the last answer is told.
+  answered.catch(() => {});
   const source = createReadStream(archive.path, { start: have, highWaterMark: READ_CHUNK_BYTES });
   let done = have;
   try {
