@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -116,11 +116,9 @@ async function untilRecorded(
 ): Promise<string> {
   if (signal.aborted) throw abortedError(signal);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const watcher = watch(directory, () => {
+  const watcher = watchDirectory(directory, () => {
     void recorded().then((key) => key !== undefined && resolve());
   });
-  // Where nothing can be watched, ssh ends by itself when it is not let in.
-  watcher.on("error", () => {});
   // In a session of its own there is no terminal to ask on, and what it starts can be ended with it.
   const child = spawn(ssh, argv, {
     detached: true,
@@ -140,8 +138,17 @@ async function untilRecorded(
     return said;
   } finally {
     signal.removeEventListener("abort", onAbort);
-    watcher.close();
+    watcher?.close();
     endGroup(child.pid);
+  }
+}
+
+/** Where nothing can be watched (inotify's limits throw at once), ssh ends by itself when it is not let in. */
+function watchDirectory(directory: string, onChange: () => void): FSWatcher | undefined {
+  try {
+    return watch(directory, onChange).on("error", () => {});
+  } catch {
+    return undefined;
   }
 }
 
