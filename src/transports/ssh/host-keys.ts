@@ -60,7 +60,11 @@ export async function recordHostKey(target: SshTarget, key: HostKey): Promise<Re
  * @throws what recording throws
  */
 export async function recordNewKey(target: SshTarget, file: string): Promise<void> {
-  const text = await readFile(file, "latin1").catch(() => "");
+  const text = await readFile(file, "latin1").catch((cause: NodeJS.ErrnoException) => {
+    // There is none where the host was known already.
+    if (cause.code === "ENOENT") return "";
+    throw fileError(cause, file, "client");
+  });
   const [key] = findKnownKeys(text, knownHostsName(target));
   if (key !== undefined) await recordHostKey(target, { type: key.type, blob: key.blob });
 }
