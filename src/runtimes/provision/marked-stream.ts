@@ -45,7 +45,8 @@ export async function runScript(
   cut.signal.addEventListener("abort", () => stopped.reject(cut.signal.reason), { once: true });
   let process: RawProcess | undefined;
   try {
-    const started = transport.run(["/bin/sh", "-c", script]);
+    // What waits for a way to the place does not go on for nobody.
+    const started = transport.run(["/bin/sh", "-c", script], { signal: cut.signal });
     started.then(
       (late) => cut.signal.aborted && late.close(),
       () => {},

@@ -20,6 +20,7 @@ import { logTailScript, START_MARK, startScript } from "./start-script.ts";
 const PROBE_DEADLINE_MS = 30_000;
 const START_DEADLINE_MS = 30_000;
 const SCRIPT_DEADLINE_MS = 60_000;
+const LOG_DEADLINE_MS = 10_000;
 /** For the choice of a directory, before the platform and so the exact payload are known. */
 const NEEDED_KIB = { bundle: 8 * 1024, withNode: 180 * 1024 };
 
@@ -271,10 +272,10 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     output: string,
     cause?: unknown,
   ): Promise<BerthError> {
-    // Best effort: what failed is reported, with or without the daemon's own words.
+    // Best effort: what failed is reported, with or without the daemon's own words, also when the way there is lost.
     const log = await transport
-      .run(["/bin/sh", "-c", logTailScript(runDirectory)])
-      .then((process) => collect(process, { deadlineMs: PROBE_DEADLINE_MS }))
+      .run(["/bin/sh", "-c", logTailScript(runDirectory)], { signal: AbortSignal.timeout(LOG_DEADLINE_MS) })
+      .then((process) => collect(process, { deadlineMs: LOG_DEADLINE_MS }))
       .catch(() => undefined);
     const lines = lastLines(`${output}\n${log?.stdout ?? ""}`);
     return berthError("provision.start_failed", {
