@@ -48,6 +48,7 @@ export function sessionStreams(channel: Channel, failure: (cause: Error) => Erro
   const exit = Promise.withResolvers<ChannelExit | undefined>();
   exit.promise.catch(() => {});
   let ended: ChannelExit | undefined;
+  let whole = false;
   const finish = (): void => {
     for (const stream of outputs) if (!stream.readableEnded) stream.push(null);
   };
@@ -58,13 +59,17 @@ export function sessionStreams(channel: Channel, failure: (cause: Error) => Erro
       if (stream !== undefined && !stream.destroyed) stream.push(bytes);
       grow();
     },
-    eof: finish,
+    eof: () => {
+      whole = true;
+      finish();
+    },
     request: (name, fields) => {
       ended ??= exitOf(name, fields);
     },
     closed: (error) => {
       stdin.destroy();
-      if (error !== undefined && ended === undefined) {
+      // sshd tells the exit before the last of the output.
+      if (error !== undefined && !(ended !== undefined && whole)) {
         const reason = failure(error);
         for (const stream of outputs) stream.destroy(reason);
         exit.reject(reason);
@@ -130,9 +135,10 @@ export function channelDuplex(channel: Channel, options: DuplexOptions): Duplex 
     closed: (cause) => {
       const error = options.failure(cause, hadBytes);
       if (error !== undefined) stream.destroy(error);
+      // Nobody takes what is written from now on.
+      else if (stream.readableEnded) stream.destroy();
       else {
-        if (!stream.readableEnded) stream.push(null);
-        // Nobody takes what is written from now on.
+        stream.push(null);
         stream.once("end", () => stream.destroy());
       }
     },
