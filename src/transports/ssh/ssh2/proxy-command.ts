@@ -93,6 +93,8 @@ class ProxyStream extends Duplex {
     child.stderr?.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-STDERR_BYTES);
     });
+    // It may not start before anybody listens; whoever uses it sees its end.
+    this.on("error", () => {});
     // The child's end tells what a broken pipe means.
     child.stdin?.on("error", () => {});
     child.once("error", (cause) => this.destroy(cause));
@@ -135,6 +137,8 @@ class ProxyStream extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     // As ssh: a proxy command is told that its terminal is gone.
     this.#child.kill("SIGHUP");
+    // One that goes on all the same keeps nobody waiting.
+    this.hold(false);
     this.#child.stdin?.destroy();
     this.#child.stdout?.destroy();
     done(error);
