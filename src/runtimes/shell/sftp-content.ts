@@ -67,7 +67,9 @@ export class SftpContent {
   ): AsyncGenerator<Uint8Array, boolean, undefined> {
     using watch = new Watch(this.#link, client, options, () => this.#late(path));
     try {
-      const handle = await watch.wait(client.open(at, { read: true })).catch((error: unknown) => {
+      const opening = client.open(at, { read: true });
+      const handle = await watch.wait(opening).catch((error: unknown) => {
+        closeLate(client, opening);
         if (isBerthError(error, "ENOENT")) return undefined;
         throw error;
       });
@@ -131,6 +133,7 @@ export class SftpContent {
         using watch = new Watch(this.#link, client, options, () => this.#late(path));
         const opening = client.open(temporary, { write: true, truncate: true });
         const handle = await watch.wait(opening).catch((error: unknown) => {
+          closeLate(client, opening);
           if (!isBerthError(error, "ENOENT") && !isBerthError(error, "ENOTDIR")) throw error;
           // The shell has made it a moment ago.
           this.#link.refuse(error);
@@ -164,6 +167,11 @@ export class SftpContent {
     }
     return berthError(code as ErrorCode, { hop, runtime, message, cause });
   }
+}
+
+/** A file that opens when nobody waits for it any more is one of the few that the server has open at once. */
+function closeLate(client: SftpClient, opening: ReturnType<SftpClient["open"]>): void {
+  opening.then((handle) => client.closeHandle(handle)).catch(() => {});
 }
 
 /** Whether both are most likely the same file: of another tree it would differ in one of these. */
