@@ -60,7 +60,10 @@ export class Sessions {
   remove(pooled: PooledConnection): void {
     this.#connections.delete(pooled);
     if (this.#connections.size > 0) this.give();
-    else for (const waiting of this.#queue.splice(0)) waiting.give(undefined);
+    else {
+      for (const waiting of this.#queue.splice(0)) waiting.give(undefined);
+      this.#cancelLook();
+    }
   }
 
   /**
@@ -80,6 +83,7 @@ export class Sessions {
       const onAbort = () => {
         this.#queue.splice(this.#queue.indexOf(waiting), 1);
         waiting.fail(abortedError(options.signal));
+        if (this.#queue.length === 0) this.#cancelLook();
       };
       const waiting: Waiting = {
         ...options,
@@ -101,12 +105,12 @@ export class Sessions {
   /** Nobody waits on. */
   fail(error: BerthError): void {
     for (const waiting of this.#queue.splice(0)) waiting.fail(error);
+    this.#cancelLook();
   }
 
   /** Gives the room that there is to those who wait. */
   give(): void {
-    this.#lookAgain?.();
-    this.#lookAgain = undefined;
+    this.#cancelLook();
     for (;;) {
       const first = this.#queue[0];
       if (first === undefined) return;
@@ -120,8 +124,14 @@ export class Sessions {
     if (all.every((pooled) => pooled.full)) this.#options.grow(urgent);
     const soonest = Math.min(...all.map((pooled) => pooled.nextChangeMs));
     if (Number.isFinite(soonest)) {
-      this.#lookAgain = this.#options.clock.after(soonest, () => this.give(), { background: true });
+      // It keeps the process alive: where nothing is open, nothing else does, and somebody waits.
+      this.#lookAgain = this.#options.clock.after(soonest, () => this.give());
     }
+  }
+
+  #cancelLook(): void {
+    this.#lookAgain?.();
+    this.#lookAgain = undefined;
   }
 
   #insert(waiting: Waiting): void {
