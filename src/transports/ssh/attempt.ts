@@ -165,6 +165,7 @@ export async function connectInTime(options: InTimeOptions): Promise<Connected> 
   let leftMs = target.connectTimeoutMs;
   let asking = 0;
   let since = 0;
+  let settled = false;
   let cancel = () => {};
   const run = () => {
     since = clock.now();
@@ -181,7 +182,7 @@ export async function connectInTime(options: InTimeOptions): Promise<Connected> 
           try {
             return await onPrompt(prompt);
           } finally {
-            if (--asking === 0 && !cut.signal.aborted) run();
+            if (--asking === 0 && !cut.signal.aborted && !settled) run();
           }
         };
   run();
@@ -196,6 +197,7 @@ export async function connectInTime(options: InTimeOptions): Promise<Connected> 
     // What a part of it says when it is cut off is not why.
     throw cut.signal.aborted ? cut.signal.reason : toBerthError(error, "transport");
   } finally {
+    settled = true;
     cancel();
     signal.removeEventListener("abort", onAbort);
   }
