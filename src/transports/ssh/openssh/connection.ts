@@ -40,8 +40,9 @@ export function openSshConnection(options: OpenSshConnectionOptions): SshConnect
 
   const ended = channels.ended.then(async (): Promise<BerthError | undefined> => {
     if (closing !== undefined) return undefined;
-    const reason = log === undefined ? undefined : lossReason(await log.read());
-    await Promise.all([log?.[Symbol.asyncDispose](), endMaster(master)]);
+    const reason = log === undefined ? undefined : lossReason(await log.read().catch(() => ""));
+    // What cannot be cleaned up changes nothing about the loss, which everybody waits to be told.
+    await Promise.allSettled([log?.[Symbol.asyncDispose](), endMaster(master)]);
     return disconnected(target, reason);
   });
 
