@@ -4,7 +4,7 @@ import { createGzip } from "node:zlib";
 import { berthError, isBerthError } from "../../contract/errors.ts";
 import { throwIfAborted } from "../abort.ts";
 import { bridgeStream } from "../bridge.ts";
-import { collect } from "../collect.ts";
+import { collect, withDeadline } from "../collect.ts";
 import type { DialOptions, RawProcess, RunOptions, Transport } from "../transport.ts";
 import { runByLoginShell } from "./login.ts";
 import type { SshConnectionInfo, SshPool } from "./pool.ts";
@@ -122,7 +122,13 @@ export function createSshTransport(options: SshTransportOptions): SshTransport {
     const script = `if command -v gzip >/dev/null 2>&1; then echo gzip; gzip -dc | tar -xf - -C "$0"
 else echo plain; exec tar -xf - -C "$0"; fi`;
     const tar = await run(["/bin/sh", "-c", script, directory], signal === undefined ? {} : { signal });
-    const coding = await firstLine(tar);
+    const coding = await withDeadline(firstLine(tar), { deadlineMs: PUT_DEADLINE_MS, signal }).catch(
+      (error) => {
+        tar.close();
+        archive.destroy();
+        throw error;
+      },
+    );
     if (archive.errored) {
       tar.close();
       throw archive.errored;
