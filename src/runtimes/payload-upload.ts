@@ -126,8 +126,7 @@ async function uploadOnce(
       if (begun.state !== "locked") return begun;
       // Whether the owner gets on is told behind the first line: in part it would look like one that is stuck.
       const { stdout } = await withDeadline(answers.ended, { deadlineMs: BEGIN_DEADLINE_MS, signal });
-      const whole = parseReceiveBegin(stdout);
-      return whole?.state === "locked" ? whole : begun;
+      return { ...begun, progress: stdout };
     }
     assertRoom(
       options.base,
