@@ -22,6 +22,11 @@ export function exitCodeOf(error: unknown): number {
   return EXIT.berthFailed;
 }
 
+/** Without what could steer the terminal: an error has words of the place in it. Its lines stay lines. */
+function harmless(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, "·");
+}
+
 /** "berth: what happened [code]" and the hint on the next line, on stderr; with `--json` as an object. */
 export function printError(cause: unknown, json: boolean): void {
   const error = toBerthError(cause, "client");
@@ -30,8 +35,8 @@ export function printError(cause: unknown, json: boolean): void {
     return;
   }
   const where = error.runtime === undefined ? "" : ` (${error.runtime})`;
-  process.stderr.write(`berth: ${error.message}${where} [${error.code}]\n`);
-  if (error.hint !== "") process.stderr.write(`  ${error.hint}\n`);
+  process.stderr.write(harmless(`berth: ${error.message}${where} [${error.code}]\n`));
+  if (error.hint !== "") process.stderr.write(harmless(`  ${error.hint}\n`));
   if (error.code === "internal" && error.cause instanceof Error && process.env.BERTH_DEBUG) {
     process.stderr.write(`${error.cause.stack ?? ""}\n`);
   }
