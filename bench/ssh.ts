@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Runtime } from "../src/contract/runtime.ts";
 import { openRuntime } from "../src/runtimes/open.ts";
 import { endAllMasters } from "../src/transports/ssh/openssh/masters.ts";
 import { socketDirectoryPath } from "../src/transports/ssh/openssh/socket-directory.ts";
@@ -127,6 +130,18 @@ async function behindDelay({ report, quick, server, user, stateDirectory }: Plac
     commands.berth <= ROUND_TRIP_MS + 10,
   );
 
+  const aborts: { readonly settled: number; readonly gone: number }[] = [];
+  for (let turn = 0; turn < turns; turn++)
+    aborts.push(await abortedSleep(berth, `1000.${process.pid}${turn}`));
+  const settled = median(aborts.map((one) => one.settled));
+  const gone = median(aborts.map((one) => one.gone));
+  report(
+    `aborted \`sleep 1000\`, ${DELAY_MS} ms each way`,
+    "settles in 300 ms",
+    `settled in ${ms(settled)}, gone from the host's processes after ${ms(gone)}`,
+    Math.max(...aborts.map((one) => one.settled)) <= 300,
+  );
+
   const four = new Uint8Array(4096).fill(65);
   const paths = Array.from({ length: 100 }, (_, index) => `stat-${index}`);
   await Promise.all(paths.map((path) => berth.fs.writeFile(path, "")));
@@ -163,6 +178,31 @@ async function behindDelay({ report, quick, server, user, stateDirectory }: Plac
       seen < 1.5 * ROUND_TRIP_MS,
     );
   }
+}
+
+/** Milliseconds from the abort until the call settles, and until no process of this machine, the host, has that argument. */
+async function abortedSleep(berth: Runtime, seconds: string) {
+  const running = () =>
+    readdirSync("/proc").some((name) => {
+      try {
+        return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "utf8") === `sleep\0${seconds}\0`;
+      } catch {
+        // It ended while it was looked at.
+        return false;
+      }
+    });
+  const stop = new AbortController();
+  const call = berth.exec(["sleep", seconds], { signal: stop.signal }).then(
+    () => {},
+    () => {},
+  );
+  while (!running()) await delay(5);
+  const since = performance.now();
+  stop.abort();
+  await call;
+  const settled = performance.now() - since;
+  while (running()) await delay(2);
+  return { settled, gone: performance.now() - since };
 }
 
 async function firstCommand({ report, quick, server, user, stateDirectory }: Place): Promise<void> {

@@ -15,6 +15,12 @@ const WINDOW_STEP_BYTES = RECEIVE_WINDOW_BYTES / 4;
 /** Largest data packet that is taken, and sent at most (CHAN_SES_PACKET_DEFAULT of OpenSSH). */
 export const MAX_DATA_BYTES = 32 * 1024;
 
+/**
+ * Packets that may come before anybody is told. What comes with the awaited answer is in the same read of 64 KiB, where
+ * at most 4,700 packets have room; a server that says more to a session that waits means no good.
+ */
+const MAX_EARLY = 8_192;
+
 /** How a channel sends: one packet of head and data, the callback once the kernel has it. */
 export type SendPacket = (parts: readonly Uint8Array[], done?: (error?: Error | null) => void) => void;
 
@@ -121,6 +127,7 @@ export class Channel {
   onData(bytes: Buffer, extended: number | undefined): void {
     this.#receiveWindow -= bytes.length;
     if (this.#receiveWindow < 0) throw new RangeError("more bytes than the window allows");
+    this.#boundEarly();
     if (!this.#closeSent) this.#tell((receiver) => receiver.data(bytes, extended));
   }
 
@@ -137,7 +144,9 @@ export class Channel {
     this.#answers.shift()?.(accepted);
   }
 
+  /** @throws RangeError when the other side asks without end before anybody listens */
   onRequest(name: string, wantsReply: boolean, fields: Buffer): void {
+    this.#boundEarly();
     if (wantsReply && !this.over) this.#message(MESSAGE.channelFailure);
     if (name === "eow@openssh.com") this.#refuseInput();
     else this.#tell((receiver) => receiver.request(name, fields));
@@ -150,6 +159,10 @@ export class Channel {
     this.#over = true;
     this.#giveUp();
     this.#tell((receiver) => receiver.closed(error));
+  }
+
+  #boundEarly(): void {
+    if (this.#early.length > MAX_EARLY) throw new RangeError("too much before the answer");
   }
 
   #tell(tell: (receiver: ChannelReceiver) => void): void {

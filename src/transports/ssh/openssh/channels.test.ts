@@ -188,3 +188,17 @@ test("what comes in one read with the answer that is waited for is not lost", as
   assert.equal((await once(stdout, "data")).toString(), "early");
   assert.deepEqual(await exit, { exitCode: 3, signal: null });
 });
+
+test("a session that waits is not filled without end by its server", async () => {
+  await using server = await played();
+  const opening = server.channels.open("session", []);
+  const request = await server.next(MESSAGE.channelOpen);
+  request.text();
+  const id = request.uint32();
+  server.socket.write(packet(MESSAGE.channelOpenConfirmation, [id, 77, 1000, 1000]));
+  await opening;
+  const chatter = packet(MESSAGE.channelRequest, [id, "chatter", false]);
+  server.socket.on("error", () => {});
+  server.socket.write(Buffer.concat(Array.from({ length: 10_000 }, () => chatter)));
+  assert.match(String(await server.channels.ended), /too much before the answer/);
+});
