@@ -14,6 +14,8 @@ const KILL_TREE_LIMIT_MS = 2000;
 const COMPLETION_LIMIT_MS = 1000;
 /** Turns of the loop without a byte after which the pipes of an ended command are empty (SEMANTICS, Commands 1). */
 const QUIET_TURNS = 2;
+/** A terminal's output ends by itself behind its last byte; only where a child holds it, silence has to do, for so long. */
+const TTY_DRAIN_MS = 50;
 /** More than a pipe holds (Linux: 64 KiB, at most 1 MiB): so much later, what was in it at the exit has been read. */
 const PIPE_BYTES = 1024 * 1024;
 
@@ -177,6 +179,7 @@ export class ManagedProcess implements SpawnEvents {
   /** Waits until the pipes of the ended command are empty, not until all who hold them are gone. */
   #awaitQuiet(): void {
     const exitedAtMs = this.#exited?.atMs ?? 0;
+    const drainMs = Math.max(this.options.drainMs, this.tty === undefined ? 0 : TTY_DRAIN_MS);
     const atExit = this.#readers.map((reader) => reader.bytes);
     let turns = 0;
     let seen = -1;
@@ -194,7 +197,7 @@ export class ManagedProcess implements SpawnEvents {
       const read = this.#readers.every(
         (reader, index) => reader.ended || reader.bytes - (atExit[index] ?? 0) >= PIPE_BYTES,
       );
-      const remainingMs = exitedAtMs + this.options.drainMs - performance.now();
+      const remainingMs = exitedAtMs + drainMs - performance.now();
       if ((read || turns >= QUIET_TURNS) && remainingMs <= 0) this.#complete();
       else if (blocked) this.#onResume = () => setImmediate(turn);
       else if (turns >= QUIET_TURNS) setTimeout(turn, Math.min(remainingMs, 50));
