@@ -6,36 +6,13 @@ import { isBerthError } from "../../src/contract/errors.ts";
 import { nameFromBytes } from "../../src/files/names.ts";
 import { probeScript } from "../../src/runtimes/provision/probe-script.ts";
 import { collect } from "../../src/transports/collect.ts";
-import { createSshPool, type SshPool } from "../../src/transports/ssh/pool.ts";
 import { resolveSshTarget } from "../../src/transports/ssh/resolve.ts";
 import { createSshTransport, type SshTransport } from "../../src/transports/ssh/transport.ts";
 import { noise, sha256 } from "../conformance/kit.ts";
-import { requireOrSkip } from "../fixtures/install.ts";
 import { waitFor } from "../fixtures/process.ts";
 import { LOGIN_SHELLS, type LoginShell } from "../fixtures/ssh-user.ts";
-import { type SshBench, type SshBenchOptions, sshBench, TRANSPORTS, type TransportName } from "./support.ts";
-
-/** How a command gets through the login shell, for each shell and each transport, below any runtime. */
-interface Place {
-  readonly bench: SshBench;
-  readonly transport: SshTransport;
-  readonly pool: SshPool;
-}
-
-async function withPlace(
-  t: Parameters<typeof requireOrSkip>[0],
-  name: TransportName,
-  options: SshBenchOptions,
-  use: (place: Place) => Promise<void>,
-): Promise<void> {
-  const made = await requireOrSkip(t, () => sshBench(options));
-  if (made === undefined) return;
-  await using bench = made;
-  await using pool = createSshPool();
-  const target = await resolveSshTarget(bench.config({ transport: name }));
-  await using transport = createSshTransport({ target, pool, maxWaitMs: 0 });
-  await use({ bench, transport, pool });
-}
+import { withPlace } from "./place.ts";
+import { TRANSPORTS } from "./support.ts";
 
 /** Every byte that a word can hold, alone, in pairs with what means something to a shell, and long ones. */
 function words(): string[] {
@@ -60,7 +37,7 @@ function words(): string[] {
 for (const name of TRANSPORTS) {
   for (const shell of LOGIN_SHELLS) {
     test(`every word arrives as it is: ${shell}, ${name}`, async (t) => {
-      await withPlace(t, name, { user: { shell } }, async ({ transport }) => {
+      await withPlace(t, name, { maxWaitMs: 0, user: { shell } }, async ({ transport }) => {
         const all = words();
         const expected = Buffer.concat(
           all.map((word) => Buffer.concat([bytesOf(word), Buffer.of(0)])),
@@ -74,7 +51,7 @@ for (const name of TRANSPORTS) {
     });
 
     test(`words of 100 KB, and as many, arrive: ${shell}, ${name}`, async (t) => {
-      await withPlace(t, name, { user: { shell } }, async ({ transport }) => {
+      await withPlace(t, name, { maxWaitMs: 0, user: { shell } }, async ({ transport }) => {
         for (const all of [
           ["a".repeat(100_000)],
           ["'\n!".repeat(33_000), noise(20_000).toString("base64")],
@@ -92,7 +69,7 @@ for (const name of TRANSPORTS) {
     });
 
     test(`input, exit codes, signals, directories and the provisioner's script: ${shell}, ${name}`, async (t) => {
-      await withPlace(t, name, { user: { shell } }, async ({ transport, bench }) => {
+      await withPlace(t, name, { maxWaitMs: 0, user: { shell } }, async ({ transport, bench }) => {
         const input = noise(3_000_000);
         const cat = await transport.run(["cat"]);
         const echoed = cat.stdout.toArray();
@@ -150,50 +127,62 @@ for (const name of TRANSPORTS) {
   for (const shell of LOGIN_SHELLS) {
     test(`start-up files that print, take their time and read input change nothing: ${shell}, ${name}`, async (t) => {
       const startup = PRINTS + SLOW + READS[shell] + PRINTS;
-      await withPlace(t, name, { user: { shell, startup } }, ({ transport }) => isExact(transport));
+      await withPlace(t, name, { maxWaitMs: 0, user: { shell, startup } }, ({ transport }) =>
+        isExact(transport),
+      );
     });
   }
 
   test(`start-up files that show what they run do not show the mark: ${name}`, async (t) => {
     const user = { shell: "bash", startup: "set -x\nset -v\n" } as const;
-    await withPlace(t, name, { user }, ({ transport }) => isExact(transport));
+    await withPlace(t, name, { maxWaitMs: 0, user }, ({ transport }) => isExact(transport));
   });
 
   test(`much output of a start-up file is dropped: ${name}`, async (t) => {
     const user = { shell: "bash", startup: "seq 1000000; seq 200000 >&2\n" } as const;
-    await withPlace(t, name, { user }, ({ transport }) => isExact(transport));
+    await withPlace(t, name, { maxWaitMs: 0, user }, ({ transport }) => isExact(transport));
   });
 
   test(`a start-up file that never ends, or reads to the end of its input, is told: ${name}`, async (t) => {
     for (const startup of ["sleep 1000\n", "cat >/dev/null\n"]) {
-      await withPlace(t, name, { user: { shell: "bash", startup } }, async ({ bench, pool }) => {
-        const target = await resolveSshTarget(bench.config({ transport: name }));
-        await using transport = createSshTransport({ target, pool, loginDeadlineMs: 4_000 });
-        const run = transport.run(["touch", join(bench.user.home, "it-ran")]);
-        await assert.rejects(run, (error) => {
-          assert.ok(isBerthError(error, "ssh.login_timeout"), String(error));
-          assert.match(error.hint, /bashrc/);
-          return true;
-        });
-        await pool.close();
-        await assert.rejects(readFile(join(bench.user.home, "it-ran")), { code: "ENOENT" });
-      });
+      await withPlace(
+        t,
+        name,
+        { maxWaitMs: 0, user: { shell: "bash", startup } },
+        async ({ bench, pool }) => {
+          const target = await resolveSshTarget(bench.config({ transport: name }));
+          await using transport = createSshTransport({ target, pool, loginDeadlineMs: 4_000 });
+          const run = transport.run(["touch", join(bench.user.home, "it-ran")]);
+          await assert.rejects(run, (error) => {
+            assert.ok(isBerthError(error, "ssh.login_timeout"), String(error));
+            assert.match(error.hint, /bashrc/);
+            return true;
+          });
+          await pool.close();
+          await assert.rejects(readFile(join(bench.user.home, "it-ran")), { code: "ENOENT" });
+        },
+      );
     }
   });
 
   test(`an account that runs no commands is told in its own words: ${name}`, async (t) => {
-    await withPlace(t, name, { user: { shell: "/usr/sbin/nologin" } }, async ({ transport }) => {
-      await assert.rejects(transport.run(["true"]), (error) => {
-        assert.ok(isBerthError(error, "ssh.no_shell"), String(error));
-        assert.match(error.message, /This account is currently not available\.$/);
-        return true;
-      });
-    });
+    await withPlace(
+      t,
+      name,
+      { maxWaitMs: 0, user: { shell: "/usr/sbin/nologin" } },
+      async ({ transport }) => {
+        await assert.rejects(transport.run(["true"]), (error) => {
+          assert.ok(isBerthError(error, "ssh.no_shell"), String(error));
+          assert.match(error.message, /This account is currently not available\.$/);
+          return true;
+        });
+      },
+    );
   });
 
   test(`a start-up file that ends the shell is told in its own words: ${name}`, async (t) => {
     const user = { shell: "bash", startup: "echo 'maintenance until noon' >&2; exit 3\n" } as const;
-    await withPlace(t, name, { user }, async ({ transport }) => {
+    await withPlace(t, name, { maxWaitMs: 0, user }, async ({ transport }) => {
       await assert.rejects(transport.run(["true"]), (error) => {
         assert.ok(isBerthError(error, "ssh.no_shell"), String(error));
         assert.match(error.message, /maintenance until noon$/);
@@ -204,7 +193,7 @@ for (const name of TRANSPORTS) {
   });
 
   test(`what needs a daemon is refused, and nothing is run: ${name}`, async (t) => {
-    await withPlace(t, name, {}, async ({ transport }) => {
+    await withPlace(t, name, { maxWaitMs: 0 }, async ({ transport }) => {
       for (const options of [{ env: { A: "b" } }, { user: "root" }, { tty: { columns: 80, rows: 24 } }]) {
         await assert.rejects(transport.run(["true"], options), (error) =>
           isBerthError(error, "runtime.capability_unsupported"),
@@ -215,7 +204,7 @@ for (const name of TRANSPORTS) {
 
   test(`an abort while a start-up file runs ends it at once, and the session with it: ${name}`, async (t) => {
     const user = { shell: "bash", startup: "touch ~/started; sleep 1000\n" } as const;
-    await withPlace(t, name, { user }, async ({ transport, bench, pool }) => {
+    await withPlace(t, name, { maxWaitMs: 0, user }, async ({ transport, bench, pool }) => {
       const abort = new AbortController();
       const run = transport.run(["true"], { signal: abort.signal });
       const started = join(bench.user.home, "started");

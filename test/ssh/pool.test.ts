@@ -8,36 +8,13 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { isBerthError } from "../../src/contract/errors.ts";
 import { collect } from "../../src/transports/collect.ts";
-import { createSshPool, type SshPool } from "../../src/transports/ssh/pool.ts";
+import { createSshPool } from "../../src/transports/ssh/pool.ts";
 import { resolveSshTarget } from "../../src/transports/ssh/resolve.ts";
-import type { SshTarget } from "../../src/transports/ssh/target.ts";
 import { createSshTransport, type SshTransport } from "../../src/transports/ssh/transport.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { run, waitFor } from "../fixtures/process.ts";
-import { type SshBench, type SshBenchOptions, sshBench, TRANSPORTS, type TransportName } from "./support.ts";
-
-/** The pool and the transport on real servers, below any runtime. */
-interface Place {
-  readonly bench: SshBench;
-  readonly pool: SshPool;
-  readonly target: SshTarget;
-  readonly transport: SshTransport;
-}
-
-async function withPlace(
-  t: Parameters<typeof requireOrSkip>[0],
-  name: TransportName,
-  options: SshBenchOptions,
-  use: (place: Place) => Promise<void>,
-): Promise<void> {
-  const made = await requireOrSkip(t, () => sshBench(options));
-  if (made === undefined) return;
-  await using bench = made;
-  await using pool = createSshPool();
-  const target = await resolveSshTarget(bench.config({ transport: name }));
-  await using transport = createSshTransport({ target, pool });
-  await use({ bench, pool, target, transport });
-}
+import { withPlace } from "./place.ts";
+import { sshBench, TRANSPORTS } from "./support.ts";
 
 async function echo(transport: SshTransport, text: string): Promise<string> {
   return (await collect(await transport.run(["echo", text]))).stdout;

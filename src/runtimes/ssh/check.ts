@@ -2,14 +2,14 @@ import type { SshConfig } from "../../contract/config.ts";
 import type { ErrorCode } from "../../contract/error-registry.ts";
 import { toBerthError } from "../../contract/errors.ts";
 import type { CheckReport, CheckStep } from "../../contract/runtime.ts";
-import { sharedSshPool } from "../../transports/ssh/pool.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
 import type { SshTarget } from "../../transports/ssh/target.ts";
-import { createSshTransport, type SshTransport } from "../../transports/ssh/transport.ts";
+import type { SshTransport } from "../../transports/ssh/transport.ts";
 import { CheckSteps, millisecondsSince, StepFailed } from "../common/check-steps.ts";
 import type { RuntimeContext } from "../context.ts";
 import { checkPlace } from "../provision/check-place.ts";
 import type { ProbeAnswer } from "../provision/probe-answer.ts";
+import { hostTransport } from "./host-transport.ts";
 import { hostConnector, openSsh } from "./open.ts";
 
 const STAGES = ["connect", "host key", "authentication"] as const;
@@ -36,18 +36,12 @@ export async function checkSsh(
   context: RuntimeContext,
   onStep: ((step: CheckStep) => void) | undefined,
 ): Promise<CheckReport> {
-  const { signal, onPrompt, maxWaitMs, onWait } = context.options;
+  const { signal } = context.options;
   const steps = new CheckSteps(onStep);
   let description = `ssh host ${config.host}`;
   try {
     const target = await steps.run("resolve", () => resolveSshTarget(config, { signal }), describeTarget);
-    await using transport = createSshTransport({
-      target,
-      pool: sharedSshPool(),
-      onPrompt,
-      maxWaitMs,
-      onWait,
-    });
+    await using transport = hostTransport(target, context.options);
     ({ description } = transport);
     await checkWay(target, transport, steps, signal);
     const connector = hostConnector(config, context, transport);

@@ -3,9 +3,8 @@ import { berthError } from "../../contract/errors.ts";
 import type { OpenOptions } from "../../contract/runtime.ts";
 import { VERSION } from "../../contract/version.ts";
 import { collect } from "../../transports/collect.ts";
-import { sharedSshPool } from "../../transports/ssh/pool.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
-import { createSshTransport, type SshTransport } from "../../transports/ssh/transport.ts";
+import type { SshTransport } from "../../transports/ssh/transport.ts";
 import { createHandshake, type Handshake } from "../provision/handshake.ts";
 import {
   type FoundDaemon,
@@ -16,6 +15,7 @@ import {
   parseRemoved,
   removeScript,
 } from "./clean-scripts.ts";
+import { hostTransport } from "./host-transport.ts";
 
 const DEADLINE_MS = 120_000;
 const HANDSHAKE_MS = 5_000;
@@ -53,15 +53,9 @@ export interface CleanReport {
  * @throws ssh.*, provision.probe_failed, operation.aborted
  */
 export async function cleanSsh(config: SshConfig, options: CleanOptions = {}): Promise<CleanReport> {
-  const { signal, onPrompt, maxWaitMs, onWait, force = false, dryRun = false } = options;
+  const { signal, force = false, dryRun = false } = options;
   const target = await resolveSshTarget(config, { signal });
-  await using transport = createSshTransport({
-    target,
-    pool: sharedSshPool(),
-    onPrompt,
-    maxWaitMs,
-    onWait,
-  });
+  await using transport = hostTransport(target, options);
   await transport.connect({ signal });
   const run = async (script: string) =>
     collect(await transport.run(["/bin/sh", "-c", script], signal === undefined ? {} : { signal }), {

@@ -2,9 +2,8 @@ import { join, posix } from "node:path";
 import type { SshConfig } from "../../contract/config.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { VERSION } from "../../contract/version.ts";
-import { sharedSshPool } from "../../transports/ssh/pool.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
-import { createSshTransport, type SshTransport } from "../../transports/ssh/transport.ts";
+import type { SshTransport } from "../../transports/ssh/transport.ts";
 import type { WireClient } from "../../wire/types.ts";
 import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
@@ -20,6 +19,7 @@ import {
 } from "../provision/remote.ts";
 import type { checkOpenHost, OpenHost } from "./check.ts";
 import { lookAtHost } from "./home.ts";
+import { hostTransport } from "./host-transport.ts";
 
 /**
  * A host by SSH: by its daemon, which is installed and started there when none runs, or where none can be, and with
@@ -27,9 +27,9 @@ import { lookAtHost } from "./home.ts";
  * @throws ssh.*, provision.*, payload.not_built, wire.*, operation.aborted
  */
 export async function openSsh(config: SshConfig, context: RuntimeContext): Promise<Runtime> {
-  const { signal, onEvent, onProgress, onPrompt, maxWaitMs, onWait } = context.options;
+  const { signal, onEvent, onProgress } = context.options;
   const target = await resolveSshTarget(config, { signal });
-  const transport = createSshTransport({ target, pool: sharedSshPool(), onPrompt, maxWaitMs, onWait });
+  const transport = hostTransport(target, context.options);
   try {
     const { description } = transport;
     const progress = createProgressSink({ runtime: description, onProgress, onEvent });

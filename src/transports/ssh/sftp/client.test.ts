@@ -4,6 +4,8 @@ import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { smallDisk } from "../../../../test/fixtures/disk.ts";
+import { requireOrSkip } from "../../../../test/fixtures/install.ts";
 import { isBerthError } from "../../../contract/errors.ts";
 import type { SftpClient } from "./client.ts";
 import { type LocalClient, localClient, sftpServerPath } from "./testing.ts";
@@ -247,10 +249,10 @@ test(
 );
 
 test("a full disk is ENOSPC", options, async (t) => {
-  if (process.getuid?.() !== 0) return t.skip("only root can mount a small disk");
-  const { smallDisk } = await import("../../../../test/fixtures/disk.ts");
+  const made = await requireOrSkip(t, () => smallDisk({ size: 512 * 1024 }));
+  if (made === undefined) return;
+  await using disk = made;
   await using it = await setting();
-  await using disk = await smallDisk({ size: 512 * 1024 });
   const path = join(disk.path, "file");
   const handle = await it.client.open(path, { write: true, create: true });
   await refused(writeChunks(it.client, handle, one(randomBytes(2_000_000))), "ENOSPC", path);
