@@ -12,8 +12,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   berthd: ["contract", "files", "wire"],
   transports: ["contract", "files"],
   runtimes: ["contract", "files", "wire", "transports"],
-  cli: ["contract", "runtimes", "transports"],
-  "index.ts": ["contract", "runtimes"],
+  store: ["contract", "files"],
+  workspaces: ["contract", "files", "transports", "runtimes", "store"],
+  cli: ["contract", "runtimes", "transports", "workspaces"],
+  "index.ts": ["contract", "runtimes", "workspaces"],
 };
 const COMPOSITION_FILE = "runtimes/factory.ts";
 const COMPOSITION_ROOMS = ["berthd"];

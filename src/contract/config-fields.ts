@@ -11,6 +11,16 @@ export const ownPath = z
     message: "has to be an absolute path, or start with ~/",
   });
 
+/** A path of the place; `~/` is the home directory of its user. */
+export const placePath = z
+  .string()
+  .refine((path) => (path.startsWith("/") || path.startsWith("~/")) && !path.includes("\0"), {
+    message: "has to be an absolute path in the place, or start with ~/",
+  });
+
+/** Ids of workspaces: "w" and ten letters and digits. */
+export const WORKSPACE_ID = /^w[0-9a-z]{10}$/;
+
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   message: "a name is letters, digits and _, not starting with a digit",
 });
@@ -47,4 +57,14 @@ export const common = {
   stateDir: absolutePath.optional(),
   /** Added to the environment of every command. */
   env: environmentSchema.optional(),
+  /** Directory in the place for the output of processes, made with mode 0700; default: in the daemon's state. */
+  processLogDir: placePath.optional(),
+  /**
+   * Id of the workspace that the place is of: names and lists of processes are its own. Set by Berth when it opens a
+   * workspace.
+   */
+  workspace: z.string().regex(WORKSPACE_ID, { message: "is not the id of a workspace" }).optional(),
 };
+
+/** Where workspaces stand in a place; each project has a directory of its own there. */
+export const baseDir = placePath.optional();

@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import * as z from "zod";
-import { common, ownPath, secretReferenceSchema } from "./config-fields.ts";
+import { baseDir, common, ownPath, secretReferenceSchema } from "./config-fields.ts";
 
 /**
  * What OpenSSH lets no host or user name hold either (valid_hostname and valid_ruser of its ssh.c): a ProxyCommand or
@@ -18,6 +18,8 @@ const EXAMPLE = "for example box, dev@box, dev@box.example:2222 or ssh://dev@box
 export const sshConfigSchema = z.strictObject({
   type: z.literal("ssh"),
   ...common,
+  /** Where workspaces stand on the host. Default ~/berth. */
+  baseDir,
   /** Host name, address or alias of the user's ssh configuration; also user@host and ssh://user@host:port. */
   host: z.string(`has to be a text, ${EXAMPLE}`),
   user: z.string().refine(isUserName, { message: 'is not a user name, such as "dev"' }).optional(),

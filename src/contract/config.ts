@@ -1,9 +1,20 @@
 import * as z from "zod";
-import { absolutePath, common } from "./config-fields.ts";
+import { absolutePath, baseDir, common } from "./config-fields.ts";
 import { normalizeSshConfig, type SshConfig, sshConfigSchema } from "./config-ssh.ts";
 import { berthError } from "./errors.ts";
 
 export const localConfigSchema = z.strictObject({ type: z.literal("local"), ...common });
+
+/**
+ * A git worktree on this machine, of a repository on this machine. As the configuration of a workspace it says where
+ * Berth puts the worktree; as a runtime it needs the workdir.
+ */
+export const worktreeConfigSchema = z.strictObject({
+  type: z.literal("worktree"),
+  ...common,
+  /** Default: `worktrees` below Berth's state directory. */
+  baseDir,
+});
 
 const engineSchema = z.strictObject({
   /** As DOCKER_HOST: unix:///…, tcp://…, ssh://…. */
@@ -15,6 +26,8 @@ const engineSchema = z.strictObject({
 const dockerCommon = {
   type: z.literal("docker"),
   ...common,
+  /** Where workspaces stand in the container. Default ~/berth. */
+  baseDir,
   /** User of the commands; default: the container's own. */
   user: z.string().min(1).optional(),
   /** Default: DOCKER_HOST, DOCKER_CONTEXT, the current context, /var/run/docker.sock. */
@@ -84,6 +97,7 @@ export const dockerImageConfigSchema = z.strictObject({
 
 export const runtimeConfigSchema = z.union([
   localConfigSchema,
+  worktreeConfigSchema,
   dockerContainerConfigSchema,
   dockerImageConfigSchema,
   sshConfigSchema,
@@ -94,11 +108,12 @@ export type DockerContainerConfig = z.infer<typeof dockerContainerConfigSchema>;
 export type DockerImageConfig = z.infer<typeof dockerImageConfigSchema>;
 export type DockerConfig = DockerContainerConfig | DockerImageConfig;
 export type EngineConfig = z.infer<typeof engineSchema>;
-export type RuntimeConfig = LocalConfig | DockerConfig | SshConfig;
+export type WorktreeConfig = z.infer<typeof worktreeConfigSchema>;
+export type RuntimeConfig = LocalConfig | WorktreeConfig | DockerConfig | SshConfig;
 export type { SecretReference, SshConfig } from "./config-ssh.ts";
 
 /** Types that the design names and later versions bring. */
-const FUTURE_TYPES = ["worktree", "remote", "sandbox", "kubernetes", "vm"];
+const FUTURE_TYPES = ["remote", "sandbox", "kubernetes", "vm"];
 
 /**
  * Validates a runtime configuration of unknown origin.
@@ -133,11 +148,12 @@ export function parseRuntimeConfig(value: unknown, source = "configuration"): Ru
 function schemaFor(value: unknown, type: unknown): z.ZodType<RuntimeConfig> | string {
   if (typeof value !== "object" || value === null) return "has to be an object with a type";
   if (type === "local") return localConfigSchema;
+  if (type === "worktree") return worktreeConfigSchema;
   if (type === "ssh") {
     return "host" in value ? sshConfigSchema : 'host is missing, for example host: "dev@box"';
   }
   if (type !== "docker")
-    return `type: ${JSON.stringify(type)} is not a runtime type; it is "local", "docker" or "ssh"`;
+    return `type: ${JSON.stringify(type)} is not a runtime type; it is "local", "worktree", "docker" or "ssh"`;
   const hasContainer = "containerId" in value;
   const hasImage = "image" in value;
   if (hasContainer && hasImage) return "containerId, image: give one of them, not both";

@@ -1,5 +1,6 @@
 import { type ErrorEntry, entry } from "./error-entry.ts";
 import { SSH_ERRORS } from "./error-registry-ssh.ts";
+import { WORKSPACE_ERRORS } from "./error-registry-workspace.ts";
 
 /**
  * Every error code of Berth, shared by library, command, daemon and runner. `docs/errors.md` is generated
@@ -412,6 +413,7 @@ export const ERROR_REGISTRY = {
   "docker.api_error": entry(502, "the Docker engine refused the request", "Its message says why."),
 
   ...SSH_ERRORS,
+  ...WORKSPACE_ERRORS,
 
   "cli.usage": entry(400, "the command line is not valid", "`berth --help` shows the usage."),
 } as const satisfies Record<string, ErrorEntry>;

@@ -8,6 +8,7 @@ import { berthError } from "./errors.ts";
  *
  *     local:                            this machine, the current directory
  *     local:/srv/app                    this machine, that directory
+ *     worktree:                         a git worktree below Berth's state directory, for workspaces
  *     docker://CONTAINER                a running container of the user's
  *     docker://CONTAINER/workdir
  *     docker-image:NAME[:TAG|@DIGEST]   a container made from an image
@@ -17,7 +18,7 @@ import { berthError } from "./errors.ts";
  * A percent sign, blanks and every other character of a path mean themselves. A word without one of these
  * prefixes is a name of berth.yaml, never a URI.
  */
-const PREFIXES = ["local:", "docker://", "docker-image:", "ssh://"] as const;
+const PREFIXES = ["local:", "worktree:", "docker://", "docker-image:", "ssh://"] as const;
 
 export function isRuntimeUri(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:/.test(text);
@@ -45,6 +46,10 @@ export function parseRuntimeUri(uri: string): RuntimeConfig {
     if (path.startsWith("//") || !path.startsWith("/"))
       throw invalid("the path has to be absolute: local:/srv/app");
     return { type: "local", workdir: path };
+  }
+  if (uri.startsWith("worktree:")) {
+    if (uri !== "worktree:") throw invalid("nothing follows worktree:");
+    return { type: "worktree" };
   }
   if (uri.startsWith("docker://")) {
     const rest = uri.slice("docker://".length);

@@ -10,6 +10,7 @@ type Loaders = {
 /** Every runtime, loaded when it is opened. The one place that knows all of them. */
 const LOADERS: Loaders = {
   local: async () => (await import("./local.ts")).openLocal,
+  worktree: async () => (await import("./local.ts")).openWorktree,
   docker: async () => (await import("./docker/open.ts")).openDocker,
   ssh: async () => (await import("./ssh/open.ts")).openSsh,
 };

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import type { LocalConfig } from "../contract/config.ts";
+import type { LocalConfig, WorktreeConfig } from "../contract/config.ts";
+import { berthError } from "../contract/errors.ts";
 import type { CheckStep, Runtime } from "../contract/runtime.ts";
 import { VERSION } from "../contract/version.ts";
 import { createLocalTransport } from "../transports/local.ts";
@@ -22,10 +23,13 @@ const DESCRIPTION = "this machine";
  * in the caller's process, which nothing outlives.
  * @throws provision.no_directory, provision.start_failed, payload.not_built, wire.*
  */
-export async function openLocal(config: LocalConfig, context: RuntimeContext): Promise<Runtime> {
+export async function openLocal(
+  config: LocalConfig | WorktreeConfig,
+  context: RuntimeContext,
+): Promise<Runtime> {
   const { onEvent } = context.options;
   const base = {
-    kind: "local" as const,
+    kind: config.type,
     description: DESCRIPTION,
     isolation: ISOLATION,
     workdir: workdirOf(config.workdir, context.baseDirectory),
@@ -61,8 +65,23 @@ export async function openLocal(config: LocalConfig, context: RuntimeContext): P
 
 type Base = Omit<Parameters<typeof createDaemonRuntime>[0], "dial">;
 
+/**
+ * A git worktree on this machine: the same as `local`, in a directory that has to be given.
+ * @throws config.invalid without workdir; what openLocal throws
+ */
+export async function openWorktree(config: WorktreeConfig, context: RuntimeContext): Promise<Runtime> {
+  if (config.workdir === undefined) {
+    throw berthError("config.invalid", {
+      message: "workdir: a worktree is opened by its path",
+      hint: "Make a workspace (berth workspace create NAME -r worktree:) and use it by -w NAME.",
+      context: { fields: ["workdir"] },
+    });
+  }
+  return openLocal(config, context);
+}
+
 async function openEmbedded(
-  config: LocalConfig,
+  config: LocalConfig | WorktreeConfig,
   context: RuntimeContext,
   base: Base,
   handshake: ReturnType<typeof createHandshake>,

@@ -1,0 +1,151 @@
+import type { RuntimeConfig } from "../contract/config.ts";
+import type { BerthEventInput } from "../contract/events.ts";
+import type { OpenOptions, Runtime } from "../contract/runtime.ts";
+import type {
+  InitResult,
+  Project,
+  StoredRuntimeConfig,
+  Workspace,
+  WorkspaceEvent,
+  WorkspaceProgress,
+  WorkspaceStatus,
+} from "../contract/workspace.ts";
+
+/** Options of everything that takes a while. */
+export interface WorkOptions extends Pick<OpenOptions, "signal" | "onPrompt" | "maxWaitMs" | "onWait"> {
+  readonly onProgress?: (progress: WorkspaceProgress) => void;
+  /** Live output of the set-up hook. */
+  readonly onOutput?: (chunk: Uint8Array, stream: "stdout" | "stderr") => void;
+}
+
+export interface CreateOptions extends WorkOptions {
+  /** Letters, digits, dot, dash and underscore, at most 60; anything else that is a branch name becomes the branch, and the name is made of it. */
+  readonly name: string;
+  /** Directory in the project. Default: the current one. */
+  readonly project?: string;
+  /** Configuration, name of berth.yaml or URI. Default: that of berth.yaml, else worktree. */
+  readonly runtime?: RuntimeConfig | string;
+  /** Default: the prefix of berth.yaml and the name. An existing branch is checked out, another one is made. */
+  readonly branch?: string;
+  /** What a new branch starts at. Default: trunk as it is here (the newer of the local and the fetched one), else HEAD. */
+  readonly start?: string;
+  /** The project's uncommitted changes (tracked, untracked, and ignored files by `.berth/include`) travel too. Default false. */
+  readonly changes?: boolean;
+  /** A checkout that is already in the place, by its absolute path there; it is never removed by Berth. */
+  readonly existing?: string;
+  /** The project is trusted from now on. Default false: its hooks do not run until `trust`. */
+  readonly trust?: boolean;
+  /** The set-up is left for `init`. Default false. */
+  readonly skipInit?: boolean;
+}
+
+export interface ForkOptions extends WorkOptions {
+  readonly name: string;
+  readonly branch?: string;
+  /** Default: the configuration of the workspace that is forked. */
+  readonly runtime?: RuntimeConfig | string;
+  /** Uncommitted state travels too. Default true. */
+  readonly changes?: boolean;
+  readonly skipInit?: boolean;
+}
+
+export interface DeleteOptions extends WorkOptions {
+  /** Deletes although work would be lost. What is under the names of protected branches stays all the same. */
+  readonly force?: boolean;
+  /** The branch stays where it is in the project's repository (worktrees) or is fetched there first. Default false. */
+  readonly keepBranch?: boolean;
+}
+
+export interface DeleteReport {
+  readonly workspace: Workspace;
+  /** What was removed, and what was not although it was Berth's, each with its reason. */
+  readonly removed: readonly string[];
+  readonly kept: readonly { readonly what: string; readonly reason: string }[];
+}
+
+export interface PullReport {
+  readonly branch: string;
+  readonly from: string | null;
+  readonly to: string;
+  readonly commits: number;
+  readonly bytes: number;
+  /** Where the commits are when they could not go on the branch itself. */
+  readonly ref: string;
+}
+
+export interface DiffOptions extends WorkOptions {
+  /** "trunk": since the branch left trunk, uncommitted changes included; "head": only these; or a commit. Default "trunk". */
+  readonly base?: string;
+  readonly format?: "patch" | "stat" | "name-status";
+  readonly paths?: readonly string[];
+}
+
+export interface GarbageReport {
+  readonly completed: readonly { readonly workspace: string; readonly what: string }[];
+  readonly removed: readonly { readonly what: string; readonly reason: string }[];
+  readonly kept: readonly { readonly what: string; readonly reason: string }[];
+}
+
+/** Something that `berth doctor` tells about workspaces. */
+export interface WorkspaceFinding {
+  readonly workspace: string;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+/** A selector: name, PROJECT/NAME, or id. A bare name is looked for in the project of `directory` first. */
+export interface Selection {
+  readonly directory?: string;
+}
+
+export interface OpenWorkspaceOptions extends OpenOptions {
+  /** Waits for a set-up that runs now. Default true. */
+  readonly waitForInit?: boolean;
+}
+
+/** A project's branches in any place. One object a program; every call is safe beside other Berths of this user. */
+export interface Workspaces extends AsyncDisposable {
+  list(options?: { readonly project?: string }): Promise<Workspace[]>;
+  /** @throws workspace.unknown, workspace.ambiguous */
+  get(selector: string, selection?: Selection): Promise<Workspace>;
+  history(selector: string, selection?: Selection): Promise<WorkspaceEvent[]>;
+  create(options: CreateOptions): Promise<Workspace>;
+  init(selector: string, options?: WorkOptions & Selection): Promise<InitResult>;
+  fork(selector: string, options: ForkOptions & Selection): Promise<Workspace>;
+  rename(selector: string, name: string, options?: WorkOptions & Selection): Promise<Workspace>;
+  stop(selector: string, options?: WorkOptions & Selection): Promise<Workspace>;
+  start(selector: string, options?: WorkOptions & Selection): Promise<Workspace>;
+  delete(selector: string, options?: DeleteOptions & Selection): Promise<DeleteReport>;
+  status(selector: string, options?: WorkOptions & Selection): Promise<WorkspaceStatus>;
+  pull(selector: string, options?: WorkOptions & Selection): Promise<PullReport>;
+  push(
+    selector: string,
+    options?: WorkOptions & Selection & { readonly branch?: string },
+  ): Promise<PullReport>;
+  diff(selector: string, options?: DiffOptions & Selection): AsyncIterable<Uint8Array>;
+  /** The uncommitted work as a patch on the project's checkout here. */
+  apply(
+    selector: string,
+    options?: WorkOptions & Selection & { readonly dryRun?: boolean },
+  ): Promise<{ readonly files: readonly string[] }>;
+  config(selector: string, selection?: Selection): Promise<StoredRuntimeConfig>;
+  /** Validated, then stored; undefined removes a field. What would move the workspace elsewhere is refused. */
+  setConfig(
+    selector: string,
+    changes: Readonly<Record<string, unknown>>,
+    selection?: Selection,
+  ): Promise<StoredRuntimeConfig>;
+  /** The workspace as a runtime. A stopped one is started. */
+  open(selector: string, options?: OpenWorkspaceOptions & Selection): Promise<Runtime>;
+  trust(directory: string, trusted: boolean): Promise<Project>;
+  projects(): Promise<Project[]>;
+  doctor(): Promise<WorkspaceFinding[]>;
+  garbage(options?: WorkOptions & { readonly dryRun?: boolean }): Promise<GarbageReport>;
+  close(): Promise<void>;
+}
+
+export interface OpenWorkspacesOptions {
+  /** Berth's own state. Default: BERTH_HOME, else the XDG state directory. */
+  readonly stateDirectory?: string;
+  readonly onEvent?: (event: BerthEventInput) => void;
+}
