@@ -15,6 +15,11 @@ export async function homeOf(transport: Transport, signal: AbortSignal | undefin
   return stdout.startsWith("/") ? stdout : "";
 }
 
+/** HOME is needed where nothing else says where commands start, or where that is below it. */
+export function needsHome(asked: string | undefined, container: ContainerDescription): boolean {
+  return asked === undefined ? container.Config.WorkingDir === "" : /^~(?:\/|$)/.test(asked);
+}
+
 /**
  * Where commands start: what is asked for (a path of this machine is translated, a relative one is below the
  * container's own directory), else the container's own, else the user's home.

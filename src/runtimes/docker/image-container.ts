@@ -30,7 +30,7 @@ import {
   ensureDerivedImage,
 } from "./derived-image.ts";
 import { removeFiles } from "./gc.ts";
-import { containerWorkdir, homeOf } from "./home.ts";
+import { containerWorkdir, homeOf, needsHome } from "./home.ts";
 import {
   type ContainerRecord,
   createRecord,
@@ -124,7 +124,7 @@ export async function openImage(config: DockerImageConfig, context: RuntimeConte
     const runtime = createShellRuntime({
       ...base,
       transport,
-      workdir: workdir(container.Config.WorkingDir === "" ? await homeOf(transport, signal) : ""),
+      workdir: workdir(needsHome(config.workdir, container) ? await homeOf(transport, signal) : ""),
       reasons: "daemon: never",
       close: closer(failed),
     });

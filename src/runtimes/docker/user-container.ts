@@ -15,7 +15,7 @@ import { ownDaemon } from "./berths-own.ts";
 import { checkDocker } from "./check.ts";
 import { assertRunning, displayName, inspectContainer, isolationOf } from "./container.ts";
 import { CONTAINER_PATHS } from "./derived-image.ts";
-import { containerWorkdir, homeOf } from "./home.ts";
+import { containerWorkdir, homeOf, needsHome } from "./home.ts";
 import { connectOwn } from "./own-container.ts";
 import { createPathMap } from "./path-map.ts";
 
@@ -72,7 +72,7 @@ export async function openUserContainer(
     });
     const shell = async (reason: string) => {
       const { createShellRuntime } = await import("../shell/runtime.ts");
-      const home = container.Config.WorkingDir === "" ? await homeOf(transport, signal) : "";
+      const home = needsHome(config.workdir, container) ? await homeOf(transport, signal) : "";
       return createShellRuntime({ ...base, transport, workdir: workdir(home), reasons: reason, check });
     };
     if (config.daemon === "never") return await shell("daemon: never");

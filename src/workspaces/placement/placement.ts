@@ -1,25 +1,35 @@
 import type { RuntimeConfig } from "../../contract/config.ts";
 import type { OpenOptions, Runtime } from "../../contract/runtime.ts";
 import type { Project, WorkspacePlace } from "../../contract/workspace.ts";
+import type { GitPlace } from "../git/git-place.ts";
 
 /** What a placement has to know of a workspace. */
 export interface PlacementRequest {
   readonly workspaceId: string;
   readonly name: string;
   readonly project: Project;
+  /** The project's repository on this machine: git's common directory, absolute. */
+  readonly gitDir: string;
   /** Id of this state directory: a host may be shared by several. */
   readonly ownerId: string;
   readonly config: RuntimeConfig;
   /** As decided before, when this is a repetition. */
   readonly place: WorkspacePlace | undefined;
+  /** A checkout that is already in the place, by its absolute path there. */
+  readonly existing?: string | undefined;
   readonly stateDirectory: string;
 }
 
 /** A place in which a workspace can be checked out. */
 export interface PreparedPlace {
-  /** Open, without the workspace's checkout as workdir: that need not exist yet. */
-  readonly runtime: Runtime;
   readonly place: WorkspacePlace;
+  /** git there. On this machine it needs no runtime, so that no daemon is started for a worktree. */
+  readonly git: GitPlace;
+  /**
+   * Open, without the workspace's checkout as workdir: that need not exist yet. undefined: this machine, where git is a
+   * child of this process. Whoever called closes it.
+   */
+  readonly runtime: Runtime | undefined;
 }
 
 /**
@@ -33,13 +43,17 @@ export interface Placement {
   readonly stoppable: boolean;
   /**
    * Makes what the checkout will stand in (docker: volume and container; elsewhere nothing) and opens it. Idempotent:
-   * after a cut it finds what is there. Costs no round trip of its own over SSH.
+   * after a cut it finds what is there. What it made in this call is removed again when it throws. Costs no round trip of
+   * its own over SSH.
    */
   prepare(request: PlacementRequest, options: OpenOptions): Promise<PreparedPlace>;
   /** The configuration that opens the workspace: with its checkout as workdir, and its id. */
   configOf(request: PlacementRequest, place: WorkspacePlace): RuntimeConfig;
-  /** Removes what `prepare` made, and nothing else: proves ownership first. Idempotent. Returns what was removed. */
-  discard(request: PlacementRequest, place: WorkspacePlace, options: OpenOptions): Promise<readonly string[]>;
-  stop?(request: PlacementRequest, place: WorkspacePlace, options: OpenOptions): Promise<void>;
-  start?(request: PlacementRequest, place: WorkspacePlace, options: OpenOptions): Promise<void>;
+  /**
+   * Removes what `prepare` made, and nothing else: proves ownership first. Idempotent, also when it is not known whether
+   * `prepare` came to its end. Returns what was removed, in words.
+   */
+  discard(request: PlacementRequest, options: OpenOptions): Promise<readonly string[]>;
+  stop?(request: PlacementRequest, options: OpenOptions): Promise<void>;
+  start?(request: PlacementRequest, options: OpenOptions): Promise<void>;
 }
