@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { collectGarbage } from "../../src/runtimes/docker/gc.ts";
-import { ownerId } from "../../src/runtimes/docker/owner.ts";
+import { ownerId } from "../../src/runtimes/owner-id.ts";
 import { resolveEndpoint } from "../../src/transports/docker/endpoint.ts";
 import { createDockerEngine } from "../../src/transports/docker/engine.ts";
 import { container } from "../fixtures/container.ts";

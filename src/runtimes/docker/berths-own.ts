@@ -1,8 +1,9 @@
 import type { DockerContainerConfig } from "../../contract/config.ts";
+import { ownerId } from "../owner-id.ts";
 import type { ContainerDescription } from "./container.ts";
 import { type ContainerLaunch, carriedLaunch } from "./derived-image.ts";
 import { type ContainerRecord, readRecord } from "./lease.ts";
-import { LABEL, ownerId } from "./owner.ts";
+import { LABEL } from "./owner.ts";
 
 /** The daemon that a container's init keeps running. */
 export interface OwnDaemon {

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { type BerthError, toBerthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
 import type { DockerEngine } from "../../transports/docker/engine.ts";
+import { ownerId } from "../owner-id.ts";
 import { leaseAgeMs, recordNames, recordsDirectory, removeRecord } from "./lease.ts";
 import { removeContainer } from "./own-container.ts";
-import { LABEL, ownerId } from "./owner.ts";
+import { LABEL } from "./owner.ts";
 
 const WAIT_DEADLINE_MS = 60_000;
 /** A record without a container may be one that is just being made. */

@@ -9,6 +9,7 @@ import { createDockerEngine, type DockerEngine } from "../../transports/docker/e
 import { createDockerTransport } from "../../transports/docker/transport.ts";
 import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
+import { ownerId } from "../owner-id.ts";
 import { findPayload, type Payload } from "../payload.ts";
 import { createHandshake } from "../provision/handshake.ts";
 import { platformOf } from "../provision/probe-answer.ts";
@@ -40,7 +41,7 @@ import {
   readRecord,
 } from "./lease.ts";
 import { connectOwn, type OwnContainer, removeContainer } from "./own-container.ts";
-import { LABEL, ownerId } from "./owner.ts";
+import { LABEL } from "./owner.ts";
 import { createPathMap } from "./path-map.ts";
 import { ensureImage, type ImageDescription, isMountError } from "./pull.ts";
 
