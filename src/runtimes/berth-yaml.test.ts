@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { isBerthError } from "../contract/errors.ts";
 import { parseBerthFile } from "./berth-yaml.ts";
 import { findBerthFile } from "./find-berth-file.ts";
+import { resolveRuntime } from "./open.ts";
 import { nearest, unknownRuntime } from "./runtime-names.ts";
 
 const FILE = `# of a project
@@ -57,7 +58,14 @@ test("an error names the file and the line", () => {
     ["runtimes:\n  web: [\n", "config.file_invalid", /berth\.yaml:\d/],
     ["runtime:\n  web: x\n", "config.file_invalid", /berth\.yaml:1: .*runtime/],
     ["runtimes:\n  a: 'local:'\n  b: dokcer://x\n", "runtime.uri_invalid", /berth\.yaml:3/],
-    ["runtimes:\n  a: { type: vm }\n", "runtime.type_unsupported", /berth\.yaml:2/],
+    ["workspaces:\n  runtimes: x\n", "config.file_invalid", /berth\.yaml:2: .*runtimes/],
+    ["workspaces:\n  runtime: box\n", "config.unknown_runtime", /berth\.yaml:2/],
+    ["workspaces:\n  updateTimeout: 20\n", "config.file_invalid", /berth\.yaml:2: workspaces\.updateTimeout/],
+    ["workspaces:\n  updateTimeout: soon\n", "config.file_invalid", /:2: .*not a duration.*20s/],
+    ["workspaces:\n  trunk: a..b\n", "config.file_invalid", /:2: workspaces\.trunk: .*branch/],
+    ["workspaces:\n  branchPrefix: '-x'\n", "config.file_invalid", /:2: workspaces\.branchPrefix/],
+    ["workspaces:\n  protectedBranches: main\n", "config.file_invalid", /:2: workspaces\.protectedB/],
+    ["runtimes:\n  a:\n    type: local\n    workspace: w0123456789\n", "config.invalid", /:4: .*by Berth/],
     ["runtimes:\n  a: 'local:'\ndefault: b\n", "config.unknown_runtime", /berth\.yaml:3/],
   ];
   for (const [text, code, message] of cases) {
@@ -75,7 +83,58 @@ test("an error names the file and the line", () => {
 });
 
 test("an empty file is valid", () => {
-  assert.equal(parseBerthFile("", "/p/berth.yaml").runtimes.size, 0);
+  const { runtimes, workspaces } = parseBerthFile("", "/p/berth.yaml");
+  assert.equal(runtimes.size, 0);
+  assert.deepEqual(workspaces, {});
+});
+
+test("settings of workspaces", () => {
+  const text = `runtimes: { box: "ssh://box", cloud: { type: remote, region: eu } }
+workspaces:
+  runtime: cloud
+  branchPrefix: agents/ü/
+  protectedBranches: [main, "release/*"]
+  trunk: develop
+  updateTimeout: 1.5m
+`;
+  assert.deepEqual(parseBerthFile(text, "/p/berth.yaml").workspaces, {
+    runtime: "cloud",
+    branchPrefix: "agents/ü/",
+    protectedBranches: ["main", "release/*"],
+    trunk: "develop",
+    updateTimeoutMs: 90_000,
+  });
+  assert.deepEqual(parseBerthFile("workspaces: { runtime: 'worktree:' }", "/p/berth.yaml").workspaces, {
+    runtime: "worktree:",
+  });
+});
+
+test("a type of a later version is in nobody's way until its runtime is used", async () => {
+  const root = await mkdtemp(join(tmpdir(), "berth-yaml-"));
+  try {
+    const text =
+      'default: cloud\nruntimes:\n  here: "local:"\n  cloud:\n    type: remote\n    region: eu\n  new: { type: nomad, job: 1 }\n  far: "runner://x"\n';
+    await writeFile(join(root, "berth.yaml"), text);
+    const file = await findBerthFile(root);
+    assert.deepEqual(
+      [...(file?.later ?? [])].map(([name, { type, value }]) => [name, type, value]),
+      [
+        ["cloud", "remote", { type: "remote", region: "eu" }],
+        ["new", "nomad", { type: "nomad", job: 1 }],
+        ["far", "remote", "runner://x"],
+      ],
+    );
+    const at = { projectDirectory: root };
+    assert.deepEqual((await resolveRuntime("here", at)).config, { type: "local" });
+    await assert.rejects(resolveRuntime(undefined, at), {
+      code: "runtime.type_unsupported",
+      message: /berth\.yaml:4: .*remote/,
+    });
+    await assert.rejects(resolveRuntime("new", at), { code: "config.invalid", message: /:7: .*"nomad"/ });
+    await assert.rejects(resolveRuntime("nwe", at), { code: "config.unknown_runtime", hint: /new\?/ });
+  } finally {
+    await rm(root, { recursive: true });
+  }
 });
 
 test("a wrong name gets the nearest one as suggestion", () => {

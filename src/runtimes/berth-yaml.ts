@@ -1,33 +1,36 @@
 import { dirname, resolve } from "node:path";
 import { isMap, isScalar, LineCounter, parseDocument, type YAMLError } from "yaml";
-import * as z from "zod";
+import {
+  unreadBerthFileSchema,
+  type WorkspaceSettings,
+  type WrittenWorkspaceSettings,
+} from "../contract/berth-file.ts";
 import { describeIssue, parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
+import { parseDuration } from "../contract/duration.ts";
 import { type BerthError, berthError, isBerthError } from "../contract/errors.ts";
 import { isRuntimeUri, parseRuntimeUri } from "../contract/uri.ts";
+import { RUNTIME_TYPES } from "./factory.ts";
 import { unknownRuntime } from "./runtime-names.ts";
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
-/** What `berth.yaml` of a project may hold. */
-const fileSchema = z.strictObject({
-  /** Runtimes by name: a configuration, or a URI. */
-  runtimes: z
-    .record(
-      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, {
-        message: "a name is letters, digits, dot, dash and underscore, starting with a letter or digit",
-      }),
-      z.unknown(),
-    )
-    .default({}),
-  /** The runtime that is used when none is asked for. */
-  default: z.string().optional(),
-});
-
 export interface BerthFile {
   readonly path: string;
   readonly runtimes: ReadonlyMap<string, RuntimeConfig>;
-  /** A name of `runtimes`, or a URI. */
+  /** Runtimes of types that this version does not have. They are in nobody's way until one is used. */
+  readonly later: ReadonlyMap<string, LaterRuntime>;
+  /** A name of `runtimes` or `later`, or a URI. */
   readonly defaultName: string | undefined;
+  /** `runtime` is a name of `runtimes` or `later`, or a URI. */
+  readonly workspaces: WorkspaceSettings;
+}
+
+export interface LaterRuntime {
+  readonly type: string;
+  /** As the file has it. */
+  readonly value: unknown;
+  /** What its use is answered with: names file and line. */
+  readonly error: BerthError;
 }
 
 /** Reads the text of a `berth.yaml`. Relative workdirs of `local` runtimes are relative to the file. */
@@ -45,7 +48,7 @@ export function parseBerthFile(text: string, path: string): BerthFile {
   } catch (cause) {
     throw invalidFile(path, undefined, (cause as Error).message);
   }
-  const parsed = fileSchema.safeParse(value);
+  const parsed = unreadBerthFileSchema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const unknown = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
@@ -53,14 +56,26 @@ export function parseBerthFile(text: string, path: string): BerthFile {
     throw invalidFile(path, lineOf(keys), issue === undefined ? "it is not valid" : describeIssue(issue));
   }
   const runtimes = new Map<string, RuntimeConfig>();
-  for (const [name, config] of Object.entries(parsed.data.runtimes)) {
-    runtimes.set(name, readRuntime(name, config, path, lineOf));
+  const later = new Map<string, LaterRuntime>();
+  for (const [name, written] of Object.entries(parsed.data.runtimes)) {
+    const read = readRuntime(name, written, path, lineOf);
+    if ("error" in read) later.set(name, read);
+    else runtimes.set(name, read);
   }
-  const { default: defaultName } = parsed.data;
-  if (defaultName !== undefined && !isRuntimeUri(defaultName) && !runtimes.has(defaultName)) {
-    throw located(unknownRuntime(defaultName, runtimes.keys()), path, lineOf(["default"]));
+  const { default: defaultName, workspaces } = parsed.data;
+  const known = [...runtimes.keys(), ...later.keys()];
+  for (const [asked, keys] of [
+    [defaultName, ["default"]],
+    [workspaces.runtime, ["workspaces", "runtime"]],
+  ] as const) {
+    if (asked === undefined || known.includes(asked)) continue;
+    if (!isRuntimeUri(asked)) throw located(unknownRuntime(asked, known), path, lineOf(keys));
   }
-  return { path, runtimes, defaultName };
+  return { path, runtimes, later, defaultName, workspaces: settings(workspaces) };
+}
+
+function settings({ updateTimeout, ...rest }: WrittenWorkspaceSettings): WorkspaceSettings {
+  return updateTimeout === undefined ? rest : { ...rest, updateTimeoutMs: parseDuration(updateTimeout) };
 }
 
 /** The line of the innermost key that the file has. */
@@ -87,19 +102,36 @@ function readRuntime(
   value: unknown,
   path: string,
   lineOf: (keys: readonly PropertyKey[]) => number | undefined,
-): RuntimeConfig {
+): RuntimeConfig | LaterRuntime {
   try {
     const config =
       typeof value === "string" ? parseRuntimeUri(value) : parseRuntimeConfig(value, `runtimes.${name}`);
+    if (config.workspace !== undefined) {
+      throw berthError("config.invalid", {
+        message: `runtimes.${name}: workspace: is set by Berth alone`,
+        hint: "Leave it out; berth workspace create -r NAME makes a workspace there.",
+        context: { fields: ["workspace"] },
+      });
+    }
     if (config.type === "local" && config.workdir !== undefined && !config.workdir.startsWith("~")) {
       return { ...config, workdir: resolve(dirname(path), config.workdir) };
     }
     return config;
-  } catch (error) {
-    if (!isBerthError(error)) throw error;
-    const fields = Array.isArray(error.context.fields) ? (error.context.fields as readonly string[]) : [];
-    throw located(error, path, lineOf(["runtimes", name, ...(fields[0]?.split(".") ?? [])]));
+  } catch (cause) {
+    if (!isBerthError(cause)) throw cause;
+    const fields = Array.isArray(cause.context.fields) ? (cause.context.fields as readonly string[]) : [];
+    const error = located(cause, path, lineOf(["runtimes", name, ...(fields[0]?.split(".") ?? [])]));
+    const type = laterType(value, cause);
+    if (type !== undefined) return { type, value, error };
+    throw error;
   }
+}
+
+/** The type that only another version has, if that is what is wrong. */
+function laterType(value: unknown, error: BerthError): string | undefined {
+  if (isBerthError(error, "runtime.type_unsupported")) return String(error.context.type);
+  const type = typeof value === "object" && value !== null ? (value as { type?: unknown }).type : undefined;
+  return typeof type === "string" && !(RUNTIME_TYPES as readonly string[]).includes(type) ? type : undefined;
 }
 
 /** The error of a file that is not valid, with its line where that is known. */

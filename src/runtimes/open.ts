@@ -36,9 +36,11 @@ export async function resolveRuntime(
   if (runtime === undefined && isRuntimeUri(name)) return fromUri(name, file);
   const config = file?.runtimes.get(name);
   if (config !== undefined) return { config, name, file: file?.path };
+  const later = file?.later.get(name);
+  if (later !== undefined) throw later.error;
   // A name of berth.yaml may be "local"; without one the word means what it says.
   if (name === "local") return { config: { type: "local" }, name, file: undefined };
-  throw unknownRuntime(name, file?.runtimes.keys() ?? []);
+  throw unknownRuntime(name, [...(file?.runtimes.keys() ?? []), ...(file?.later.keys() ?? [])]);
 }
 
 function fromUri(uri: string, file: BerthFile | undefined): ResolvedRuntime {

@@ -124,10 +124,14 @@ async function project(): Promise<Finding> {
     if (file === undefined)
       return { name: "berth.yaml", state: "ok", detail: "none from here upwards: the runtime is local" };
     const names = [...file.runtimes.keys()].join(", ") || "no runtimes";
+    const detail = `${file.path}: ${names}${file.defaultName === undefined ? "" : `; default ${file.defaultName}`}`;
+    const later = [...file.later].map(([name, { type }]) => `${name} (${type})`);
+    if (later.length === 0) return { name: "berth.yaml", state: "ok", detail };
     return {
       name: "berth.yaml",
-      state: "ok",
-      detail: `${file.path}: ${names}${file.defaultName === undefined ? "" : `; default ${file.defaultName}`}`,
+      state: "warn",
+      detail: `${detail}; of types that this version does not have: ${later.join(", ")}`,
+      hint: "They can't be used; the others can.",
     };
   } catch (cause) {
     const error = toBerthError(cause, "client");

@@ -73,18 +73,22 @@ export function addRuntimesCommand(program: Command): void {
         default: file?.defaultName === name,
         config,
       }));
+      const later = [...(file?.later ?? [])].map(([name, { type, value }]) => ({
+        name,
+        default: file?.defaultName === name,
+        type,
+        value,
+      }));
       const kinds = await availableKinds();
       if (flags.json) {
-        printJson({ file: file?.path ?? null, runtimes: named, kinds });
+        printJson({ file: file?.path ?? null, runtimes: named, later, kinds });
         return;
       }
-      if (named.length > 0) {
-        const rows = named.map(({ name, default: isDefault, config }) => [
-          name,
-          config.type,
-          isDefault ? "default" : "",
-          target(config),
-        ]);
+      if (named.length + later.length > 0) {
+        const rows = [
+          ...named.map(({ config, ...rest }) => ({ ...rest, type: config.type, where: target(config) })),
+          ...later.map((runtime) => ({ ...runtime, where: "not of this version of Berth" })),
+        ].map(({ name, type, default: isDefault, where }) => [name, type, isDefault ? "default" : "", where]);
         process.stdout.write(`${table([["NAME", "TYPE", "", "WHERE"], ...rows])}\n`);
       }
       process.stdout.write(
