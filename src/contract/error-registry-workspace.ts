@@ -139,5 +139,11 @@ export const WORKSPACE_ERRORS = {
     "the database {path} can't be used",
     "Restore it from a backup, or move it away: workspaces themselves are not in it.",
   ),
+  "store.unreachable": entry(
+    503,
+    "the database {path} can't be reached",
+    "See whether its server runs, and whether user and password are right.",
+    true,
+  ),
   "store.busy": entry(503, "the database {path} is locked by another program", "Try again.", true),
 } as const satisfies Record<string, ErrorEntry>;
