@@ -80,7 +80,6 @@ function branchProblem(branch: string): string | undefined {
       return `a part is longer than ${MAX_REF_COMPONENT_BYTES} bytes`;
   }
   if (branch.includes("..")) return "it holds ..";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what git refuses
   const character = /[\x00-\x20\x7f~^:?*[\\]/.exec(branch)?.[0];
   if (character !== undefined) return `it holds ${character === " " ? "a blank" : JSON.stringify(character)}`;
   if (branch.endsWith(".")) return "it ends with a dot";
@@ -111,6 +110,8 @@ function branchPattern(pattern: string): RegExp {
   const parts = pattern
     .toLowerCase()
     .split(/(\*+)/)
-    .map((part) => (part.startsWith("*") ? (part === "*" ? "[^/]*" : ".*") : RegExp.escape(part)));
-  return new RegExp(`^${parts.join("")}$`, "su");
+    .map((part) =>
+      part.startsWith("*") ? (part === "*" ? "[^/]*" : ".*") : part.replace(/[\\^$.?+|()[\]{}]/g, "\\$&"),
+    );
+  return new RegExp(`^${parts.join("")}$`, "s");
 }
