@@ -180,7 +180,7 @@ export async function askCheckout(
 }
 
 /** The error of a lock of git that was held for longer than anything holds one. */
-function lockHeld(git: GitPlace, stderr: string) {
+export function lockHeld(git: GitPlace, stderr: string) {
   const file = /'([^\n]+\.lock)': File exists/.exec(stderr)?.[1];
   const config = /could not lock config file (.+): File exists/.exec(stderr)?.[1];
   const path = file ?? (config === undefined ? undefined : `${config}.lock`);
