@@ -52,6 +52,11 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface ReadProjectOptions extends ReadOptions {
+  /** Name of the branch that is trunk, before all that is guessed. */
+  readonly trunk?: string | undefined;
+}
+
 const NO_DIRECTORY = 96;
 const NO_GIT = 97;
 
@@ -95,7 +100,7 @@ const USUAL_TRUNKS = ["main", "master", "trunk", "develop"];
 export async function readProject(
   git: GitPlace,
   directory: string,
-  options: ReadOptions = {},
+  options: ReadProjectOptions = {},
 ): Promise<ProjectFacts> {
   const settings = { env: OBJECTS_AS_THEY_ARE, signal: options.signal };
   const looked = await git.run(scriptArgv(LOOK, [directory]), settings);
@@ -109,7 +114,7 @@ export async function readProject(
   const mainRoot = mainRootOf(gitDir, bare === "true", last(config, "core.worktree"));
   const branch = branchOf(headRef);
 
-  const candidates = [...USUAL_TRUNKS, last(config, "init.defaultbranch"), branch];
+  const candidates = [options.trunk, ...USUAL_TRUNKS, last(config, "init.defaultbranch"), branch];
   const names = [...new Set(candidates)].filter((name) => name !== undefined && name !== null && name !== "");
   const refsWords = [directory, remote, head === "" ? "empty?" : "", ...(names as string[])];
   const listed = await git.run(scriptArgv(REFS, refsWords), settings);
@@ -123,7 +128,9 @@ export async function readProject(
   }
   const prefix = `refs/remotes/${remote}/`;
   const followed = remoteHead.startsWith(prefix) ? [remoteHead.slice(prefix.length)] : [];
-  const trunk = await findTrunk(git, directory, [...followed, ...(names as string[])], refs, prefix, options);
+  const named = options.trunk === undefined ? [] : [options.trunk];
+  const inOrder = [...named, ...followed, ...(names as string[])];
+  const trunk = await findTrunk(git, directory, inOrder, refs, prefix, options);
 
   const url = last(config, `remote.${remote}.url`);
   const portable = url === undefined ? undefined : portableUrl(expandShorthand(url, config));
