@@ -49,6 +49,30 @@ export function configIdentity(config: DockerImageConfig, image: ImageDescriptio
 }
 
 /**
+ * Identity of what a workspace's container was made with. The image's id is not in it: a tag that moves on is no reason
+ * to make the container again, which would lose what was installed in it. Nor is what is no part of a container.
+ */
+export function workspaceIdentity(config: DockerImageConfig): string {
+  const { keep: _keep, leaseMs: _leaseMs, pull: _pull, env, workdir: _workdir, ...rest } = config;
+  const { engine: _engine, pathMap: _pathMap, processLogDir: _processLogDir, ...made } = rest;
+  return createHash("sha256")
+    .update(JSON.stringify(config.entrypoint === "image" ? { ...made, env } : made))
+    .digest("hex")
+    .slice(0, 32);
+}
+
+/** Id of the workspace that a container is made for; undefined: it is of none, and goes with its runtime. */
+export function workspaceOf(config: DockerImageConfig): string | undefined {
+  return config.keep ? config.workspace : undefined;
+}
+
+/** Name of the volume that a workspace's checkout is in: the one that is mounted where workspaces stand. */
+export function workspaceVolumeOf(config: DockerImageConfig): string | undefined {
+  if (workspaceOf(config) === undefined) return undefined;
+  return config.mounts?.find(({ target }) => target === config.baseDir)?.source;
+}
+
+/**
  * Creates the container, with labels that say whose it is.
  * @throws docker.create_failed, docker.port_in_use
  */
@@ -93,6 +117,8 @@ export function createError(error: unknown, image: string): unknown {
 function containerBody(request: CreateRequest): Record<string, unknown> {
   const { config, image, mounted, selinux, launch } = request;
   const keepsEntrypoint = config.entrypoint === "image";
+  const workspace = workspaceOf(config);
+  const volume = workspaceVolumeOf(config);
   return {
     Image: request.reference,
     ...processes(request),
@@ -103,19 +129,27 @@ function containerBody(request: CreateRequest): Record<string, unknown> {
       [LABEL.record]: request.record,
       [LABEL.leaseMs]: String(config.leaseMs ?? DEFAULT_LEASE_MS),
       [LABEL.ephemeral]: config.keep ? "0" : "1",
-      [LABEL.config]: configIdentity(config, image),
+      [LABEL.config]: workspace === undefined ? configIdentity(config, image) : workspaceIdentity(config),
+      ...(workspace === undefined ? {} : { [LABEL.workspace]: workspace }),
       [LABEL.version]: VERSION,
       [LABEL.shared]: mounted.length === 0 ? "0" : "1",
       ...(launch === undefined ? {} : { [LABEL.launch]: JSON.stringify(launch) }),
     },
     ...(config.user === undefined ? {} : { User: config.user }),
-    // As `docker run --workdir`: it is made when it is missing. The image's own command keeps the image's.
-    ...(!keepsEntrypoint && config.workdir !== undefined && isAbsolute(config.workdir)
+    // As `docker run --workdir`: it is made when it is missing. The image's own command keeps the image's, and that of a
+    // workspace is its checkout, which git makes.
+    ...(!keepsEntrypoint &&
+    workspace === undefined &&
+    config.workdir !== undefined &&
+    isAbsolute(config.workdir)
       ? { WorkingDir: config.workdir }
       : {}),
     ExposedPorts: Object.fromEntries((config.ports ?? []).map((port) => [portName(port), {}])),
     HostConfig: {
-      Mounts: [...(selinux ? [] : mounted.map(ownMount)), ...(config.mounts ?? []).map(userMount)],
+      Mounts: [
+        ...(selinux ? [] : mounted.map(ownMount)),
+        ...(config.mounts ?? []).map((mount) => userMount(mount, volume)),
+      ],
       Binds: selinux ? mounted.map(ownBind) : [],
       Tmpfs: tmpfs(request),
       PortBindings: portBindings(config),
@@ -173,9 +207,19 @@ function ownBind({ source, target, readOnly }: OwnMount): string {
   return `${source}:${target}:${readOnly ? "ro,z" : "z"}`;
 }
 
-function userMount(mount: NonNullable<DockerImageConfig["mounts"]>[number]) {
+function userMount(
+  mount: NonNullable<DockerImageConfig["mounts"]>[number],
+  workspaceVolume: string | undefined,
+) {
   const Type = isAbsolute(mount.source) ? "bind" : "volume";
-  return { Type, Source: mount.source, Target: mount.target, ReadOnly: mount.readOnly ?? false };
+  return {
+    Type,
+    Source: mount.source,
+    Target: mount.target,
+    ReadOnly: mount.readOnly ?? false,
+    // Its owner is the container's user; the engine would take over what the image has there.
+    ...(mount.source === workspaceVolume ? { VolumeOptions: { NoCopy: true } } : {}),
+  };
 }
 
 /** A read-only root still needs a place for temporary files, and for the daemon where that is not a mount. */

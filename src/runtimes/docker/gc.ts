@@ -1,5 +1,5 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, readlink, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { type BerthError, toBerthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
 import type { DockerEngine } from "../../transports/docker/engine.ts";
@@ -126,9 +126,18 @@ async function removeOrphanedRecords(
   const embedded = join(stateDirectory, "embedded");
   for (const name of await readdir(embedded).catch(() => [] as string[])) {
     const pid = Number(/^(\d+)-/.exec(name)?.[1]);
-    if (Number.isInteger(pid) && !isAlive(pid))
-      await rm(join(embedded, name), { recursive: true, force: true });
+    if (Number.isInteger(pid) && !isAlive(pid)) await removeEmbedded(join(embedded, name));
   }
+}
+
+/** The state of an embedded daemon, and logs of its processes that were kept elsewhere (`processLogDir`). */
+async function removeEmbedded(directory: string): Promise<void> {
+  const processes = join(directory, "processes");
+  for (const id of await readdir(processes).catch(() => [] as string[])) {
+    const log = await readlink(join(processes, id, "log")).catch(() => undefined);
+    if (log !== undefined && basename(log) === id) await rm(log, { recursive: true, force: true });
+  }
+  await rm(directory, { recursive: true, force: true });
 }
 
 function isAlive(pid: number): boolean {

@@ -57,6 +57,7 @@ export async function openUserContainer(
       ...(onEvent === undefined ? {} : { onEvent }),
       close: async () => engine.close(),
     };
+    const scope = { workspace: config.workspace, processLogDir: config.processLogDir };
     const check = (options: CheckOptions) =>
       checkDocker(
         { engine, containerId: container.Id, probe: undefined, ownContainer: own !== undefined },
@@ -82,6 +83,7 @@ export async function openUserContainer(
       const target = { engine, id: container.Id, launch, transport, handshake, direct, token: record?.token };
       return await createDaemonRuntime({
         ...base,
+        ...scope,
         client: await connectOwn(target, signal),
         dial: (options) => connectOwn(target, options.signal),
         bulkConnection: direct,
@@ -105,6 +107,7 @@ export async function openUserContainer(
     progress.phase("ready", `${description} is ready`);
     return await createDaemonRuntime({
       ...base,
+      ...scope,
       client,
       dial: (options) => connector.connect(options),
       workdir: (hello) => workdir(hello.user?.home ?? ""),

@@ -1,5 +1,7 @@
 import { posix } from "node:path";
+import { berthError } from "../../contract/errors.ts";
 import type { Project, WorkspacePlace } from "../../contract/workspace.ts";
+import { createPathMap, type PathMapping } from "../../runtimes/docker/path-map.ts";
 
 /** Where workspaces stand below the home directory of a place, unless its configuration says otherwise. */
 export const DEFAULT_BASE_DIR = "~/berth";
@@ -30,4 +32,17 @@ export function baseDirOf(base: string): string {
 /** A path of a place, absolute: `~/` is the home directory there. */
 export function absoluteIn(home: string, path: string): string {
   return path.startsWith("~/") ? posix.join(home, path.slice(2)) : posix.normalize(path);
+}
+
+/**
+ * Paths of a workspace are the container's own, and have to be left as they are by the configuration's pathMap.
+ * @throws config.invalid
+ */
+export function refusePathMap(pathMap: readonly PathMapping[] | undefined, baseDir: string): void {
+  if (createPathMap(pathMap)(baseDir) === baseDir) return;
+  throw berthError("config.invalid", {
+    message: `pathMap: it translates ${baseDir}, where workspaces stand in the container`,
+    hint: "Give another baseDir, or a narrower pathMap.",
+    context: { fields: ["pathMap", "baseDir"] },
+  });
 }

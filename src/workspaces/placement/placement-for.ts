@@ -9,7 +9,10 @@ type Loader = (config: StoredRuntimeConfig) => Promise<Placement>;
 const LOADERS: { readonly [T in RuntimeConfig["type"]]: Loader } = {
   local: async () => (await import("./this-machine.ts")).localPlacement,
   worktree: async () => (await import("./this-machine.ts")).worktreePlacement,
-  docker: async () => (await import("./users-place.ts")).usersPlacement,
+  docker: async (config) =>
+    "image" in config
+      ? (await import("./docker-image.ts")).dockerImagePlacement
+      : (await import("./users-place.ts")).usersPlacement,
   ssh: async () => (await import("./users-place.ts")).usersPlacement,
 };
 

@@ -1,6 +1,6 @@
 import { openRuntime } from "../../runtimes/open.ts";
 import { runtimeGitPlace } from "../git/places.ts";
-import { absoluteIn, DEFAULT_BASE_DIR, placeBelow } from "./layout.ts";
+import { absoluteIn, DEFAULT_BASE_DIR, placeBelow, refusePathMap } from "./layout.ts";
 import type { Placement } from "./placement.ts";
 
 /**
@@ -15,7 +15,9 @@ export const usersPlacement: Placement = {
     try {
       const baseDir = ("baseDir" in config ? config.baseDir : undefined) ?? DEFAULT_BASE_DIR;
       // Opened there, the workdir is the home directory, which costs no question.
-      const below = placeBelow(absoluteIn(runtime.workdir, baseDir), project, name);
+      const absolute = absoluteIn(runtime.workdir, baseDir);
+      if ("pathMap" in config) refusePathMap(config.pathMap, absolute);
+      const below = placeBelow(absolute, project, name);
       const decided = existing === undefined ? below : { path: existing, base: null };
       return { place: place ?? decided, git: runtimeGitPlace(runtime), runtime };
     } catch (error) {
