@@ -50,7 +50,6 @@ async function workspaces(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .addColumn("workspace_id", "text", (column) => column.primaryKey())
     .addColumn("kind", "text", (column) => column.notNull())
     .addColumn("pid", "integer", (column) => column.notNull())
-    .addColumn("token", "text", (column) => column.notNull())
     .addColumn("started_at", "text", (column) => column.notNull())
     .execute();
   await growingId(db.schema.createTable("journal"), engine)

@@ -51,8 +51,6 @@ export interface OperationTable {
   workspace_id: string;
   kind: string;
   pid: number;
-  /** Of this one operation, so that nobody removes the row of the next one. */
-  token: string;
   started_at: string;
 }
 
