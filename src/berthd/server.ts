@@ -43,6 +43,8 @@ export interface DaemonOptions {
   /** RLIMIT_NOFILE (soft) for children; 0 leaves it. */
   readonly softFileLimit: number;
   readonly retentionMs?: number;
+  /** No other daemon follows in this directory: nothing is kept. Default false. */
+  readonly removesLogs?: boolean;
   readonly log: (message: string, data: Record<string, unknown>) => void;
   /** Called when nothing has been connected or running for a while is up to the caller: it reads `idle()`. */
   readonly onActivity?: () => void;
@@ -75,6 +77,7 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
       : Promise.resolve(inherited),
     daemonUser: user,
     ...(options.retentionMs === undefined ? {} : { retentionMs: options.retentionMs }),
+    removesLogs: options.removesLogs ?? false,
     log: options.log,
   });
   const clients = new Set<WireServer>();
@@ -200,12 +203,16 @@ async function makeSpawner(options: DaemonOptions): Promise<Spawner> {
   return new NodeSpawner(options.directory, await treeKnowledge());
 }
 
+/** What daemons of the same protocol before this one did not know. */
+const FEATURES = { workspaces: true, logDirectory: true };
+
 /** What this daemon can do beside what every one can, and why it can't do the rest. */
 function capabilitiesOf({ processTree, tty }: Spawner, { uid, name }: PlaceUser): Record<string, unknown> {
   const noHelper = "berth-helper does not run in this place";
   return {
     processTree,
     tty,
+    ...FEATURES,
     user: uid === 0 && processTree === "exact",
     ...(HAS_DESCRIPTOR_PATHS ? {} : { contained: false }),
     reasons: {

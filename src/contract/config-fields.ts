@@ -57,7 +57,10 @@ export const common = {
   stateDir: absolutePath.optional(),
   /** Added to the environment of every command. */
   env: environmentSchema.optional(),
-  /** Directory in the place for the output of processes, made with mode 0700; default: in the daemon's state. */
+  /**
+   * Directory in the place for the output of processes, made with mode 0700; default: in the daemon's state. `~/` is the
+   * home directory of the daemon's user. Without a daemon no output is kept.
+   */
   processLogDir: placePath.optional(),
   /**
    * Id of the workspace that the place is of: names and lists of processes are its own. Set by Berth when it opens a

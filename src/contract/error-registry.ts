@@ -133,6 +133,11 @@ export const ERROR_REGISTRY = {
     "the daemon does not know the method {method}",
     "The daemon is older than this client; end its processes and call again to start a new one.",
   ),
+  "wire.feature_unknown": entry(
+    501,
+    "the daemon is older than this client and does not know {feature}",
+    "A daemon ends by itself ten minutes after its last process and client; `berth ps` shows what still runs there. The next command then starts a new one.",
+  ),
   "wire.request_invalid": entry(
     400,
     "the request does not fit its schema",
@@ -253,6 +258,11 @@ export const ERROR_REGISTRY = {
     502,
     "the process {id} ended before it was ready",
     "See its output by `berth logs`.",
+  ),
+  "process.log_directory_unusable": entry(
+    409,
+    "the output of processes can't be kept in {path}: {reason}",
+    "Give a directory by `processLogDir` that belongs to {user} and that nobody else may write to.",
   ),
   "process.limit": entry(
     429,

@@ -37,6 +37,11 @@ export interface TtySize {
   readonly rows: number;
 }
 
+/** A size that a terminal had for the output from this cursor on. */
+export interface TtySizeAt extends TtySize {
+  readonly cursor: number;
+}
+
 /** Options of everything that starts a command. */
 export interface CommandOptions {
   /** Relative to the runtime's workdir; `~` is the HOME of the command's user. Default: the workdir. */
@@ -96,7 +101,7 @@ export interface ExecHandle extends PromiseLike<ExecResult>, AsyncIterable<Outpu
 }
 
 export interface SpawnOptions extends CommandOptions {
-  /** At most one live process of a name: the same command returns it, another is process.name_conflict. */
+  /** At most one live process of a name in a workspace (or outside of all): the same command returns it, another is process.name_conflict. */
   readonly name?: string;
   /** Default "ignore": /dev/null. */
   readonly stdin?: "pipe" | "ignore";
@@ -114,6 +119,8 @@ export type ProcessState = "running" | "exited" | "lost";
 export interface ProcessInfo {
   readonly id: string;
   readonly name?: string | undefined;
+  /** Id of the workspace that it was started in; its name is one of that workspace's. */
+  readonly workspace?: string | undefined;
   /** argv as it runs; a string command is [shell, "-c", string]. */
   readonly command: readonly string[];
   readonly cwd: string;
@@ -122,6 +129,8 @@ export interface ProcessInfo {
   readonly pid: number | null;
   readonly state: ProcessState;
   readonly tty: TtySize | null;
+  /** Sizes that the terminal had, the oldest first, the newest 1,000. Of a running one, and not in lists. */
+  readonly ttySizes?: readonly TtySizeAt[] | undefined;
   readonly detached: boolean;
   /** ISO time. */
   readonly startedAt: string;

@@ -94,6 +94,11 @@ export interface OpenOptions {
   readonly stateDirectory?: string;
 }
 
+export interface ShellOptions extends Omit<SpawnOptions, "stdin"> {
+  /** As at a login: the shell reads its profile. Default false. */
+  readonly login?: boolean;
+}
+
 /** A place where commands run. The same behaviour in every kind; what one lacks is in `capabilities`. */
 export interface Runtime extends AsyncDisposable {
   readonly kind: RuntimeConfig["type"];
@@ -107,9 +112,13 @@ export interface Runtime extends AsyncDisposable {
   exec(command: Command, options?: ExecOptions): ExecHandle;
   spawn(command: Command, options?: SpawnOptions): Promise<Process>;
   /** The user's own shell ($SHELL, else sh) in a terminal. */
-  shell(options?: Omit<SpawnOptions, "stdin">): Promise<Process>;
-  /** By id or name. @throws process.unknown, process.reaped */
+  shell(options?: ShellOptions): Promise<Process>;
+  /**
+   * By id or name: of this runtime's workspace only. Without a workspace: any id, and names of processes without one.
+   * @throws process.unknown, process.reaped
+   */
   process(idOrName: string, options?: { readonly signal?: AbortSignal }): Promise<Process>;
+  /** Those of this runtime's workspace; without one all that the daemon has. */
   processes(options?: { readonly signal?: AbortSignal }): Promise<ProcessInfo[]>;
   forward(remotePort: number, options?: ForwardOptions): Promise<Forward>;
   /** The other direction: connections to a port in the place reach `localPort` here. */

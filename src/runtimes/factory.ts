@@ -29,5 +29,11 @@ export async function createRuntime(
 
 export async function embedDaemon(request: EmbedRequest): Promise<EmbeddedDaemon> {
   const { createDaemon } = await import("../berthd/server.ts");
-  return createDaemon({ ...request, loginEnvironment: false, softFileLimit: 0, log: () => {} });
+  return createDaemon({
+    ...request,
+    loginEnvironment: false,
+    softFileLimit: 0,
+    removesLogs: true,
+    log: () => {},
+  });
 }

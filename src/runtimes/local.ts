@@ -34,6 +34,8 @@ export async function openLocal(
     isolation: ISOLATION,
     workdir: workdirOf(config.workdir, context.baseDirectory),
     bulkConnection: true,
+    workspace: config.workspace,
+    processLogDir: config.processLogDir,
     ...(config.env === undefined ? {} : { env: config.env }),
     ...(onEvent === undefined ? {} : { onEvent }),
   };

@@ -20,6 +20,8 @@ const size = z.object({
   columns: z.int().check(z.minimum(1), z.maximum(65535)),
   rows: z.int().check(z.minimum(1), z.maximum(65535)),
 });
+/** Id of a workspace; names of processes are unique in it. */
+const workspace = z.optional(z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/)));
 const signalName = z.string().check(z.minLength(1), z.maxLength(32));
 
 export const helloSchema = z.object({
@@ -73,6 +75,9 @@ export const methods = {
     env: z._default(z.array(z.tuple([z.string(), z.nullable(z.string())])), []),
     user: z.optional(z.string().check(z.minLength(1), z.maxLength(256))),
     name: z.optional(z.string().check(z.maxLength(64))),
+    workspace,
+    /** Where its log is kept, absolute or from `~/`. */
+    logDirectory: z.optional(path),
     stdin: z._default(z.enum(["ignore", "pipe"]), "ignore"),
     stderr: z._default(z.enum(["separate", "merge"]), "separate"),
     tty: z.optional(size),
@@ -87,10 +92,10 @@ export const methods = {
     leaseMs: z.optional(z.int().check(z.positive())),
     attach: z.optional(attach),
   }),
-  /** RESPONSE { processes: ProcessInfo[] }, lost ones of earlier daemons included. */
-  "process.list": z.object({}),
-  /** RESPONSE { process }. `id` may be a name. */
-  "process.get": z.object({ id: z.string() }),
+  /** RESPONSE { processes: ProcessInfo[] }, lost ones of earlier daemons included; with `workspace` only its own. */
+  "process.list": z.object({ workspace }),
+  /** RESPONSE { process }. `id` may be a name. With `workspace` only one of it. */
+  "process.get": z.object({ id: z.string(), workspace }),
   /**
    * Flow: RESPONSE { process, from }, then DATA frames: `u16 LE n`, then n runs of `u8 channel (1 stdout,
    * 2 stderr, 3 tty), u32 LE length`, then the bytes of the runs in order; EVENT `{ gap: { from, to } }`;
@@ -100,11 +105,11 @@ export const methods = {
   /** Like the input half of process.start: RESPONSE { accepted }, then DATA and END of the client, then RESPONSE-less END. */
   "process.stdin": z.object({ id: z.string() }),
   /**
-   * What happens to all processes of the daemon, from number `since` on (default: from now on). Flow: RESPONSE
+   * What happens to all processes of the daemon, or of a workspace, from number `since` on (default: from now on). Flow: RESPONSE
    * { next }, then EVENT { sequence, time, type, message, processId, data, own } each, or `{ gap: { from, to } }`
    * where they are no longer kept, until the client resets.
    */
-  "process.events": z.object({ since: z.optional(z.int().check(z.minimum(0))) }),
+  "process.events": z.object({ since: z.optional(z.int().check(z.minimum(0))), workspace }),
   "process.signal": z.object({ id: z.string(), signal: signalName }),
   /** RESPONSE { left } when the tree is ended. Finished: success. `signal` default SIGTERM (tty: SIGHUP). */
   "process.kill": z.object({

@@ -10,7 +10,12 @@ function append(log: EventLog, count: number): void {
 }
 
 /** What a client gets that asks now, until `count` events have come. */
-function read(log: EventLog, since: number | undefined, count: number): Promise<Record<string, unknown>[]> {
+function read(
+  log: EventLog,
+  since: number | undefined,
+  count: number,
+  workspace?: string,
+): Promise<Record<string, unknown>[]> {
   return new Promise((resolve) => {
     const { client, server } = streamPair();
     const seen: Record<string, unknown>[] = [];
@@ -21,7 +26,7 @@ function read(log: EventLog, since: number | undefined, count: number): Promise<
         if (seen.length === count + 1) resolve(seen);
       },
     };
-    sendEvents(log, since, server, "me");
+    sendEvents(log, server, { since, workspace, clientId: "me" });
   });
 }
 
@@ -60,5 +65,17 @@ test("an event says whether the process is the asking client's own, and not whos
       [true, undefined],
       [false, undefined],
     ],
+  );
+});
+
+test("with a workspace only events of its processes come, under the numbers of all", async () => {
+  const log = new EventLog();
+  for (const workspace of ["a", undefined, "b", "a"]) {
+    log.append({ type: "process.started", message: "", processId: "x", data: {}, workspace });
+  }
+  const seen = await read(log, 0, 2, "a");
+  assert.deepEqual(
+    seen.slice(1).map((event) => event.sequence),
+    [0, 3],
   );
 });

@@ -12,6 +12,8 @@ export interface ProcessEvent {
   readonly data: Readonly<Record<string, unknown>>;
   /** Client that the process is bound to. */
   readonly owner?: string | undefined;
+  /** Workspace of the process. */
+  readonly workspace?: string | undefined;
 }
 
 interface LoggedEvent extends ProcessEvent {
@@ -56,10 +58,15 @@ export class EventLog {
 /** Sends the events from number `since` on (default: those that come from now on) until the client resets. */
 export function sendEvents(
   log: EventLog,
-  since: number | undefined,
   stream: WireStream,
-  clientId: string,
+  options: {
+    readonly since: number | undefined;
+    /** Only those of its processes. */
+    readonly workspace: string | undefined;
+    readonly clientId: string;
+  },
 ): void {
+  const { since, workspace, clientId } = options;
   let next = Math.min(since ?? log.next, log.next);
   const pump = (): void => {
     while (next < log.next && stream.writable() > 0) {
@@ -69,9 +76,10 @@ export function sendEvents(
         next = log.first;
         continue;
       }
+      next++;
+      if (workspace !== undefined && event.workspace !== workspace) continue;
       const { owner, ...told } = event;
       stream.event({ ...told, own: owner === clientId });
-      next++;
     }
   };
   stream.handler = { onWritable: pump, onReset: log.onAppend(pump) };

@@ -1,5 +1,6 @@
+import type { DiskBudget } from "./disk-budget.ts";
 import type { HostedProcess } from "./hosted-process.ts";
-import { type RecoveredProcess, recoveredEnd } from "./records.ts";
+import { type RecoveredProcess, recoveredEnd, removeProcess } from "./records.ts";
 
 const DEFAULT_RETENTION_MS = 10 * 60_000;
 /** What an earlier daemon ran stays readable for at least so long: its clients have to notice first. */
@@ -24,7 +25,8 @@ export class FinishedProcesses {
   readonly #hosted = new Set<HostedProcess>();
   /** In the order of their end. */
   readonly #recovered = new Map<string, RecoveredProcess>();
-  readonly #removed = new Set<string>();
+  /** Ids, and the workspace of each. */
+  readonly #removed = new Map<string, string | undefined>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -61,18 +63,20 @@ export class FinishedProcesses {
     return this.#recovered.has(id) || this.#removed.has(id);
   }
 
-  wasRemoved(id: string): boolean {
-    return this.#removed.has(id);
+  wasRemoved(id: string, workspace: string | undefined): boolean {
+    return this.#removed.has(id) && (workspace === undefined || this.#removed.get(id) === workspace);
   }
 
   findRecovered(id: string): RecoveredProcess | undefined {
     return this.#recovered.get(id);
   }
 
-  /** The one that had the name last. */
-  findByName(name: string): HostedProcess | RecoveredProcess | undefined {
-    const named = [...this.#hosted].reverse().find((hosted) => hosted.process.name === name);
-    return named ?? [...this.#recovered.values()].reverse().find((entry) => entry.record.name === name);
+  /** The one of the workspace that had the name last. */
+  findByName(name: string, workspace: string | undefined): HostedProcess | RecoveredProcess | undefined {
+    const has = (one: { readonly name?: string | undefined; readonly workspace?: string | undefined }) =>
+      one.name === name && one.workspace === workspace;
+    const hosted = [...this.#hosted].reverse().find(({ process }) => has(process));
+    return hosted ?? [...this.#recovered.values()].reverse().find(({ record }) => has(record));
   }
 
   /** Makes room: a finished process whose output was delivered, else the oldest finished. */
@@ -89,17 +93,19 @@ export class FinishedProcesses {
     return true;
   }
 
-  /** Frees the disk of the one that ended first; the bytes that it had. */
-  evict(): number {
+  /** Frees the disk of the one that ended first of those whose log is on it; the bytes that it had. */
+  evict(disk: DiskBudget): number {
     for (const entry of this.#recovered.values()) {
+      if (!entry.log.isOn(disk)) continue;
       const freed = entry.log.abandonDisk();
       if (freed === 0) continue;
       void this.forgetRecovered(entry);
       return freed;
     }
     for (const hosted of this.#hosted) {
-      if (hosted.readers > 0 || hosted.process.log.diskBytes === 0) continue;
-      const freed = hosted.process.log.abandonDisk();
+      const { log } = hosted.process;
+      if (hosted.readers > 0 || log.diskBytes === 0 || !log.isOn(disk)) continue;
+      const freed = log.abandonDisk();
       void this.#forget(hosted);
       return freed;
     }
@@ -109,13 +115,13 @@ export class FinishedProcesses {
   /** The host has let go of one; its id is remembered. */
   removed(hosted: HostedProcess): void {
     this.#hosted.delete(hosted);
-    this.#remember(hosted.process.id);
+    this.#remember(hosted.process);
   }
 
   async forgetRecovered(entry: RecoveredProcess): Promise<void> {
     this.#recovered.delete(entry.record.id);
-    this.#remember(entry.record.id);
-    await entry.log.close({ remove: true });
+    this.#remember(entry.record);
+    await removeProcess(entry.directory, entry.log);
   }
 
   close(): void {
@@ -123,10 +129,10 @@ export class FinishedProcesses {
     clearTimeout(this.#timer);
   }
 
-  #remember(id: string): void {
-    this.#removed.add(id);
+  #remember({ id, workspace }: { readonly id: string; readonly workspace?: string | undefined }): void {
+    this.#removed.set(id, workspace);
     if (this.#removed.size <= MAX_REMEMBERED) return;
-    for (const first of this.#removed) {
+    for (const first of this.#removed.keys()) {
       this.#removed.delete(first);
       break;
     }

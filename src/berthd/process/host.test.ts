@@ -1,67 +1,21 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isAlive, waitFor } from "../../../test/fixtures/process.ts";
-import type { Params } from "../../wire/messages.ts";
 import { HelperSpawner } from "./helper-spawner.ts";
-import { ProcessHost, type ProcessHostOptions } from "./host.ts";
-import { HELPER_PATH } from "./testing.ts";
-
-interface Place extends AsyncDisposable {
-  readonly directory: string;
-  open(options?: Partial<ProcessHostOptions>): ProcessHost;
-}
-
-async function place(): Promise<Place> {
-  const directory = await mkdtemp(join(tmpdir(), "berth-host-"));
-  const hosts: ProcessHost[] = [];
-  return {
-    directory,
-    open(options = {}) {
-      const host = new ProcessHost({
-        directory,
-        bootId: randomUUID(),
-        spawner: new HelperSpawner({ helperPath: HELPER_PATH, softFileLimit: 0 }),
-        baseEnvironment: Promise.resolve({ PATH: process.env.PATH ?? "", HOME: "/root" }),
-        daemonUser: { name: "root", uid: 0, gid: 0, groups: [0], home: "/root", shell: "/bin/sh" },
-        log: () => {},
-        ...options,
-      });
-      hosts.push(host);
-      return host;
-    },
-    async [Symbol.asyncDispose]() {
-      for (const host of hosts) await host.close();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-function request(command: string[], extra: Partial<Params<"process.start">> = {}): Params<"process.start"> {
-  return {
-    requestId: randomUUID(),
-    command,
-    cwd: "/",
-    env: [],
-    stdin: "ignore",
-    stderr: "separate",
-    shellLookup: false,
-    killGraceMs: 2000,
-    drainMs: 0,
-    overflow: "drop",
-    detached: false,
-    ...extra,
-  };
-}
+import type { ProcessHostOptions } from "./host.ts";
+import { HELPER_PATH, hostPlace, startRequest } from "./testing.ts";
 
 test("a process whose owner stays away past its lease is being ended, and says so to others", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open();
   host.clientConnected("me");
-  const { process } = await host.start(request(["sh", "-c", "trap '' HUP; sleep 60"], { leaseMs: 20 }), "me");
+  const { process } = await host.start(
+    startRequest(["sh", "-c", "trap '' HUP; sleep 60"], { leaseMs: 20 }),
+    "me",
+  );
   await host.findLive(process.id);
   host.clientGone("me");
   await waitFor("the first signal", async () => {
@@ -76,42 +30,45 @@ test("a process whose owner stays away past its lease is being ended, and says s
 });
 
 test("a detached process has no lease", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open();
-  const { process } = await host.start(request(["sleep", "60"], { leaseMs: 1, detached: true }), "nobody");
+  const { process } = await host.start(
+    startRequest(["sleep", "60"], { leaseMs: 1, detached: true }),
+    "nobody",
+  );
   await new Promise((resolve) => setTimeout(resolve, 100));
   await host.findLive(process.id);
 });
 
 test("finished ones make room, running ones do not", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open({ maxProcesses: 3 });
-  const first = await host.start(request(["true"]), "me");
+  const first = await host.start(startRequest(["true"]), "me");
   await waitFor("its end", () => first.process.finished);
-  await host.start(request(["sleep", "60"]), "me");
-  await host.start(request(["sleep", "60"]), "me");
-  await host.start(request(["sleep", "60"]), "me");
+  await host.start(startRequest(["sleep", "60"]), "me");
+  await host.start(startRequest(["sleep", "60"]), "me");
+  await host.start(startRequest(["sleep", "60"]), "me");
   await assert.rejects(host.find(first.process.id), { code: "process.reaped" });
-  await assert.rejects(host.start(request(["true"]), "me"), { code: "process.limit" });
+  await assert.rejects(host.start(startRequest(["true"]), "me"), { code: "process.limit" });
 });
 
 test("a daemon that is not root starts nothing as another user", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open({
     daemonUser: { name: "me", uid: 1234, gid: 1234, groups: [1234], home: "/", shell: "/bin/sh" },
   });
-  await assert.rejects(host.start(request(["true"], { user: "root" }), "me"), {
+  await assert.rejects(host.start(startRequest(["true"], { user: "root" }), "me"), {
     code: "process.user_not_permitted",
   });
-  await assert.rejects(host.start(request(["true"], { user: "no-such-user" }), "me"), {
+  await assert.rejects(host.start(startRequest(["true"], { user: "no-such-user" }), "me"), {
     code: "process.user_not_found",
   });
 });
 
 test("finished processes are removed after their time", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open({ retentionMs: 50 });
-  const { process } = await host.start(request(["sh", "-c", "echo output; sleep 0.3"]), "me");
+  const { process } = await host.start(startRequest(["sh", "-c", "echo output; sleep 0.3"]), "me");
   await waitFor("its removal", () =>
     host.find(process.id).then(
       () => false,
@@ -122,14 +79,17 @@ test("finished processes are removed after their time", async () => {
 });
 
 test("the next daemon tells of what the last one ran: finished with its exit, lost with its log", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const spawner = new HelperSpawner({ helperPath: HELPER_PATH, softFileLimit: 0 });
   const first = at.open({ spawner });
   const done = await first.start(
-    request(["sh", "-c", "echo done; sleep 0.3; exit 4"], { name: "done" }),
+    startRequest(["sh", "-c", "echo done; sleep 0.3; exit 4"], { name: "done" }),
     "me",
   );
-  const live = await first.start(request(["sh", "-c", "echo here; exec sleep 60"], { name: "live" }), "me");
+  const live = await first.start(
+    startRequest(["sh", "-c", "echo here; exec sleep 60"], { name: "live" }),
+    "me",
+  );
   await waitFor(
     "the records",
     async () => done.process.finished && (await readdir(at.directory)).length === 2,
@@ -171,9 +131,9 @@ const code = (promise: Promise<unknown>): Promise<string> =>
   );
 
 test("a start that is repeated after its process was removed does not run it again", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open();
-  const params = request(["true"]);
+  const params = startRequest(["true"]);
   const { process } = await host.start(params, "me");
   await waitFor("its end", () => process.finished);
   await host.remove(process.id);
@@ -181,10 +141,10 @@ test("a start that is repeated after its process was removed does not run it aga
 });
 
 test("each request that found a process by its name stays its request, also behind its removal", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open();
-  const first = await host.start(request(["sleep", "60"], { name: "dev" }), "me");
-  const again = request(["sleep", "60"], { name: "dev" });
+  const first = await host.start(startRequest(["sleep", "60"], { name: "dev" }), "me");
+  const again = startRequest(["sleep", "60"], { name: "dev" });
   assert.equal(await host.start(again, "me"), first);
   await first.process.end({ signal: "SIGKILL" });
   await waitFor("its end", () => first.process.finished);
@@ -194,16 +154,16 @@ test("each request that found a process by its name stays its request, also behi
 });
 
 test("a uid that no kernel knows is no user, and leaves nothing behind", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open();
   const codes = await Promise.all(
-    ["99999999999", "0:99999999999"].map((user) => code(host.start(request(["true"], { user }), "me"))),
+    ["99999999999", "0:99999999999"].map((user) => code(host.start(startRequest(["true"], { user }), "me"))),
   );
   assert.deepEqual(codes, ["process.user_not_found", "process.user_not_found"]);
 });
 
 test("a spawner that fails at once is a failed start, also of those that wait for their turn", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const spawner: ProcessHostOptions["spawner"] = {
     processTree: "exact",
     tty: true,
@@ -213,27 +173,30 @@ test("a spawner that fails at once is a failed start, also of those that wait fo
     close: async () => {},
   };
   const host = at.open({ spawner });
-  const starts = [1, 2, 3].map(() => code(host.start(request(["true"], {}), "me")));
+  const starts = [1, 2, 3].map(() => code(host.start(startRequest(["true"], {}), "me")));
   assert.deepEqual(await Promise.all(starts), Array(3).fill("process.spawn_failed"));
   assert.deepEqual([host.running, host.size], [0, 0]);
 });
 
 test("a command ends although its child never stops writing", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open();
-  const { process } = await host.start(request(["sh", "-c", "yes & yes >&2 & sleep 0.3; echo hi"]), "me");
+  const { process } = await host.start(
+    startRequest(["sh", "-c", "yes & yes >&2 & sleep 0.3; echo hi"]),
+    "me",
+  );
   await waitFor("its end", () => process.finished);
   assert.equal(process.exit?.exitCode, 0);
   await host.remove(process.id);
 });
 
 test("children of a process that is forgotten go on writing, and keep the daemon", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const work = await mkdtemp(join(tmpdir(), "berth-orphan-"));
   const host = at.open({ retentionMs: 1 });
   const script =
     "(until [ -e go ]; do sleep 0.05; done; head -c 20000000 /dev/zero; touch done; until [ -e end ]; do sleep 0.05; done) & exit 0";
-  const { process } = await host.start(request(["sh", "-c", script], { cwd: work }), "me");
+  const { process } = await host.start(startRequest(["sh", "-c", script], { cwd: work }), "me");
   await waitFor("its removal", async () => (await code(host.find(process.id))) === "process.reaped");
   assert.equal(host.busy, true);
   await writeFile(join(work, "go"), "");
@@ -245,11 +208,11 @@ test("children of a process that is forgotten go on writing, and keep the daemon
 });
 
 test("times longer than a timer of Node are not over at once", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const host = at.open();
   const long = 40 * 24 * 3_600_000;
   const { process } = await host.start(
-    request(["sh", "-c", "sleep 0.3; exit 7"], { timeoutMs: long, leaseMs: long, killGraceMs: long }),
+    startRequest(["sh", "-c", "sleep 0.3; exit 7"], { timeoutMs: long, leaseMs: long, killGraceMs: long }),
     "nobody",
   );
   await waitFor("its end", () => process.finished);
@@ -257,9 +220,9 @@ test("times longer than a timer of Node are not over at once", async () => {
 });
 
 test("a lost process keeps its log although its record can't be written, and goes when room is needed", async () => {
-  await using at = await place();
+  await using at = await hostPlace();
   const first = at.open();
-  const { process } = await first.start(request(["sh", "-c", "echo here; exec sleep 60"]), "me");
+  const { process } = await first.start(startRequest(["sh", "-c", "echo here; exec sleep 60"]), "me");
   const directory = join(at.directory, process.id);
   await waitFor("its record", async () =>
     (await readdir(directory).catch(() => [] as string[])).includes("process.json"),
@@ -273,6 +236,6 @@ test("a lost process keeps its log although its record can't be written, and goe
     (await second.list()).map(({ state, outputEnd }) => [state, outputEnd]),
     [["lost", 5]],
   );
-  assert.equal(second.storage.evictFinished(), 5);
+  assert.equal(second.storage.evictFinished(await second.storage.disks.of(at.directory)), 5);
   await assert.rejects(second.find(process.id), { code: "process.reaped" });
 });

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
@@ -9,12 +8,20 @@ import { EventLog } from "./event-log.ts";
 import { FinishedProcesses } from "./finished.ts";
 import type { HostedProcess } from "./hosted-process.ts";
 import { Lease } from "./lease.ts";
+import { logDirectory } from "./log-directory.ts";
 import { LogStorage } from "./log-storage.ts";
 import { OutputLog } from "./output-log.ts";
 import { ManagedProcess } from "./process.ts";
 import { endedEvent, exitedEvent, leaseEvent, lostEvent, startedEvent } from "./process-events.ts";
+import { newProcessId } from "./process-id.ts";
 import { RecordKeeper } from "./record-keeper.ts";
-import { type RecoveredProcess, recoveredInfo, recoverProcesses } from "./records.ts";
+import {
+  LOG_LINK,
+  type RecoveredProcess,
+  recoveredInfo,
+  recoverProcesses,
+  removeProcess,
+} from "./records.ts";
 import { SpawnQueue } from "./spawn-queue.ts";
 import type { Spawner } from "./spawner.ts";
 import { StartRequests } from "./start-requests.ts";
@@ -34,6 +41,8 @@ export interface ProcessHostOptions {
   readonly retentionMs?: number;
   /** Default 10,000. */
   readonly maxProcesses?: number;
+  /** Nobody can read the logs once this host is closed: they are removed. Default false. */
+  readonly removesLogs?: boolean;
   readonly log: (message: string, data: Record<string, unknown>) => void;
 }
 
@@ -46,6 +55,7 @@ export class ProcessHost {
   /** What happened to the processes, for those who ask. */
   readonly events = new EventLog();
   readonly #processes = new Map<string, HostedProcess>();
+  /** Live ones by their workspace and name. */
   readonly #names = new Map<string, HostedProcess>();
   readonly #requests = new StartRequests<HostedProcess>();
   readonly #finished: FinishedProcesses;
@@ -59,7 +69,7 @@ export class ProcessHost {
 
   constructor(options: ProcessHostOptions) {
     this.#options = options;
-    this.#storage = new LogStorage(options.directory ?? "/");
+    this.#storage = new LogStorage();
     this.#records = new RecordKeeper({
       bootId: options.bootId,
       isKnown: (hosted) => this.#processes.has(hosted.process.id),
@@ -69,7 +79,7 @@ export class ProcessHost {
       retentionMs: options.retentionMs,
       forget: (hosted) => this.#forget(hosted),
     });
-    this.#storage.evictFinished = () => this.#finished.evict();
+    this.#storage.evictFinished = (disk) => this.#finished.evict(disk);
     const { directory } = options;
     this.#found = directory === undefined ? Promise.resolve([]) : fs.readdir(directory).catch(() => []);
     this.#ready = directory === undefined ? Promise.resolve() : this.#recover(directory);
@@ -102,34 +112,42 @@ export class ProcessHost {
   async #start(params: Params<"process.start">, clientId: string): Promise<HostedProcess> {
     const user = params.user === undefined ? undefined : await findUser(params.user);
     const base = await this.#options.baseEnvironment;
+    const logs =
+      params.logDirectory === undefined
+        ? this.#options.directory
+        : await logDirectory(params.logDirectory, this.#options.daemonUser);
     // What is recovered is what was there before; a new process must not be taken for it.
     await this.#found;
     if (this.#closed) throw fail("runtime.closed", {});
     // From here to where the name is taken nothing is awaited: two starts of one name would both find it free.
-    const { name } = params;
-    if (name !== undefined) {
-      if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw fail("process.name_invalid", { name });
-      const live = this.#names.get(name);
-      if (live !== undefined) return this.#sameCommand(live, params);
-    }
-    if (params.command.some((word) => word.includes("\0"))) throw fail("process.argument_invalid", {});
-    const limit = this.#options.maxProcesses ?? MAX_PROCESSES;
-    if (this.#processes.size >= limit && !this.#finished.forgetOne()) throw fail("process.limit", {});
-    const id = this.#newId();
-    this.#checkUser(user, params.user);
     const self = user ?? this.#options.daemonUser;
     const command =
       params.shellLookup && params.command[0] === "$SHELL"
         ? [self.shell, ...params.command.slice(1)]
         : params.command;
+    const { name, workspace } = params;
+    if (name !== undefined) {
+      if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw fail("process.name_invalid", { name });
+      const live = this.#names.get(nameIn(workspace, name));
+      if (live !== undefined) return this.#sameCommand(live, name, command);
+    }
+    if (params.command.some((word) => word.includes("\0"))) throw fail("process.argument_invalid", {});
+    const limit = this.#options.maxProcesses ?? MAX_PROCESSES;
+    if (this.#processes.size >= limit && !this.#finished.forgetOne()) throw fail("process.limit", {});
+    const id = newProcessId((taken) => this.#processes.has(taken) || this.#finished.knows(taken));
+    this.#checkUser(user, params.user);
+    const directory = this.#options.directory === undefined ? undefined : join(this.#options.directory, id);
+    const elsewhere = logs !== this.#options.directory && directory !== undefined;
     const log = new OutputLog({
-      directory: this.#options.directory === undefined ? undefined : join(this.#options.directory, id),
+      directory: logs === undefined ? undefined : join(logs, id),
+      link: elsewhere ? join(directory, LOG_LINK) : undefined,
       limitBytes: params.logLimitBytes ?? DEFAULT_LOG_LIMIT_BYTES,
       storage: this.#storage,
     });
     const process = new ManagedProcess({
       id,
       name,
+      workspace,
       userName: params.user,
       overflow: params.overflow,
       timeoutMs: params.timeoutMs,
@@ -150,6 +168,7 @@ export class ProcessHost {
     const hosted: HostedProcess = {
       process,
       owner: clientId,
+      directory,
       inputs: new Map(),
       lease: new Lease(
         process,
@@ -165,7 +184,7 @@ export class ProcessHost {
       persisted: false,
       recording: Promise.resolve(),
     };
-    if (name !== undefined) this.#names.set(name, hosted);
+    if (name !== undefined) this.#names.set(nameIn(workspace, name), hosted);
     this.#processes.set(id, hosted);
     process.onChange(() => this.#changed(hosted));
     process.onTimeoutEnd = (left) => this.events.append(endedEvent(hosted, "timeout", left));
@@ -175,7 +194,7 @@ export class ProcessHost {
       this.#processes.delete(id);
       this.#releaseName(hosted);
       process.dispose();
-      await log.close({ remove: true });
+      await removeProcess(directory, log);
       throw started.error;
     }
     this.events.append(startedEvent(hosted));
@@ -198,11 +217,10 @@ export class ProcessHost {
   }
 
   /** `spawn` of a live name returns it if it is the same command. */
-  async #sameCommand(live: HostedProcess, params: Params<"process.start">): Promise<HostedProcess> {
-    const argv = live.process.spec.argv;
-    const same =
-      argv.length === params.command.length && argv.every((word, index) => word === params.command[index]);
-    if (!same) throw fail("process.name_conflict", { name: params.name ?? "" });
+  async #sameCommand(live: HostedProcess, name: string, command: readonly string[]): Promise<HostedProcess> {
+    const { argv } = live.process.spec;
+    const same = argv.length === command.length && argv.every((word, index) => word === command[index]);
+    if (!same) throw fail("process.name_conflict", { name });
     const started = await live.process.whenStarted;
     if (!started.ok) throw started.error;
     return live;
@@ -214,25 +232,21 @@ export class ProcessHost {
     throw fail("process.user_not_permitted", { user: text ?? "" });
   }
 
-  #newId(): string {
-    for (;;) {
-      const bytes = randomBytes(12);
-      let id = "";
-      for (const byte of bytes) id += ID_ALPHABET[byte & 31];
-      if (!this.#processes.has(id) && !this.#finished.knows(id)) return id;
-    }
-  }
-
   // --- find ---
 
-  /** A process of this daemon by id or name; a finished one keeps its name until another takes it. */
-  async find(idOrName: string): Promise<HostedProcess | RecoveredProcess> {
+  /**
+   * A process of this daemon by id or name; a finished one keeps its name until another takes it. With `workspace`
+   * only what was started in it; else any id, and names of processes outside of all workspaces.
+   */
+  async find(idOrName: string, workspace?: string): Promise<HostedProcess | RecoveredProcess> {
     await this.#ready;
-    const live = this.#processes.get(idOrName) ?? this.#names.get(idOrName);
-    if (live !== undefined) return live;
-    const finished = this.#finished.findRecovered(idOrName) ?? this.#finished.findByName(idOrName);
-    if (finished !== undefined) return finished;
-    throw fail(this.#finished.wasRemoved(idOrName) ? "process.reaped" : "process.unknown", { id: idOrName });
+    const byId = this.#processes.get(idOrName) ?? this.#finished.findRecovered(idOrName);
+    if (byId !== undefined && (workspace === undefined || workspaceOf(byId) === workspace)) return byId;
+    const byName =
+      this.#names.get(nameIn(workspace, idOrName)) ?? this.#finished.findByName(idOrName, workspace);
+    if (byName !== undefined) return byName;
+    const removed = this.#finished.wasRemoved(idOrName, workspace);
+    throw fail(removed ? "process.reaped" : "process.unknown", { id: idOrName });
   }
 
   /** One that can be signalled, resized, written to. @throws process.lost, process.finished, process.reaping */
@@ -248,12 +262,14 @@ export class ProcessHost {
     return found;
   }
 
-  async list(): Promise<ProcessInfo[]> {
+  /** With `workspace` only what was started in it. */
+  async list(workspace?: string): Promise<ProcessInfo[]> {
     await this.#ready;
-    return [
+    const all = [
       ...[...this.#finished.recovered()].map(recoveredInfo),
       ...[...this.#processes.values()].map((hosted) => hosted.process.info()),
     ];
+    return workspace === undefined ? all : all.filter((info) => info.workspace === workspace);
   }
 
   get running(): number {
@@ -317,8 +333,9 @@ export class ProcessHost {
   }
 
   #releaseName({ process }: HostedProcess): void {
-    if (process.name !== undefined && this.#names.get(process.name)?.process === process)
-      this.#names.delete(process.name);
+    if (process.name === undefined) return;
+    const key = nameIn(process.workspace, process.name);
+    if (this.#names.get(key)?.process === process) this.#names.delete(key);
   }
 
   async #forget(hosted: HostedProcess): Promise<void> {
@@ -329,7 +346,7 @@ export class ProcessHost {
     if (process.treeEmpty) process.dispose();
     else this.#orphaned.add(hosted);
     await hosted.recording;
-    await process.log.close({ remove: true });
+    await removeProcess(hosted.directory, process.log);
   }
 
   /** @throws process.running, process.unknown */
@@ -364,7 +381,9 @@ export class ProcessHost {
     await Promise.all([...this.#processes.values()].map((hosted) => hosted.recording));
     await Promise.all(
       [...this.#processes.values()].map((hosted) =>
-        hosted.process.log.close({ remove: hosted.delivered && !hosted.persisted }),
+        this.#options.removesLogs === true || (hosted.delivered && !hosted.persisted)
+          ? removeProcess(hosted.directory, hosted.process.log)
+          : hosted.process.log.close({ remove: false }),
       ),
     );
     for (const hosted of [...this.#processes.values(), ...this.#orphaned]) hosted.process.dispose();
@@ -372,8 +391,14 @@ export class ProcessHost {
   }
 }
 
-/** Crockford's alphabet in lower case: no letters that are read as digits. */
-const ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+/** Names are of a workspace, or outside of all. No name has a slash. */
+function nameIn(workspace: string | undefined, name: string): string {
+  return `${workspace ?? ""}/${name}`;
+}
+
+function workspaceOf(found: HostedProcess | RecoveredProcess): string | undefined {
+  return "process" in found ? found.process.workspace : found.record.workspace;
+}
 
 function fail(code: Parameters<typeof berthError>[0], context: Record<string, string>): BerthError {
   return berthError(code, { hop: "berthd", context });

@@ -7,6 +7,8 @@ export interface HostedProcess {
   readonly process: ManagedProcess;
   readonly lease: Lease;
   readonly owner: string;
+  /** Of its record; undefined where none is kept. */
+  readonly directory: string | undefined;
   /** Who writes its input, by client: the connection that does so now, and the bytes taken over from all of them. */
   readonly inputs: Map<string, { session: ClientSession; accepted: number }>;
   /** Open output streams. */

@@ -1,37 +1,29 @@
-import { promises as fs } from "node:fs";
+import { type DiskBudget, DiskBudgets } from "./disk-budget.ts";
 import type { OutputLog } from "./output-log.ts";
 
 /** Memory that all logs of a daemon may hold together. */
 const MEMORY_BUDGET_BYTES = 24 * 1024 * 1024;
-/** Disk that all logs of a daemon may take, if the file system has ten times as much free. */
-const DISK_BUDGET_BYTES = 4 * 1024 ** 3;
-const DISK_SHARE = 0.1;
 /** How long output may be in memory only; what a killed daemon loses at most. */
 const WRITE_DELAY_MS = 50;
 
 /** What all logs of a daemon share: the memory and disk budgets, and one timer for writing. */
 export class LogStorage {
-  readonly #directory: string;
+  /** Of the file systems that logs are on. */
+  readonly disks = new DiskBudgets();
   readonly #waiting = new Set<OutputLog>();
   /** Logs with bytes in memory, the one longest without output first. */
   readonly #resident = new Set<OutputLog>();
   #residentBytes = 0;
-  #diskBytes = 0;
-  #diskBudget: number | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Frees disk of finished processes, the oldest first; returns bytes freed. */
-  evictFinished: () => number = () => 0;
-
-  constructor(directory: string) {
-    this.#directory = directory;
-  }
+  /** Frees disk of a finished process whose log is on the same one, the oldest first; returns bytes freed. */
+  evictFinished: (disk: DiskBudget) => number = () => 0;
 
   get residentBytes(): number {
     return this.#residentBytes;
   }
 
   get diskBytes(): number {
-    return this.#diskBytes;
+    return this.disks.usedBytes;
   }
 
   /** Counts what a log holds in memory; growing over the budget takes memory from the others. */
@@ -78,31 +70,13 @@ export class LogStorage {
   }
 
   /** Makes sure of `bytes` on the disk; false when the budget is used up and nothing can be dropped. */
-  async reserve(bytes: number, log: OutputLog): Promise<boolean> {
-    this.#diskBudget ??= await this.#measureBudget();
-    while (this.#diskBytes + bytes > this.#diskBudget) {
-      if (this.evictFinished() === 0 && log.dropOldest() === 0) return false;
+  async reserve(bytes: number, log: OutputLog, disk: DiskBudget, directory: string): Promise<boolean> {
+    const limitBytes = await disk.limitBytes(directory);
+    while (disk.usedBytes + bytes > limitBytes) {
+      if (this.evictFinished(disk) === 0 && log.dropOldest() === 0) return false;
     }
-    this.#diskBytes += bytes;
+    disk.usedBytes += bytes;
     return true;
-  }
-
-  async #measureBudget(): Promise<number> {
-    try {
-      const { bavail, bsize } = await fs.statfs(this.#directory);
-      return Math.min(DISK_BUDGET_BYTES, Math.floor(bavail * bsize * DISK_SHARE) + this.#diskBytes);
-    } catch {
-      return DISK_BUDGET_BYTES;
-    }
-  }
-
-  freed(bytes: number): void {
-    this.#diskBytes -= bytes;
-  }
-
-  /** Files of an earlier daemon. */
-  found(bytes: number): void {
-    this.#diskBytes += bytes;
   }
 
   close(): void {

@@ -9,7 +9,7 @@ import { type LogPosition, OutputLog } from "./output-log.ts";
 
 async function place(): Promise<{ directory: string; storage: LogStorage } & AsyncDisposable> {
   const directory = await mkdtemp(join(tmpdir(), "berth-log-"));
-  const storage = new LogStorage(directory);
+  const storage = new LogStorage();
   return {
     directory,
     storage,

@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import type { DiskBudget } from "./disk-budget.ts";
 import type { LogStorage } from "./log-storage.ts";
 import type { RunHint, RunTable } from "./run-table.ts";
 import { Segment } from "./segment.ts";
@@ -47,6 +48,8 @@ export interface OutputLogOptions {
   readonly directory: string | undefined;
   readonly limitBytes: number;
   readonly storage: LogStorage;
+  /** Made before the directory, as a link to it, so that the next daemon finds it wherever it is. */
+  readonly link?: string | undefined;
 }
 
 /**
@@ -58,6 +61,9 @@ export class OutputLog {
   readonly directory: string | undefined;
   readonly limitBytes: number;
   readonly #storage: LogStorage;
+  readonly #link: string | undefined;
+  /** Of the file system that the directory is on, once that is there. */
+  #disk: DiskBudget | undefined;
   #segments: Segment[] = [];
   #end = 0;
   #unwritten = 0;
@@ -65,8 +71,6 @@ export class OutputLog {
   #writing: Promise<void> | undefined;
   #diskFailed = false;
   #wanted = false;
-  /** The directory is there. */
-  #made = false;
   #closed = false;
   /** Lossless readers: what they have not got yet is not dropped. */
   readonly holders = new Set<{ readonly cursor: number }>();
@@ -77,6 +81,7 @@ export class OutputLog {
     this.directory = options.directory;
     this.limitBytes = options.limitBytes;
     this.#storage = options.storage;
+    this.#link = options.link;
   }
 
   /** Cursor behind the last byte. */
@@ -249,10 +254,9 @@ export class OutputLog {
     try {
       while (this.#wanted) {
         this.#wanted = false;
-        if (!this.#made) await fs.mkdir(directory, { recursive: true, mode: 0o700 });
-        this.#made = true;
+        const disk = await this.#ensureDirectory(directory);
         for (const segment of this.#segments.filter((candidate) => candidate.written < candidate.length)) {
-          await this.#writeSegment(directory, segment);
+          await this.#writeSegment(directory, disk, segment);
         }
         this.#trim();
         if (this.#unwritten >= WRITE_BATCH_BYTES) this.#wanted = true;
@@ -264,17 +268,29 @@ export class OutputLog {
     }
   }
 
-  async #writeSegment(directory: string, segment: Segment): Promise<void> {
+  async #ensureDirectory(directory: string): Promise<DiskBudget> {
+    if (this.#disk === undefined) {
+      if (this.#link !== undefined) {
+        await fs.mkdir(dirname(this.#link), { recursive: true, mode: 0o700 });
+        await fs.symlink(directory, this.#link);
+      }
+      await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+      this.#disk = await this.#storage.disks.of(directory);
+    }
+    return this.#disk;
+  }
+
+  async #writeSegment(directory: string, disk: DiskBudget, segment: Segment): Promise<void> {
     const to = segment.length;
     const reserved = to - segment.written;
-    if (!(await this.#storage.reserve(reserved, this))) throw new Error("quota");
+    if (!(await this.#storage.reserve(reserved, this, disk, directory))) throw new Error("quota");
     let bytes = 0;
     try {
       bytes = await segment.write(directory, to);
       this.#unwritten -= bytes;
     } finally {
       // What is not in a file after all, or in one that was given up meanwhile.
-      this.#storage.freed(segment.dropped ? reserved : reserved - bytes);
+      disk.usedBytes -= segment.dropped ? reserved : reserved - bytes;
     }
   }
 
@@ -324,7 +340,7 @@ export class OutputLog {
     this.#count(-segment.residentBytes);
     segment.dropped = true;
     if (this.directory !== undefined && segment.written > 0) {
-      this.#storage.freed(segment.written);
+      this.#freed(segment.written);
       void segment.removeFiles(this.directory).catch(() => {
         // Files that can't be removed are removed with their directory, or by the next daemon's sweep.
       });
@@ -354,21 +370,31 @@ export class OutputLog {
       segment.dropped = true;
     }
     this.#segments = [];
-    this.#storage.freed(bytes);
+    this.#freed(bytes);
     return bytes;
+  }
+
+  #freed(bytes: number): void {
+    if (this.#disk !== undefined) this.#disk.usedBytes -= bytes;
+  }
+
+  isOn(disk: DiskBudget): boolean {
+    return this.#disk === disk;
   }
 
   /** The log that an earlier daemon left in `options.directory`. */
   static async recover(options: OutputLogOptions & { readonly directory: string }): Promise<OutputLog> {
     const log = new OutputLog(options);
     const names = await fs.readdir(options.directory);
+    const disk = await options.storage.disks.of(options.directory);
+    log.#disk = disk;
     for (const name of names.filter((candidate) => /^\d{16}\.log$/.test(candidate)).sort()) {
       const { size } = await fs.stat(join(options.directory, name));
       if (size === 0) continue;
       const segment = Segment.onDisk(Number(name.slice(0, 16)), size);
       log.#segments.push(segment);
       log.#end = segment.end;
-      options.storage.found(size);
+      disk.usedBytes += size;
     }
     return log;
   }

@@ -15,6 +15,7 @@ export function startedEvent({ process, owner }: HostedProcess): ProcessEvent {
     processId: id,
     data: { pid, detached, ...(name === undefined ? {} : { name }) },
     owner,
+    workspace: process.workspace,
   };
 }
 
@@ -27,6 +28,7 @@ export function exitedEvent({ process, owner }: HostedProcess): ProcessEvent {
     processId: id,
     data: { ...exit, outputBytes: exitCursor },
     owner,
+    workspace: process.workspace,
   };
 }
 
@@ -38,6 +40,7 @@ export function leaseEvent({ process, owner }: HostedProcess, step: string): Pro
     processId: process.id,
     data: { step },
     owner,
+    workspace: process.workspace,
   };
 }
 
@@ -54,6 +57,7 @@ export function endedEvent(
     processId: process.id,
     data: { reason, left },
     owner,
+    workspace: process.workspace,
   };
 }
 
@@ -63,5 +67,6 @@ export function lostEvent({ record }: RecoveredProcess): ProcessEvent {
     message: `${title(record)} was lost with the daemon that ran it`,
     processId: record.id,
     data: record.name === undefined ? {} : { name: record.name },
+    workspace: record.workspace,
   };
 }

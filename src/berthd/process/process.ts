@@ -1,5 +1,5 @@
 import { type BerthError, berthError } from "../../contract/errors.ts";
-import type { ExitStatus, ProcessInfo, TtySize } from "../../contract/process.ts";
+import type { ExitStatus, ProcessInfo, TtySize, TtySizeAt } from "../../contract/process.ts";
 import { SIGNAL_NUMBERS, type SignalName } from "../../contract/signals.ts";
 import { CHANNEL } from "../../wire/messages.ts";
 import { longTimeout } from "./long-timeout.ts";
@@ -19,6 +19,9 @@ const TTY_DRAIN_MS = 50;
 /** More than a pipe holds (Linux: 64 KiB, at most 1 MiB): so much later, what was in it at the exit has been read. */
 const PIPE_BYTES = 1024 * 1024;
 
+/** Sizes of a terminal that are remembered; more than a person makes, and few enough for one answer. */
+const MAX_SIZES = 1000;
+
 /** Lag of a lossless reader that memory holds easily. */
 const AHEAD_BYTES = 2 * 1024 * 1024;
 /** Longest time that a process waits for a lossless reader which is within the log's limit. */
@@ -27,6 +30,7 @@ const PATIENCE_MS = 20;
 export interface ProcessOptions {
   readonly id: string;
   readonly name: string | undefined;
+  readonly workspace: string | undefined;
   readonly spec: SpawnSpec;
   readonly userName: string | undefined;
   readonly overflow: "pause" | "drop";
@@ -45,6 +49,7 @@ type Started = { readonly ok: true } | { readonly ok: false; readonly error: Ber
 export class ManagedProcess implements SpawnEvents {
   readonly id: string;
   readonly name: string | undefined;
+  readonly workspace: string | undefined;
   readonly spec: SpawnSpec;
   readonly log: OutputLog;
   readonly options: ProcessOptions;
@@ -58,6 +63,7 @@ export class ManagedProcess implements SpawnEvents {
   treeEmpty = false;
   stdin: StdinPipe | undefined;
   tty: TtySize | undefined;
+  readonly #sizes: TtySizeAt[] = [];
   readonly whenStarted: Promise<Started>;
   /** Called when the tree was ended because the time was over, with the number of processes that are left. */
   onTimeoutEnd: (left: number) => void = () => {};
@@ -82,9 +88,11 @@ export class ManagedProcess implements SpawnEvents {
     this.options = options;
     this.id = options.id;
     this.name = options.name;
+    this.workspace = options.workspace;
     this.spec = options.spec;
     this.log = options.log;
     this.tty = options.spec.tty;
+    if (this.tty !== undefined) this.#sizes.push({ cursor: 0, ...this.tty });
     this.whenStarted = new Promise((resolve) => {
       this.#resolveStarted = resolve;
     });
@@ -280,8 +288,18 @@ export class ManagedProcess implements SpawnEvents {
     const child = this.#assertLive();
     if (this.tty === undefined)
       throw berthError("process.not_a_tty", { hop: "berthd", context: { id: this.id } });
+    const { columns, rows } = size;
+    if (columns !== this.tty.columns || rows !== this.tty.rows) this.#noteSize(size);
     this.tty = size;
     child.resize(size);
+  }
+
+  /** What is drawn from here on is for that size. */
+  #noteSize({ columns, rows }: TtySize): void {
+    const cursor = this.log.end;
+    if (this.#sizes.at(-1)?.cursor === cursor) this.#sizes.pop();
+    this.#sizes.push({ cursor, columns, rows });
+    if (this.#sizes.length > MAX_SIZES) this.#sizes.shift();
   }
 
   /**
@@ -334,11 +352,18 @@ export class ManagedProcess implements SpawnEvents {
     });
   }
 
+  /** Everything that is known of it. */
+  describe(): ProcessInfo {
+    return this.tty === undefined ? this.info() : { ...this.info(), ttySizes: this.#sizes };
+  }
+
+  /** As lists have it. */
   info(): ProcessInfo {
     const { spec, options } = this;
     return {
       id: this.id,
       name: this.name,
+      workspace: this.workspace,
       command: spec.argv,
       cwd: spec.cwd,
       user: options.userName,

@@ -24,7 +24,7 @@ export class RecordKeeper {
 
   /** One timer for all that were started meanwhile; none runs while nothing waits. */
   writeSoon(hosted: HostedProcess): void {
-    if (hosted.process.log.directory === undefined) return;
+    if (hosted.directory === undefined) return;
     this.#waiting.add(hosted);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -38,7 +38,7 @@ export class RecordKeeper {
 
   /** Settles when the record is on the disk, or can't be. Writes of one process follow each other. */
   write(hosted: HostedProcess): Promise<void> {
-    const { directory } = hosted.process.log;
+    const { directory } = hosted;
     if (directory === undefined) return Promise.resolve();
     hosted.persisted = true;
     hosted.recording = hosted.recording.then(() => this.#write(hosted, directory));
@@ -54,6 +54,7 @@ export class RecordKeeper {
       await writeRecord(directory, {
         id: info.id,
         name: info.name,
+        workspace: info.workspace,
         command: [...info.command],
         cwd: info.cwd,
         user: info.user,

@@ -1,5 +1,5 @@
 import { promises as fs } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as z from "zod/mini";
 import type { ProcessInfo } from "../../contract/process.ts";
 import type { LogStorage } from "./log-storage.ts";
@@ -12,6 +12,7 @@ import { readStat } from "./process-table.ts";
 const recordSchema = z.object({
   id: z.string().check(z.regex(/^[a-z0-9]+$/)),
   name: z.optional(z.string()),
+  workspace: z.optional(z.string()),
   command: z.array(z.string()),
   cwd: z.string(),
   user: z.optional(z.string()),
@@ -36,6 +37,8 @@ const recordSchema = z.object({
 export type ProcessRecord = z.infer<typeof recordSchema>;
 
 const RECORD_NAME = "process.json";
+/** Beside the record, where the log is kept elsewhere: a link to its directory. */
+export const LOG_LINK = "log";
 
 export async function writeRecord(directory: string, record: ProcessRecord): Promise<void> {
   await fs.mkdir(directory, { recursive: true, mode: 0o700 });
@@ -47,6 +50,8 @@ export async function writeRecord(directory: string, record: ProcessRecord): Pro
 /** A process of an earlier daemon: finished, or lost with it. */
 export interface RecoveredProcess {
   readonly record: ProcessRecord;
+  /** Of the record. */
+  readonly directory: string;
   readonly log: OutputLog;
   /** It was this daemon that found it lost. */
   readonly lostNow: boolean;
@@ -84,15 +89,36 @@ async function recoverOne(
       // A full disk; the next daemon comes to the same conclusion.
     });
   }
-  // Without a readable record nothing can be said about it; what it holds is of no use to anybody.
-  if (record === undefined || Date.now() - recoveredEnd(record) > retentionMs) {
-    await fs.rm(directory, { recursive: true, force: true }).catch(() => {});
-    return undefined;
-  }
-  const options = { directory, storage, limitBytes: Number.MAX_SAFE_INTEGER };
+  const options = {
+    directory: await logDirectoryOf(directory),
+    storage,
+    limitBytes: Number.MAX_SAFE_INTEGER,
+  };
   // A log that can't be read is an empty one.
   const log = await OutputLog.recover(options).catch(() => new OutputLog(options));
-  return { record, log, lostNow };
+  // Without a readable record nothing can be said about it; what it holds is of no use to anybody.
+  if (record !== undefined && Date.now() - recoveredEnd(record) <= retentionMs) {
+    return { record, directory, log, lostNow };
+  }
+  await removeProcess(directory, log);
+  return undefined;
+}
+
+async function logDirectoryOf(directory: string): Promise<string> {
+  const elsewhere = await fs.readlink(join(directory, LOG_LINK)).catch(() => undefined);
+  // All that is in it will be removed: it has to be one of this process.
+  return elsewhere !== undefined && basename(elsewhere) === basename(directory) ? elsewhere : directory;
+}
+
+/** Removes the log, wherever it is, and the record. What can't be removed now is found by the next daemon. */
+export async function removeProcess(directory: string | undefined, log: OutputLog): Promise<void> {
+  const removed = await log.close({ remove: true }).then(
+    () => true,
+    () => false,
+  );
+  if (removed && directory !== undefined && directory !== log.directory) {
+    await fs.rm(directory, { recursive: true, force: true }).catch(() => {});
+  }
 }
 
 async function readRecord(directory: string): Promise<ProcessRecord | undefined> {
@@ -123,6 +149,7 @@ export function recoveredInfo({ record, log }: RecoveredProcess): ProcessInfo {
   return {
     id: record.id,
     name: record.name,
+    workspace: record.workspace,
     command: record.command,
     cwd: record.cwd,
     user: record.user,

@@ -23,10 +23,11 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
   return {
     methods: {
       "process.start": (params, stream, session) => start(host, params, stream, session),
-      "process.list": async (_params, stream) => reply(stream, { processes: await host.list() }),
-      "process.get": async ({ id }, stream) => {
-        const found = await host.find(id);
-        reply(stream, { process: "process" in found ? found.process.info() : recoveredInfo(found) });
+      "process.list": async ({ workspace }, stream) =>
+        reply(stream, { processes: await host.list(workspace) }),
+      "process.get": async ({ id, workspace }, stream) => {
+        const found = await host.find(id, workspace);
+        reply(stream, { process: "process" in found ? found.process.describe() : recoveredInfo(found) });
       },
       "process.output": (params, stream) => output(host, params, stream),
       "process.stdin": async ({ id }, stream, session) => {
@@ -41,8 +42,8 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
         };
         stream.respond({ accepted: accepted(hosted, session) });
       },
-      "process.events": ({ since }, stream, session) =>
-        sendEvents(host.events, since, stream, session.clientId),
+      "process.events": ({ since, workspace }, stream, { clientId }) =>
+        sendEvents(host.events, stream, { since, workspace, clientId }),
       "process.signal": async ({ id, signal }, stream) => {
         const name = parseSignal(signal);
         const hosted = await host.findLive(id);

@@ -24,6 +24,8 @@ export interface RuntimeContextOptions {
   readonly paths: PathContext;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly user?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly processLogDir?: string | undefined;
   /** Names of the daemon's own user, which needs no capability. */
   readonly ownUser: readonly string[];
   /** @throws runtime.capability_unsupported */
@@ -35,9 +37,11 @@ export class RuntimeContext {
   readonly link: Link;
   readonly paths: PathContext;
   readonly user: string | undefined;
+  readonly workspace: string | undefined;
   readonly require: (capability: CapabilityName) => void;
   /** Everything that `close()` ends. */
   readonly open = new Set<Closable>();
+  readonly #logDirectory: string | undefined;
   readonly #environment: EnvironmentPairs;
   readonly #ownUser: readonly string[];
   readonly #background = new Set<Promise<void>>();
@@ -48,6 +52,8 @@ export class RuntimeContext {
     this.link = options.link;
     this.paths = options.paths;
     this.user = options.user;
+    this.workspace = options.workspace;
+    this.#logDirectory = options.processLogDir;
     this.require = options.require;
     this.#ownUser = options.ownUser;
     this.#environment = environmentPairs(options.env);
@@ -74,6 +80,8 @@ export class RuntimeContext {
       cwd: options.cwd === undefined ? this.paths.workdir : placePath(options.cwd, this.paths),
       env: environmentPairs(options.env, this.#environment),
       user: this.userFor(options.user),
+      workspace: this.workspace,
+      logDirectory: this.#logDirectory,
       stderr: options.stderr,
       shellLookup: shellLookup || undefined,
       timeoutMs: milliseconds("timeoutMs", options.timeoutMs, 1),

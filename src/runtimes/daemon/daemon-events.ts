@@ -17,20 +17,25 @@ export class DaemonEvents {
     this.#emit = emit;
   }
 
-  follow(client: WireClient): void {
+  /** @param workspace whose processes the events are about; undefined: all */
+  follow(client: WireClient, workspace: string | undefined): void {
     const { bootId } = client.hello;
     // Everything that another daemon in the same place says is news.
     if (this.#bootId !== undefined && this.#bootId !== bootId) this.#next = 0;
     this.#bootId = bootId;
-    client.request("process.events", this.#next === undefined ? {} : { since: this.#next }, {
-      onResponse: (result) => {
-        const next = (result as { next?: unknown } | null)?.next;
-        if (isSequence(next)) this.#next = next;
+    client.request(
+      "process.events",
+      { since: this.#next, workspace },
+      {
+        onResponse: (result) => {
+          const next = (result as { next?: unknown } | null)?.next;
+          if (isSequence(next)) this.#next = next;
+        },
+        onEvent: (value) => this.#take(value),
+        // A lost connection, or an older daemon that has no events.
+        onReset: () => {},
       },
-      onEvent: (value) => this.#take(value),
-      // A lost connection, or an older daemon that has no events.
-      onReset: () => {},
-    });
+    );
   }
 
   #take(value: unknown): void {

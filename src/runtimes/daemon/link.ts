@@ -12,6 +12,8 @@ export interface LinkOptions {
   readonly retry?: Partial<RetryPolicy> | undefined;
   readonly giveUpAfterMs?: number | undefined;
   readonly onEvent?: ((event: BerthEventInput) => void) | undefined;
+  /** Whose processes the events are about; undefined: all of the daemon. */
+  readonly workspace?: string | undefined;
 }
 
 interface Waiter {
@@ -257,7 +259,7 @@ export class Link {
       });
     }
     this.#dialled = true;
-    if (this.#options.onEvent !== undefined) this.#events.follow(client);
+    if (this.#options.onEvent !== undefined) this.#events.follow(client, this.#options.workspace);
     void client.ended.then((reason) => {
       if (this.#client !== client || this.#closed !== undefined) return;
       this.#flaps = performance.now() - this.#connectedAt < STABLE_AFTER_MS ? this.#flaps + 1 : 0;

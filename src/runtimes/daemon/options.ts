@@ -18,6 +18,10 @@ export interface DaemonRuntimeOptions {
   readonly mapPath?: (path: string) => string;
   /** Environment of every command; what the call itself gives wins. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Id of the workspace that processes are started in, and looked for. */
+  readonly workspace?: string | undefined;
+  /** Directory in the place for the logs of processes. Default: the daemon's own. */
+  readonly processLogDir?: string | undefined;
   /** User of every command and file operation that names none. */
   readonly user?: string;
   /**

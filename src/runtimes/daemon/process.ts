@@ -252,7 +252,8 @@ export async function getProcess(
   idOrName: string,
   signal?: AbortSignal,
 ): Promise<ProcessInfo> {
-  const result = await context.link.call("process.get", { id: idOrName }, { signal, repeatable: true });
+  const params = { id: idOrName, workspace: context.workspace };
+  const result = await context.link.call("process.get", params, { signal, repeatable: true });
   return processInfo((result as { process?: unknown } | null)?.process);
 }
 

@@ -17,17 +17,20 @@ import type {
   ForwardOptions,
   ReverseForwardOptions,
   Runtime,
+  ShellOptions,
 } from "../../contract/runtime.ts";
 import type { Hello } from "../../wire/messages.ts";
+import type { WireClient } from "../../wire/types.ts";
 import { BulkLink } from "./bulk-link.ts";
 import { daemonCapabilities } from "./capabilities.ts";
 import { checkRuntime } from "./check.ts";
 import { RuntimeContext } from "./context.ts";
 import { ExecRun } from "./exec.ts";
+import { requireFeatures } from "./features.ts";
 import { RemoteFiles } from "./files.ts";
 import { forwardPort, reverseForwardPort } from "./forward.ts";
 import { Link } from "./link.ts";
-import type { DaemonRuntimeOptions } from "./options.ts";
+import type { DaemonRuntimeOptions, DialOptions } from "./options.ts";
 import { getProcess, ProcessHandle, spawnProcess } from "./process.ts";
 import { processInfo } from "./process-info.ts";
 
@@ -36,17 +39,31 @@ const CLOSE_LIMIT_MS = 5_000;
 
 /**
  * The runtime over a daemon in the place, the same for every kind of place. Dials unless a connection is given.
- * @throws whatever `dial` throws, process.env_invalid
+ * @throws whatever `dial` throws, process.env_invalid, wire.feature_unknown
  */
-export async function createDaemonRuntime(options: DaemonRuntimeOptions): Promise<Runtime> {
+export async function createDaemonRuntime(given: DaemonRuntimeOptions): Promise<Runtime> {
+  const options = { ...given, dial: (dialOptions: DialOptions) => dialChecked(given, dialOptions) };
   const link = new Link(options, options.client);
   try {
     const { hello } = link.client ?? (await link.connect());
+    requireFeatures(hello, options);
     return new DaemonRuntime(options, link, hello);
   } catch (error) {
     const explained = link.explain(error);
     link.close();
     throw explained;
+  }
+}
+
+/** Whatever daemon answers has to know what is asked of it, also the one of a reconnect. */
+async function dialChecked(options: DaemonRuntimeOptions, dialOptions: DialOptions): Promise<WireClient> {
+  const client = await options.dial(dialOptions);
+  try {
+    requireFeatures(client.hello, options);
+    return client;
+  } catch (error) {
+    client.close();
+    throw error;
   }
 }
 
@@ -77,6 +94,8 @@ class DaemonRuntime implements Runtime {
       paths: { workdir: this.workdir, mapPath: options.mapPath },
       env: options.env,
       user: options.user,
+      workspace: options.workspace,
+      processLogDir: options.processLogDir,
       ownUser: ownUser(hello),
       require: (capability) => this.#require(capability),
     });
@@ -94,8 +113,8 @@ class DaemonRuntime implements Runtime {
     return await this.#spawn(command, options, false);
   }
 
-  async shell(options: Omit<SpawnOptions, "stdin"> = {}): Promise<Process> {
-    return await this.#spawn(["$SHELL"], { tty: true, ...options }, true);
+  async shell({ login = false, ...options }: ShellOptions = {}): Promise<Process> {
+    return await this.#spawn(login ? ["$SHELL", "-l"] : ["$SHELL"], { tty: true, ...options }, true);
   }
 
   async #spawn(command: Command, options: SpawnOptions, userShell: boolean): Promise<Process> {
@@ -114,7 +133,9 @@ class DaemonRuntime implements Runtime {
   }
 
   async processes(options: { readonly signal?: AbortSignal } = {}): Promise<ProcessInfo[]> {
-    const result = await this.#link.call("process.list", {}, { signal: options.signal, repeatable: true });
+    const { workspace } = this.#options;
+    const repeatable = { signal: options.signal, repeatable: true };
+    const result = await this.#link.call("process.list", { workspace }, repeatable);
     const { processes } = (result ?? {}) as { processes?: unknown };
     if (!Array.isArray(processes)) throw berthError("wire.protocol_error", { runtime: this.description });
     return processes.map(processInfo);

@@ -81,6 +81,8 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
     return await createDaemonRuntime({
       ...base,
       isolation: await isolationFrom(connector.namespaces),
+      workspace: config.workspace,
+      processLogDir: config.processLogDir,
       client,
       dial: (options) => connector.connect(options),
       bulkConnection: () => transport.forwards,

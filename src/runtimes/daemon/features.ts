@@ -1,0 +1,23 @@
+import { berthError } from "../../contract/errors.ts";
+import type { Hello } from "../../wire/messages.ts";
+import type { DaemonRuntimeOptions } from "./options.ts";
+
+/**
+ * Refuses a daemon that would drop what it does not know of these options: names of two workspaces would meet in it, and
+ * logs would be elsewhere than asked for.
+ * @throws wire.feature_unknown
+ */
+export function requireFeatures(
+  hello: Hello,
+  { workspace, processLogDir }: Pick<DaemonRuntimeOptions, "workspace" | "processLogDir">,
+): void {
+  if (workspace !== undefined) requireFeature(hello, "workspaces");
+  if (processLogDir !== undefined) requireFeature(hello, "logDirectory");
+}
+
+const IN_WORDS = { workspaces: "workspaces", logDirectory: "processLogDir" } as const;
+
+function requireFeature({ capabilities, version }: Hello, name: keyof typeof IN_WORDS): void {
+  if (capabilities?.[name] === true) return;
+  throw berthError("wire.feature_unknown", { context: { feature: IN_WORDS[name], version } });
+}
