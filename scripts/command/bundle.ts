@@ -4,8 +4,8 @@ import { build, type Metafile } from "esbuild";
 
 /** The oldest Node that `berth` runs on. */
 const TARGET = "node24";
-/** Loaded as it is: it finds native parts beside itself where they were built. */
-const EXTERNAL = ["ssh2"];
+/** Loaded as they are: ssh2 finds native parts beside itself where they were built, pg is installed by who wants it. */
+const EXTERNAL = ["ssh2", "pg"];
 
 /**
  * Bundles the command, split so that each of its words loads only what it needs. A package of many small files costs
