@@ -26,6 +26,7 @@ export const dockerImagePlacement: Placement = {
     const { place, made } = await decide(request, options);
     await using failed = new AsyncDisposableStack();
     if (made) failed.defer(() => undo(request));
+    refusePathMap(imageConfig(request).pathMap, place.path);
     const { stateDirectory } = request;
     // The checkout need not exist yet.
     const config = { ...containerConfig(request, place), workdir: "/" };
@@ -68,7 +69,6 @@ async function decide(
   const volume = request.place?.volume ?? container;
   const { user, made } = await makeWorkspaceVolume({ config, stateDirectory, volume, workspaceId }, options);
   const baseDir = absoluteIn(user.home, config.baseDir ?? DEFAULT_BASE_DIR);
-  refusePathMap(config.pathMap, baseDir);
   return { place: request.place ?? { ...placeBelow(baseDir, project, name), container, volume }, made };
 }
 

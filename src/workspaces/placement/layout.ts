@@ -38,10 +38,10 @@ export function absoluteIn(home: string, path: string): string {
  * Paths of a workspace are the container's own, and have to be left as they are by the configuration's pathMap.
  * @throws config.invalid
  */
-export function refusePathMap(pathMap: readonly PathMapping[] | undefined, baseDir: string): void {
-  if (createPathMap(pathMap)(baseDir) === baseDir) return;
+export function refusePathMap(pathMap: readonly PathMapping[] | undefined, path: string): void {
+  if (createPathMap(pathMap)(path) === path) return;
   throw berthError("config.invalid", {
-    message: `pathMap: it translates ${baseDir}, where workspaces stand in the container`,
+    message: `pathMap: it translates ${path}, where the workspace stands in the container`,
     hint: "Give another baseDir, or a narrower pathMap.",
     context: { fields: ["pathMap", "baseDir"] },
   });

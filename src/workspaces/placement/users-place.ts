@@ -15,10 +15,9 @@ export const usersPlacement: Placement = {
     try {
       const baseDir = ("baseDir" in config ? config.baseDir : undefined) ?? DEFAULT_BASE_DIR;
       // Opened there, the workdir is the home directory, which costs no question.
-      const absolute = absoluteIn(runtime.workdir, baseDir);
-      if ("pathMap" in config) refusePathMap(config.pathMap, absolute);
-      const below = placeBelow(absolute, project, name);
+      const below = placeBelow(absoluteIn(runtime.workdir, baseDir), project, name);
       const decided = existing === undefined ? below : { path: existing, base: null };
+      if ("pathMap" in config) refusePathMap(config.pathMap, decided.path);
       return { place: place ?? decided, git: runtimeGitPlace(runtime), runtime };
     } catch (error) {
       await runtime.close();
