@@ -11,6 +11,7 @@ export {
   runtimeConfigSchema,
   type SecretReference,
   type SshConfig,
+  type WorktreeConfig,
 } from "./contract/config.ts";
 export { formatDuration, parseDuration } from "./contract/duration.ts";
 export type { ErrorEntry } from "./contract/error-entry.ts";

@@ -30,6 +30,10 @@ export async function tryRuntimes(print: (line: string) => void): Promise<Trial[
       trials.push({ runtime: kind.type, skipped: kind.detail });
       continue;
     }
+    if (kind.type === "worktree") {
+      trials.push({ runtime: "worktree:", skipped: "for workspaces: berth workspace create NAME makes one" });
+      continue;
+    }
     if (kind.type === "ssh") {
       trials.push({ runtime: "ssh://", skipped: "whose host? berth check -r ssh://HOST tries yours" });
       continue;

@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import type { Command } from "commander";
 import type { RuntimeConfig } from "../../contract/config.ts";
 import { toBerthError } from "../../contract/errors.ts";
@@ -19,9 +21,25 @@ export interface KindReport {
 export async function availableKinds(): Promise<KindReport[]> {
   return [
     { type: "local", available: true, detail: `${process.platform}-${process.arch}` },
+    await worktreeKind(),
     await dockerKind(),
     await sshKind(),
   ];
+}
+
+/** Worktrees of this machine's repositories, for workspaces: there where git is. */
+async function worktreeKind(): Promise<KindReport> {
+  try {
+    const { stdout } = await promisify(execFile)("git", ["--version"]);
+    return { type: "worktree", available: true, detail: stdout.trim().replace(" version ", " ") };
+  } catch {
+    return {
+      type: "worktree",
+      available: false,
+      detail: "this machine has no git",
+      hint: "Install git.",
+    };
+  }
 }
 
 /** Always there: what this machine's OpenSSH brings, or what is lost without. */
