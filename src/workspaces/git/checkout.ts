@@ -126,7 +126,7 @@ if [ -n "$upstream" ] && ! g config --get "branch.$branch.merge" >/dev/null; the
   patiently g config "branch.$branch.remote" origin || failed
   patiently g config "branch.$branch.merge" "refs/heads/$upstream" || failed
 fi
-if [ "$own" = yes ] && [ "$(g config --get core.hooksPath)" != "$hooksPath" ]; then
+if [ "$own" = yes ] && [ "$(g config --local --get core.hooksPath)" != "$hooksPath" ]; then
   if [ -n "$hooksPath" ]; then patiently g config core.hooksPath "$hooksPath" || failed
   else patiently g config --unset-all core.hooksPath || failed; fi
 fi
