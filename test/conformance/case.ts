@@ -47,6 +47,8 @@ export interface OpenClientOptions {
   /** Added to the place's own configuration. */
   readonly env?: Readonly<Record<string, string>>;
   readonly workdir?: string;
+  readonly workspace?: string;
+  readonly processLogDir?: string;
 }
 
 /** A place that is there, with one open runtime that all cases share. */

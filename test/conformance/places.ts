@@ -229,6 +229,8 @@ function withOptions(config: RuntimeConfig, options: OpenClientOptions): Runtime
     ...config,
     ...(options.env === undefined ? {} : { env: { ...config.env, ...options.env } }),
     ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
+    ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
+    ...(options.processLogDir === undefined ? {} : { processLogDir: options.processLogDir }),
   };
 }
 

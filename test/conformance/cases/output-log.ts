@@ -88,6 +88,33 @@ export const OUTPUT_LOG: readonly Case[] = [
     },
   },
   {
+    id: "commands.9.log-directory",
+    title:
+      "logs are kept in the directory that the configuration names, for nobody else, and go with their process",
+    needs: ["spawn", "resume"],
+    run: async ({ open, runtime, directory }) => {
+      const processLogDir = `${await directory()}/logs`;
+      const own = await open({ processLogDir });
+      await using process = await own.spawn("echo kept; read -r line", { stdin: "pipe" });
+      const log = `${processLogDir}/${process.id}`;
+      await waitFor("its log is written", async () => {
+        const found = await runtime.exec(`cat "$0"/*.log`.replace("$0", log), { stderr: "merge" });
+        return found.stdout === "kept\n";
+      });
+      for (const path of [processLogDir, log]) {
+        const { type, mode } = await runtime.fs.stat(path);
+        assert.deepEqual([type, mode & 0o777], ["directory", 0o700]);
+      }
+      await process.stdin.end();
+      await process.exit;
+      assert.equal((await readAll(process.output())).all.toString(), "kept\n");
+      await process.remove();
+      assert.equal(await runtime.fs.exists(log), false);
+      const shared = await open({ processLogDir: "/tmp" });
+      await refused(shared.exec(["true"]), "process.log_directory_unusable");
+    },
+  },
+  {
     id: "commands.11.replay",
     title: "output replays exactly from every cursor",
     needs: ["spawn", "resume"],

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import type { Runtime } from "../../../src/contract/runtime.ts";
 import type { Case } from "../case.ts";
 import { killedClient } from "../killed-client.ts";
 import {
@@ -17,6 +19,23 @@ import {
 
 let names = 0;
 const freshName = () => `name-${process.pid}-${names++}`;
+const freshWorkspace = () => `w${randomBytes(5).toString("hex")}`;
+
+/** From a command of the place up to the daemon that runs it. */
+const KILL_DAEMON = `
+pid=$$
+while [ "$pid" -gt 1 ]; do
+  while read -r key value; do
+    if [ "$key" = PPid: ]; then pid=$value; break; fi
+  done < "/proc/$pid/status"
+  case "$(tr '\\0' ' ' < "/proc/$pid/cmdline")" in *" serve --dir "*) kill -9 "$pid" ;; esac
+done
+exit 9`;
+
+/** Nothing of it is told any more: whoever waits has lost the command. */
+async function killDaemon(runtime: Runtime): Promise<void> {
+  await refused(runtime.exec(KILL_DAEMON), "process.lost");
+}
 
 /** SEMANTICS, Commands 12 and 13: names, retries, lives beyond the client. */
 export const PROCESSES: readonly Case[] = [
@@ -60,6 +79,81 @@ export const PROCESSES: readonly Case[] = [
       assert.equal((await second.exit).exitCode, 6);
       assert.equal((await (await runtime.process(first.id)).exit).exitCode, 5);
       assert.equal((await runtime.process(name)).id, second.id);
+    },
+  },
+  {
+    id: "commands.12.restarted-daemon",
+    title:
+      "a name that is used again after the daemon was killed is a new process: no result and no output of the old",
+    needs: ["daemon", "spawn", "resume"],
+    only: ["secondClient"],
+    alone: true,
+    run: async ({ runtime, open }) => {
+      const other = await open();
+      const name = freshName();
+      const old = await other.spawn("echo old; exit 5", { name, detached: true });
+      assert.equal((await old.exit).exitCode, 5);
+      const running = await other.spawn("echo old; exec sleep 83", { name, detached: true });
+      await outputMatching(running, /old/);
+      await killDaemon(runtime);
+      await waitFor("the next daemon answers", async () => (await runtime.exec(["true"])).exitCode === 0);
+      const again = await open();
+      const next = await again.spawn("echo new; exit 6", { name });
+      assert.ok(![old.id, running.id].includes(next.id), "a new id");
+      assert.equal((await next.exit).exitCode, 6);
+      assert.equal(await wholeOutput(next), "new\n");
+      const named = await again.process(name);
+      assert.deepEqual([named.id, (await named.exit).exitCode], [next.id, 6]);
+      assert.equal(await wholeOutput(named), "new\n");
+      await gone(again, running.pid!);
+    },
+  },
+  {
+    id: "commands.12.workspace",
+    title: "the runtime of a workspace has names and a list of its own; its processes say whose they are",
+    needs: ["spawn", "resume"],
+    run: async ({ runtime, open }) => {
+      const workspace = freshWorkspace();
+      const own = await open({ workspace });
+      const name = freshName();
+      await using outside = await runtime.spawn(["sleep", "84"], { name });
+      await using process = await own.spawn(["sleep", "85"], { name });
+      assert.notEqual(process.id, outside.id);
+      assert.equal((await own.process(name)).id, process.id);
+      assert.equal((await process.info()).workspace, workspace);
+      assert.deepEqual(
+        (await own.processes()).map(({ id }) => id),
+        [process.id],
+      );
+      await refused(own.process(outside.id), "process.unknown");
+      assert.equal((await outside.info()).workspace, undefined);
+    },
+  },
+  {
+    id: "commands.12.workspaces",
+    title:
+      "workspaces share a daemon and see nothing of each other; who is in none sees all, and its own names",
+    needs: ["daemon", "spawn", "resume"],
+    only: ["secondClient"],
+    run: async ({ runtime, open }) => {
+      const workspaces = [freshWorkspace(), freshWorkspace()];
+      const [first, second] = await Promise.all(workspaces.map((workspace) => open({ workspace })));
+      const name = freshName();
+      await using one = await first!.spawn(["sleep", "86"], { name });
+      await using two = await second!.spawn(["sleep", "87"], { name });
+      assert.equal((await first!.process(name)).id, one.id);
+      assert.equal((await second!.process(name)).id, two.id);
+      await refused(first!.process(two.id), "process.unknown");
+      await refused(runtime.process(name), "process.unknown");
+      assert.equal((await runtime.process(two.id)).id, two.id);
+      const all = await runtime.processes();
+      for (const [index, { id }] of [one, two].entries())
+        assert.equal(all.find((info) => info.id === id)?.workspace, workspaces[index]);
+      await one.kill("SIGKILL");
+      await one.exit;
+      await one.remove();
+      await refused(second!.process(one.id), "process.unknown");
+      await refused(first!.process(one.id), "process.reaped");
     },
   },
   {
