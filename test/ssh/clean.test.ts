@@ -62,6 +62,36 @@ for (const transport of TRANSPORTS) {
   });
 }
 
+test("workspaces are named, wherever they stand, and can be used afterwards", async (t) => {
+  const own = await bench(t);
+  if (own === undefined) return;
+  await using _ = own;
+  const { home } = own.user;
+  const elsewhere = join(home, "my work/spaces");
+  const runtime = await own.open();
+  const script = `set -e
+for base in "$HOME/berth" "$1"; do
+  git init -q --bare "$base/shop-abcdef/.base.git"
+  cd "$base/shop-abcdef/.base.git"
+  git -c user.name=dev -c user.email=dev@example.com commit-tree -m start "$(git hash-object -t tree -w /dev/null)" > start
+  for name in fix-login other; do git worktree add -q -b "$name" "$base/shop-abcdef/$name" "$(cat start)"; done
+  git init -q --bare "$base/empty-012345/.base.git"
+done`;
+  const made = await runtime.exec(["/bin/sh", "-c", script, "sh", elsewhere]);
+  assert.equal(made.exitCode, 0, made.stderr);
+  await runtime.close();
+  const report = await cleanSsh(own.config({ baseDir: "~/my work/spaces" }));
+  const below = ["empty-012345", "shop-abcdef/fix-login", "shop-abcdef/other"];
+  assert.deepEqual(
+    report.kept.filter(({ kind }) => kind === "workspace").map(({ path }) => path),
+    [join(home, "berth"), elsewhere].flatMap((base) => below.map((path) => join(base, path))),
+  );
+  assert.equal(existsSync(stateOf(own)), false);
+  await using again = await own.open({ workdir: join(elsewhere, "shop-abcdef/fix-login") });
+  const { stdout } = await again.exec("git status --short --branch && touch new && git status --short");
+  assert.equal(stdout, "## fix-login\n?? new\n");
+});
+
 test("a daemon with running processes stays with its payload, unless it is forced", async (t) => {
   const own = await bench(t);
   if (own === undefined) return;

@@ -18,6 +18,7 @@ import { addSshOptions, ownPath, type SshOptions, sshFields } from "../ssh-optio
 
 interface HostFlags extends SshOptions {
   readonly stateDir?: string;
+  readonly baseDir?: string;
   readonly json?: boolean;
 }
 
@@ -38,9 +39,12 @@ function addHostOptions(command: Command): Command {
 }
 
 function hostConfig(host: string, flags: HostFlags): SshConfig {
-  const { stateDir } = flags;
-  const state = stateDir === undefined ? {} : { stateDir };
-  const config = { type: "ssh", host, ...sshFields(flags), ...state };
+  const { stateDir, baseDir } = flags;
+  const directories = {
+    ...(stateDir === undefined ? {} : { stateDir }),
+    ...(baseDir === undefined ? {} : { baseDir }),
+  };
+  const config = { type: "ssh", host, ...sshFields(flags), ...directories };
   return parseRuntimeConfig(config, "command line") as SshConfig;
 }
 
@@ -126,6 +130,7 @@ function addClean(ssh: Command): void {
       .argument("<host>", "host name, alias of ~/.ssh/config, user@host:port or ssh:// URI"),
   )
     .option("--state-dir <directory>", "the stateDir of the configuration, if it has one")
+    .option("--base-dir <directory>", "the baseDir of the configuration, if it has one")
     .option("--force", "end daemons whose processes still run, and these")
     .option("-y, --yes", "don't ask")
     .option("--dry-run", "only say what would be removed")

@@ -1,3 +1,4 @@
+import type { SshConfig } from "../../contract/config.ts";
 import { shellQuote } from "../../transports/shell-quote.ts";
 import { LOCK } from "../payload-scripts.ts";
 import { USED_PAYLOAD_FILE } from "../payload-sweep-script.ts";
@@ -37,8 +38,11 @@ export interface FoundState {
   readonly installing: readonly string[];
 }
 
-/** Lists what Berth has put there. Follows no link below the state directories, and changes nothing. */
-export function listScript(stateDir: string | undefined): string {
+/**
+ * Lists what Berth has put there, workspaces in `~/berth` and in the configuration's base directory too. Follows no link
+ * below the state directories, and changes nothing.
+ */
+export function listScript({ stateDir, baseDir }: Pick<SshConfig, "stateDir" | "baseDir">): string {
   return `export LC_ALL=C
 # A name with a newline would be read as an answer of its own, and what it names removed: other users choose some.
 newline='
@@ -111,9 +115,27 @@ for file in $(grep -lsF -e serve /proc/[0-9]*/cmdline 2>/dev/null); do
     before=$word
   done
 done
-if [ -n "$home" ]; then
-  for path in "$home"/berth/* "$home"/berth/.[!.]*; do ! there "$path" || say workspace "$path"; done
-fi
+# A project's directory has its base repository, and one directory for each of its workspaces.
+project() {
+  set -- "$1" "$1"/* "$1"/.[!.]*
+  project=$1 any=
+  shift
+  for path do
+    case \${path##*/} in .base.git) continue ;; esac
+    ! there "$path" || { any=1; say workspace "$path"; }
+  done
+  [ -n "$any" ] || say workspace "$project"
+}
+workspaces() {
+  for found in "$1"/* "$1"/.[!.]*; do
+    there "$found" || continue
+    if inside "$found" && inside "$found/.base.git"; then project "$found"; else say workspace "$found"; fi
+  done
+}
+[ -z "$home" ] || workspaces "$home/berth"
+base=${shellQuote(baseDir ?? "")}
+case $base in "~/"*) base=\${home:+"$home/\${base#"~/"}"} ;; esac
+[ -z "$base" ] || [ "$base" = "$home/berth" ] || workspaces "$base"
 say end ok
 `;
 }

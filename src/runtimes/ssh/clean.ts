@@ -63,7 +63,7 @@ export async function cleanSsh(config: SshConfig, options: CleanOptions = {}): P
       limitBytes: 16 * 1024 * 1024,
       ...(signal === undefined ? {} : { signal }),
     });
-  const listed = await run(listScript(config.stateDir));
+  const listed = await run(listScript(config));
   const found = parseList(listed.stdout);
   if (found === undefined) throw unanswered(transport, listed);
   const handshake = createHandshake(VERSION, options.handshakeTimeoutMs ?? HANDSHAKE_MS);
