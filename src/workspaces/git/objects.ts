@@ -20,7 +20,6 @@ export function checkedObject(text: string, description: string): string {
 export function isRefName(name: string): boolean {
   if (!name.startsWith("refs/") || name.length > 1024) return false;
   if (name.endsWith(".") || name.includes("..") || name.includes("@{")) return false;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   if (/[\x00-\x20\x7f~^:?*[\\]/.test(name)) return false;
   const parts = name.split("/");
   return (

@@ -58,11 +58,11 @@ export interface ReadProjectOptions extends ReadOptions {
 }
 
 const NO_DIRECTORY = 96;
-const NO_GIT = 97;
+/** What a shell ends with when there is no such command. */
+const NO_GIT = 127;
 
 /** $1: directory. Answers, each ended by NUL: flags and common directory, top, HEAD, branch, boundary; then the configuration. */
 const LOOK = `cd "$1" 2>/dev/null || exit ${NO_DIRECTORY}
-command -v git >/dev/null || exit ${NO_GIT}
 flags=$(git rev-parse --is-bare-repository --is-inside-work-tree --is-shallow-repository --show-object-format --git-common-dir && printf x) || exit
 rest=\${flags#*
 }; rest=\${rest#*
