@@ -1,0 +1,3 @@
+import { registrySuite } from "./registry-suite.ts";
+
+registrySuite("SQLite", async () => ({}));
