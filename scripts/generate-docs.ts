@@ -1,11 +1,14 @@
-// Pages that follow from the code: docs/errors.md, and the reference in docs/cli.md. With --check nothing is written
-// and a page that is behind fails.
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+// What follows from the code: docs/errors.md, the references in docs/cli.md and docs/berth-yaml.md, and the JSON Schema
+// of berth.yaml. With --check nothing is written and a page that is behind fails.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Command, Help, type Option } from "commander";
 import { buildProgram } from "../src/cli/main.ts";
-import { addImageOptions, addRuntimeOption } from "../src/cli/options.ts";
+import { addContainerOptions, addPlaceOptions } from "../src/cli/options.ts";
+import { addSshOptions } from "../src/cli/ssh-options.ts";
 import { ERROR_REGISTRY } from "../src/contract/error-registry.ts";
+import { berthFileJsonSchema, berthFileSchemaText, SCHEMA_PATH } from "./schema/berth-file.ts";
+import { berthFileReference } from "./schema/reference.ts";
 
 const root = join(import.meta.dirname, "..");
 const check = process.argv.includes("--check");
@@ -24,6 +27,7 @@ function page(path: string, text: string): void {
     behind += 1;
     process.stderr.write(`${path} is behind the code: npm run docs\n`);
   } else {
+    mkdirSync(dirname(full), { recursive: true });
     writeFileSync(full, text);
     process.stdout.write(`${path} written\n`);
   }
@@ -58,12 +62,17 @@ const SHARED = [
   {
     title: "Place options, of every word that works in a place",
     anchor: "place options",
-    add: addRuntimeOption,
+    add: addPlaceOptions,
+  },
+  {
+    title: "SSH options, for hosts by SSH",
+    anchor: "SSH options",
+    add: addSshOptions,
   },
   {
     title: "Image options, for a container made from an image",
     anchor: "image options",
-    add: addImageOptions,
+    add: addContainerOptions,
   },
 ] as const;
 
@@ -82,6 +91,8 @@ async function reference(): Promise<string> {
   return [...tables, ...words].join("\n");
 }
 
+const AND = new Intl.ListFormat("en-GB");
+
 type Groups = readonly { readonly anchor: string; readonly options: readonly Option[] }[];
 
 function section(command: Command, groups: Groups): string {
@@ -94,10 +105,10 @@ function section(command: Command, groups: Groups): string {
   const own = command.options.filter(
     ({ flags }) => !shared.some(({ options }) => options.some((option) => option.flags === flags)),
   );
-  const also =
-    shared.length === 0 ? "" : ` Takes the ${shared.map(({ anchor }) => anchor).join(" and the ")}.`;
+  const also = shared.length === 0 ? "" : ` Takes the ${AND.format(shared.map(({ anchor }) => anchor))}.`;
   const title = [...parent, command.name(), ...words.map((word) => `<${word}>`)].join(" ");
-  return `### \`berth ${title}\`\n\n${command.description()}.${also}\n${optionTable(own)}`;
+  const alias = command.alias() === "" ? "" : ` Also \`${command.alias()}\`.`;
+  return `### \`berth ${title}\`\n\n${command.description()}.${alias}${also}\n${optionTable(own)}`;
 }
 
 function optionTable(options: readonly Option[]): string {
@@ -120,4 +131,7 @@ function between(path: string, marker: string, text: string): string {
 
 page("docs/errors.md", errors());
 page("docs/cli.md", between("docs/cli.md", "reference", await reference()));
+page(SCHEMA_PATH, berthFileSchemaText());
+const fields = berthFileReference(berthFileJsonSchema());
+page("docs/berth-yaml.md", between("docs/berth-yaml.md", "reference", fields));
 if (behind > 0) process.exit(1);

@@ -30,6 +30,8 @@ const COMMANDS: readonly (readonly [
   [["kill"], () => addKillCommand],
   [["cp"], () => addCopyCommand],
   [["forward"], () => addForwardCommand],
+  [["workspace", "ws"], async () => (await import("./commands/workspace.ts")).addWorkspaceCommand],
+  [["trust"], async () => (await import("./commands/trust.ts")).addTrustCommand],
   [["runtimes"], async () => (await import("./commands/runtimes.ts")).addRuntimesCommand],
   [["check"], () => addCheckCommand],
   [["doctor"], async () => (await import("./commands/doctor.ts")).addDoctorCommand],
@@ -48,7 +50,7 @@ export async function buildProgram(word?: string): Promise<Command> {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .addHelpText(
       "after",
-      "\nRUNTIME is a name of berth.yaml, local:, docker://CONTAINER[/workdir], docker-image:NAME[:TAG|@DIGEST] or ssh://[USER@]HOST[:PORT][/workdir].\nDocumentation: docs/cli.md",
+      "\n-w WORKSPACE takes the place of -r RUNTIME everywhere. RUNTIME is a name of berth.yaml, local:, docker://CONTAINER[/workdir], docker-image:NAME[:TAG|@DIGEST] or ssh://[USER@]HOST[:PORT][/workdir].\nDocumentation: docs/cli.md",
     );
   const used = COMMANDS.filter(([words]) => word !== undefined && words.includes(word));
   for (const add of await Promise.all((used.length > 0 ? used : COMMANDS).map(([, load]) => load()))) {

@@ -14,6 +14,7 @@ import { addSshOptions, givenSshFlags, type SshOptions, sshFields } from "./ssh-
 /** Options of every command that works in a runtime. */
 export interface RuntimeOptions extends SshOptions {
   readonly runtime?: string;
+  readonly workspace?: string;
   readonly daemon?: boolean;
   readonly mount?: string[];
   readonly project?: boolean;
@@ -28,27 +29,41 @@ export interface RuntimeOptions extends SshOptions {
 }
 
 export function addRuntimeOption(command: Command): Command {
-  command
+  return addSshOptions(addPlaceOptions(command));
+}
+
+/** Where a command works: `-r`, `-w`. */
+export function addPlaceOptions(command: Command): Command {
+  return command
     .option(
       "-r, --runtime <runtime>",
       "where: a name of berth.yaml or a URI (ssh://box/srv/app, docker://web, docker-image:debian:12, local:); default: BERTH_RUNTIME, the default of berth.yaml, local",
     )
+    .option(
+      "-w, --workspace <workspace>",
+      "where: a workspace of this project, PROJECT/NAME or an id; default: BERTH_WORKSPACE",
+    )
     .option("--no-daemon", "use no daemon in the place: fewer capabilities, nothing outlives the command")
     .option("-q, --quiet", "no progress and no questions on the terminal");
-  return addSshOptions(command);
 }
 
 /** Options for a container that is made for this command. */
 export function addImageOptions(command: Command): Command {
+  return addContainerOptions(command)
+    .option(
+      "--project",
+      "docker-image: the current project in the container at its own path, as the working directory",
+    )
+    .option("--keep", "docker-image: keep the container afterwards; it is then docker://NAME");
+}
+
+/** How a container is made from an image. */
+export function addContainerOptions(command: Command): Command {
   return command
     .option(
       "--mount <source:target[:ro]>",
       "docker-image: a directory of this machine or a volume in the container (repeatable)",
       collect,
-    )
-    .option(
-      "--project",
-      "docker-image: the current project in the container at its own path, as the working directory",
     )
     .option(
       "-p, --publish <[host:]port>",
@@ -58,7 +73,6 @@ export function addImageOptions(command: Command): Command {
     .addOption(
       new Option("--pull <when>", "docker-image: pull the image").choices(["missing", "always", "never"]),
     )
-    .option("--keep", "docker-image: keep the container afterwards; it is then docker://NAME")
     .option("--cpus <number>", "docker-image: limit of CPUs", positiveNumber)
     .option("--memory <bytes>", "docker-image: limit of memory, such as 512m", byteSize)
     .option("--network <name>", "docker-image: network of the container, such as none");
@@ -101,10 +115,15 @@ function add(result: Record<string, string>, pair: string, source: string): void
   else if (process.env[name] !== undefined) result[name] = process.env[name];
 }
 
-/** The configuration that `-r` and the image options mean. */
+/** The configuration that `-r` and the options of its place mean. */
 export async function runtimeConfig(options: RuntimeOptions): Promise<RuntimeConfig> {
   const asked = options.runtime ?? (process.env.BERTH_RUNTIME || undefined);
   const { config } = await resolveRuntime(asked);
+  return withPlaceOptions(config, options);
+}
+
+/** A configuration with what the command line adds to it. */
+export function withPlaceOptions(config: RuntimeConfig, options: RuntimeOptions): RuntimeConfig {
   const merged: Record<string, unknown> = { ...config };
   if (options.daemon === false) merged.daemon = "never";
   const sshFlags = givenSshFlags(options);
@@ -130,6 +149,34 @@ export async function runtimeConfig(options: RuntimeOptions): Promise<RuntimeCon
     });
   }
   return parseRuntimeConfig(merged, "command line");
+}
+
+/** Whether the command line says more of the place than where it is. */
+export function hasPlaceOptions(options: RuntimeOptions): boolean {
+  return (
+    options.daemon === false ||
+    givenSshFlags(options).some((flag) => flag !== "--wait") ||
+    Object.keys(imageOptions(options)).length > 0
+  );
+}
+
+/**
+ * The workspace that a command works in: `-w`, else BERTH_WORKSPACE unless `-r` says otherwise. undefined: in a
+ * runtime.
+ */
+export function askedWorkspace(options: RuntimeOptions): string | undefined {
+  const { workspace, runtime } = options;
+  if (workspace !== undefined && runtime !== undefined) {
+    throw usageError("-r and -w exclude each other", "A workspace has its own runtime: leave -r out.");
+  }
+  const asked = workspace ?? (runtime === undefined ? process.env.BERTH_WORKSPACE || undefined : undefined);
+  if (asked !== undefined && hasPlaceOptions(options)) {
+    throw usageError(
+      `the workspace ${asked} has its own configuration`,
+      `Leave the options of the place out, or change it: berth workspace config ${asked} --set …`,
+    );
+  }
+  return asked;
 }
 
 function imageOptions(options: RuntimeOptions): Partial<DockerImageConfig> {
@@ -178,12 +225,18 @@ export function parsePublish(text: string): NonNullable<DockerImageConfig["ports
   };
 }
 
-/** Opens the runtime with progress on stderr. An interrupt meanwhile ends the opening. */
+/** Opens the place with progress on stderr. An interrupt meanwhile ends the opening. */
 export async function open(options: RuntimeOptions, onEvent?: OpenOptions["onEvent"]): Promise<Runtime> {
-  return whileOpening(options, (openOptions) => {
-    const events = onEvent === undefined ? {} : { onEvent };
-    return runtimeConfig(options).then((config) => openRuntime(config, { ...openOptions, ...events }));
-  });
+  const events = onEvent === undefined ? {} : { onEvent };
+  const workspace = askedWorkspace(options);
+  if (workspace !== undefined) {
+    // Loaded only where it is used: most of a short command's time is loading.
+    const { openWorkspace } = await import("./workspaces.ts");
+    return openWorkspace(workspace, options, events);
+  }
+  return whileOpening(options, (openOptions) =>
+    runtimeConfig(options).then((config) => openRuntime(config, { ...openOptions, ...events })),
+  );
 }
 
 /**
@@ -194,6 +247,18 @@ export async function whileOpening<T>(
   options: RuntimeOptions,
   work: (openOptions: OpenOptions) => Promise<T>,
 ): Promise<T> {
+  return whileShown(options, (progress, shown) =>
+    work({ ...shown, onProgress: (step) => progress.provision(step) }),
+  );
+}
+
+/** What everything that takes a while is given: an end by interrupt, questions, news of waiting. */
+export type ShownOptions = Pick<OpenOptions, "signal" | "onPrompt" | "onWait" | "maxWaitMs">;
+
+export async function whileShown<T>(
+  options: RuntimeOptions,
+  work: (progress: Progress, shown: ShownOptions) => Promise<T>,
+): Promise<T> {
   const quiet = options.quiet === true || options.json === true;
   using progress = new Progress({ quiet });
   const stop = new AbortController();
@@ -201,9 +266,8 @@ export async function whileOpening<T>(
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   try {
-    return await work({
+    return await work(progress, {
       signal: stop.signal,
-      onProgress: (step) => progress.provision(step),
       onWait: (milliseconds) => void showWait(progress, milliseconds),
       ...(quiet ? {} : terminalPrompt({ progress, interrupt })),
       maxWaitMs: options.wait ?? 0,

@@ -21,21 +21,40 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Columns as wide as their widest cell; the last one is not padded. Control characters are made visible. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Narrower than this no cell is made. */
+const MIN_CELL = 6;
+const GAP = "  ";
+
+/**
+ * Columns as wide as their widest cell; the last one is not padded. Control characters are made visible. Where there is
+ * no room for `columns` letters a line, the widest cells are cut.
+ */
+export function table(rows: readonly (readonly string[])[], columns = Number.POSITIVE_INFINITY): string {
   const widths: number[] = [];
   const cells = rows.map((row) => row.map(visible));
   for (const row of cells) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
   }
+  const room = columns - GAP.length * (widths.length - 1);
+  for (let sum = widths.reduce((a, b) => a + b, 0); sum > room; sum -= 1) {
+    const widest = Math.max(...widths);
+    if (widest <= MIN_CELL) break;
+    widths[widths.indexOf(widest)] = widest - 1;
+  }
   return cells
     .map((row) =>
       row
+        .map((cell, index) => clip(cell, widths[index] ?? 0))
         .map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)))
-        .join("  "),
+        .join(GAP),
     )
     .map((line) => `${line.trimEnd()}\n`)
     .join("");
+}
+
+/** The width of the terminal that stdout is; what is piped has no end. */
+export function terminalColumns(): number {
+  return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
 }
 
 /** The beginning of a text that is too long for a column. */

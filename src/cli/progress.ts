@@ -2,6 +2,7 @@ import type { Ora } from "ora";
 import { formatDuration } from "../contract/duration.ts";
 import type { TransferProgress } from "../contract/files.ts";
 import type { ProvisionProgress } from "../contract/runtime.ts";
+import type { WorkspaceProgress } from "../contract/workspace.ts";
 import { formatBytes, visible } from "./print.ts";
 
 /** What takes less says nothing. */
@@ -22,7 +23,7 @@ export class Progress implements Disposable {
   #stopped = false;
   #lastPlainMs = 0;
   #lastPlainText = "";
-  #upload: { readonly startedMs: number; readonly bytes: number } | undefined;
+  #transfer: { readonly name: string; readonly startedMs: number; readonly bytes: number } | undefined;
   #hidden = false;
 
   constructor(options: { readonly quiet: boolean }) {
@@ -30,7 +31,22 @@ export class Progress implements Disposable {
   }
 
   provision(progress: ProvisionProgress): void {
-    const { bytesDone, bytesTotal } = progress;
+    if (progress.phase === "ready") this.stop();
+    else this.#step(progress, progress.phase === "upload" ? progress.phase : undefined);
+  }
+
+  workspace(progress: WorkspaceProgress): void {
+    if (this.#hidden) this.show();
+    if (progress.step === "ready") this.stop();
+    else this.#step(progress, progress.step);
+  }
+
+  /** @param transfer what is transferred, if anything is: its rate is shown */
+  #step(
+    progress: Pick<ProvisionProgress, "message" | "bytesDone" | "bytesTotal">,
+    transfer: string | undefined,
+  ): void {
+    const { message, bytesDone, bytesTotal } = progress;
     const share =
       bytesDone === undefined || bytesTotal === undefined || bytesTotal === 0
         ? ""
@@ -39,8 +55,7 @@ export class Progress implements Disposable {
       bytesDone === undefined
         ? ""
         : ` (${formatBytes(bytesDone)}${bytesTotal === undefined ? "" : ` of ${formatBytes(bytesTotal)}`})`;
-    if (progress.phase === "ready") this.stop();
-    else this.update(`${progress.message}${share}${amount}${this.#rate(progress)}`);
+    this.update(`${visible(message)}${share}${amount}${this.#rate(transfer, bytesDone)}`);
   }
 
   /** A host is waited with after failures. */
@@ -50,16 +65,19 @@ export class Progress implements Disposable {
     this.update(`waiting ${formatDuration(milliseconds)}: ${why}${often}`);
   }
 
-  /** ", 1.2 MiB/s" of an upload, counted from its first report. */
-  #rate({ phase, bytesDone }: ProvisionProgress): string {
-    if (phase !== "upload" || bytesDone === undefined) {
-      this.#upload = undefined;
+  /** ", 1.2 MiB/s" of a transfer, counted from its first report. */
+  #rate(transfer: string | undefined, bytesDone: number | undefined): string {
+    if (transfer === undefined || bytesDone === undefined) {
+      this.#transfer = undefined;
       return "";
     }
     const nowMs = performance.now();
-    this.#upload ??= { startedMs: nowMs, bytes: bytesDone };
-    const seconds = (nowMs - this.#upload.startedMs) / 1000;
-    return seconds > 0.5 ? `, ${formatBytes((bytesDone - this.#upload.bytes) / seconds)}/s` : "";
+    if (this.#transfer?.name !== transfer) {
+      this.#transfer = { name: transfer, startedMs: nowMs, bytes: bytesDone };
+    }
+    const { startedMs, bytes } = this.#transfer;
+    const seconds = (nowMs - startedMs) / 1000;
+    return seconds > 0.5 ? `, ${formatBytes((bytesDone - bytes) / seconds)}/s` : "";
   }
 
   /** Makes room for something else on the terminal, until `show`. */

@@ -25,7 +25,7 @@ const FLAGS = {
 } as const satisfies Record<keyof SshOptions, string>;
 
 export function addSshOptions(command: Command): Command {
-  return command
+  command
     .option("-i, --identity <file>", "ssh: the private key to log in with, as `ssh -i`")
     .addOption(
       new Option("--transport <name>", "ssh: the system's OpenSSH or the one built in").choices([
@@ -39,12 +39,16 @@ export function addSshOptions(command: Command): Command {
       "ssh: record the key of a host that is not known yet; a changed key is still refused",
     )
     .option("--known-hosts <file>", "ssh: keys of hosts, in place of the user's known_hosts")
-    .option("--ssh-config <file>", "ssh: in place of the user's ssh configuration")
-    .option(
-      "--wait <duration>",
-      "ssh: how long to wait for a host that can't be reached now (default: 0s, fail at once)",
-      duration,
-    );
+    .option("--ssh-config <file>", "ssh: in place of the user's ssh configuration");
+  return addSshWait(command);
+}
+
+export function addSshWait(command: Command): Command {
+  return command.option(
+    "--wait <duration>",
+    "ssh: how long to wait for a host that can't be reached now (default: 0s, fail at once)",
+    duration,
+  );
 }
 
 /** The flags that are given, as the user wrote them. */

@@ -31,8 +31,8 @@ export const workspaceSettingsSchema = z.strictObject({
     })
     .optional(),
   /**
-   * Branches that no deletion of a workspace removes, nor any pull or push moves back: names, in which `*` stands for
-   * any letters without a slash and `**` for any. Trunk is always one of them. Default: `main`, `master`.
+   * Branches that Berth never deletes: names, in which `*` stands for anything within a part and `**` for anything.
+   * Trunk, the branch that is checked out in the project, `main`, `master`, `trunk` and `develop` always are.
    */
   protectedBranches: z.array(z.string().min(1)).optional(),
   /** The branch that new ones start from and that merged work is looked for in. Default: what `origin` says, else `main` or `master`. */
@@ -51,8 +51,12 @@ const BY_BERTH = { workspace: true } as const;
 
 /** What a name of `runtimes` may stand for. */
 export const namedRuntimeSchema = z.union([
-  /** A URI: `local:`, `docker://CONTAINER/workdir`, `docker-image:NAME:TAG`, `ssh://USER@HOST/workdir`. */
-  z.string().regex(/^[a-z][a-z0-9+.-]*:/),
+  z
+    .string()
+    .regex(/^[a-z][a-z0-9+.-]*:/)
+    .describe(
+      "A URI: local:/directory, docker://CONTAINER/workdir, docker-image:NAME:TAG, ssh://USER@HOST/workdir.",
+    ),
   localConfigSchema.omit(BY_BERTH),
   worktreeConfigSchema.omit(BY_BERTH),
   dockerContainerConfigSchema.omit(BY_BERTH),

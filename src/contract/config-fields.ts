@@ -1,22 +1,18 @@
 import * as z from "zod";
 
-export const absolutePath = z.string().refine((path) => path.startsWith("/") && !path.includes("\0"), {
+export const absolutePath = z.string().regex(/^\/[^\0]*$/, {
   message: "has to be an absolute path, such as /work",
 });
 
 /** A path of this machine; `~/` is the home directory of who runs Berth. */
-export const ownPath = z
-  .string()
-  .refine((path) => (path.startsWith("/") || path.startsWith("~/")) && !path.includes("\0"), {
-    message: "has to be an absolute path, or start with ~/",
-  });
+export const ownPath = z.string().regex(/^(?:\/|~\/)[^\0]*$/, {
+  message: "has to be an absolute path, or start with ~/",
+});
 
 /** A path of the place; `~/` is the home directory of its user. */
-export const placePath = z
-  .string()
-  .refine((path) => (path.startsWith("/") || path.startsWith("~/")) && !path.includes("\0"), {
-    message: "has to be an absolute path in the place, or start with ~/",
-  });
+export const placePath = z.string().regex(/^(?:\/|~\/)[^\0]*$/, {
+  message: "has to be an absolute path in the place, or start with ~/",
+});
 
 /** Ids of workspaces: "w" and ten letters and digits. */
 export const WORKSPACE_ID = /^w[0-9a-z]{10}$/;
@@ -24,9 +20,7 @@ export const WORKSPACE_ID = /^w[0-9a-z]{10}$/;
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   message: "a name is letters, digits and _, not starting with a digit",
 });
-const environmentValue = z
-  .string()
-  .refine((value) => !value.includes("\0"), { message: "a value has no NUL" });
+const environmentValue = z.string().regex(/^[^\0]*$/, { message: "a value has no NUL" });
 
 /** Environment variables: names validated, values kept exactly. */
 export const environmentSchema = z.record(environmentName, environmentValue);

@@ -14,7 +14,7 @@ const isUserName = (text: string): boolean => text !== "" && !UNSAFE.test(text) 
 const PORT = "has to be a number from 1 to 65535, such as 2222";
 const EXAMPLE = "for example box, dev@box, dev@box.example:2222 or ssh://dev@box/srv/app";
 
-/** A host reached by SSH. `host` has been taken apart: it is the bare name, alias or address. */
+/** A host reached by SSH. Once it is read, `host` has been taken apart: it is the bare name, alias or address. */
 export const sshConfigSchema = z.strictObject({
   type: z.literal("ssh"),
   ...common,
@@ -22,7 +22,9 @@ export const sshConfigSchema = z.strictObject({
   baseDir,
   /** Host name, address or alias of the user's ssh configuration; also user@host and ssh://user@host:port. */
   host: z.string(`has to be a text, ${EXAMPLE}`),
+  /** Who logs in. Default: what the ssh configuration says, else the user of this machine. */
   user: z.string().refine(isUserName, { message: 'is not a user name, such as "dev"' }).optional(),
+  /** Default: what the ssh configuration says, else 22. */
   port: z.int(PORT).min(1, PORT).max(65535, PORT).optional(),
   /**
    * Private key of this machine. Tried first, in place of the agent's other keys and of the default ones; what the

@@ -3,6 +3,7 @@ import { absolutePath, baseDir, common } from "./config-fields.ts";
 import { normalizeSshConfig, type SshConfig, sshConfigSchema } from "./config-ssh.ts";
 import { berthError } from "./errors.ts";
 
+/** This machine: the directory of the caller, or another one. */
 export const localConfigSchema = z.strictObject({ type: z.literal("local"), ...common });
 
 /**
@@ -16,14 +17,21 @@ export const worktreeConfigSchema = z.strictObject({
   baseDir,
 });
 
-const engineSchema = z.strictObject({
+export const engineSchema = z.strictObject({
   /** As DOCKER_HOST: unix:///…, tcp://…, ssh://…. */
   host: z.string().min(1).optional(),
   /** Name of a docker context. */
   context: z.string().min(1).optional(),
 });
 
-const dockerCommon = {
+export const pathMapSchema = z.strictObject({
+  /** Path on this machine. */
+  host: absolutePath,
+  /** The same directory in the container. */
+  container: absolutePath,
+});
+
+export const dockerCommon = {
   type: z.literal("docker"),
   ...common,
   /** Where workspaces stand in the container. Default ~/berth. */
@@ -33,12 +41,13 @@ const dockerCommon = {
   /** Default: DOCKER_HOST, DOCKER_CONTEXT, the current context, /var/run/docker.sock. */
   engine: engineSchema.optional(),
   /** Host paths as they are called in the container; longest prefix wins. Never applied to command text. */
-  pathMap: z.array(z.strictObject({ host: absolutePath, container: absolutePath })).optional(),
+  pathMap: z.array(pathMapSchema).optional(),
 };
 
 /** A running container of the user's own: never stopped, restarted or removed. */
 export const dockerContainerConfigSchema = z.strictObject({
   ...dockerCommon,
+  /** Its name or id. */
   containerId: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, { message: "is not a container's id or name" }),
@@ -47,43 +56,55 @@ export const dockerContainerConfigSchema = z.strictObject({
 export const mountSchema = z.strictObject({
   /** Absolute host path (bind mount) or name of a volume. */
   source: z.string().min(1),
+  /** Path in the container. */
   target: absolutePath,
+  /** Nothing can be written there. Default false. */
   readOnly: z.boolean().optional(),
 });
 
 export const portSchema = z.strictObject({
+  /** Port in the container. */
   container: z.int().min(1).max(65535),
-  /** Default: any free one. */
+  /** Port of this machine. Default: any free one. */
   host: z.int().min(0).max(65535).optional(),
-  /** Default 127.0.0.1. */
+  /** Address of this machine. Default 127.0.0.1. */
   address: z.string().optional(),
+  /** Default "tcp". */
   protocol: z.enum(["tcp", "udp"]).optional(),
 });
 
 /** A container that Berth creates from an image, and removes. */
 export const dockerImageConfigSchema = z.strictObject({
   ...dockerCommon,
+  /** The image, such as node:24 or debian@sha256:…. */
   image: z
     .string()
     .regex(/^[a-z0-9][A-Za-z0-9._:/@-]*$/, { message: "is not an image reference, such as debian:12" }),
+  /** Name of the container. Default: one of the engine's. */
   name: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/)
     .optional(),
+  /** Directories of this machine and volumes in the container. */
   mounts: z.array(mountSchema).optional(),
+  /** Ports of the container that this machine listens on. */
   ports: z.array(portSchema).optional(),
+  /** When the image is pulled. Default "missing". */
   pull: z.enum(["missing", "always", "never"]).optional(),
   /** "user": the credentials of docker login go to the engine for this pull; "none": anonymous. Default "user". */
   registryCredentials: z.enum(["user", "none"]).optional(),
   /** CPUs, fractions allowed. */
   cpus: z.number().positive().optional(),
+  /** Limit of memory, in bytes. */
   memoryBytes: z
     .int()
     .min(6 * 1024 * 1024)
     .optional(),
-  /** Default 4096. */
+  /** Processes at most. Default 4096. */
   pidsLimit: z.int().min(16).optional(),
+  /** The image's own files can't be changed. Default false. */
   readOnly: z.boolean().optional(),
+  /** A network of the engine, or "none". Default: the engine's own. */
   network: z.string().min(1).optional(),
   /** "image": the image's own entrypoint and command run beside the daemon. Default "none". */
   entrypoint: z.enum(["none", "image"]).optional(),

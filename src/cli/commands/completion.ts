@@ -66,7 +66,9 @@ export async function candidates(program: Command, words: readonly string[]): Pr
   let command = program;
   let depth = 0;
   for (const word of before) {
-    const sub = command.commands.find((candidate) => candidate.name() === word);
+    const sub = command.commands.find(
+      (candidate) => candidate.name() === word || candidate.aliases().includes(word),
+    );
     if (sub === undefined) break;
     command = sub;
     depth += 1;
@@ -90,18 +92,44 @@ export async function candidates(program: Command, words: readonly string[]): Pr
     );
   }
   if (command.name() === "completion") return startingWith(Object.keys(SCRIPTS), current);
-  if (command.registeredArguments[0]?.name() === "host") return startingWith(await sshAliases(), current);
+  const subject = command.registeredArguments[0]?.name();
+  if (subject === "host") return startingWith(await sshAliases(), current);
+  if (subject === "workspace" && takesSubject(command, before.slice(depth)))
+    return startingWith(await workspaceNames(current), current);
   return [];
+}
+
+/** Whether no argument stands before: only options, and their values. */
+function takesSubject(command: Command, words: readonly string[]): boolean {
+  return words.every((word, index) => {
+    if (word.startsWith("-")) return true;
+    const previous = command.options.find(
+      ({ long, short }) => long === words[index - 1] || short === words[index - 1],
+    );
+    return previous !== undefined && (previous.required || previous.optional);
+  });
 }
 
 async function values(option: Option, current: string): Promise<string[]> {
   if (option.argChoices !== undefined) return option.argChoices;
+  if (option.long === "--workspace") return workspaceNames(current);
   if (option.long !== "--runtime") return [];
   const file = await findBerthFile(process.cwd()).catch(() => undefined);
   const hosts = current.startsWith("ssh://")
     ? (await sshAliases()).map((alias) => `ssh://${alias}`)
     : ["ssh://"];
   return [...(file?.runtimes.keys() ?? []), "local:", "docker://", "docker-image:", ...hosts];
+}
+
+/** Those of this project; of all, as PROJECT/NAME, when that is what is typed or where there is no project. */
+async function workspaceNames(current: string): Promise<string[]> {
+  const { existingWorkspaces } = await import("../workspaces.ts");
+  const names = await existingWorkspaces(async (workspaces) => {
+    const own = await workspaces.list({ project: process.cwd() }).catch(() => []);
+    if (own.length > 0 && !current.includes("/")) return own.map(({ name }) => name);
+    return (await workspaces.list()).map(({ name, project }) => `${project.name}/${name}`);
+  }).catch(() => undefined);
+  return names ?? [];
 }
 
 async function sshAliases(): Promise<string[]> {

@@ -52,6 +52,7 @@ export async function examine(): Promise<Finding[]> {
     await state(),
     ...(await kinds()),
     await project(),
+    ...(await workspaces()),
   ];
 }
 
@@ -139,10 +140,34 @@ async function project(): Promise<Finding> {
   }
 }
 
+async function workspaces(): Promise<Finding[]> {
+  try {
+    const { existingWorkspaces } = await import("../workspaces.ts");
+    const seen = await existingWorkspaces(async (all) => ({
+      found: await all.doctor(),
+      count: (await all.list()).length,
+    }));
+    if (seen === undefined) return [];
+    const findings = seen.found.map(
+      ({ workspace, problem, remedy }): Finding => ({
+        name: `workspace ${workspace}`,
+        state: "warn",
+        detail: problem,
+        hint: remedy,
+      }),
+    );
+    if (findings.length > 0) return findings;
+    return [{ name: "workspaces", state: "ok", detail: String(seen.count) }];
+  } catch (cause) {
+    const error = toBerthError(cause, "client");
+    return [{ name: "workspaces", state: "fail", detail: error.message, hint: error.hint }];
+  }
+}
+
 function render(findings: readonly Finding[]): string {
   const rows = findings.flatMap((finding) => [
     [finding.state, finding.name, visible(finding.detail)],
-    ...(finding.hint === undefined ? [] : [["", "", `→ ${finding.hint}`]]),
+    ...(finding.hint === undefined ? [] : [["", "", `→ ${visible(finding.hint)}`]]),
   ]);
   return table(rows);
 }

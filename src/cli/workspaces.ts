@@ -1,0 +1,122 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Runtime } from "../contract/runtime.ts";
+import type { Workspace } from "../contract/workspace.ts";
+import { stateDirectoryPath } from "../runtimes/state-directory.ts";
+import type {
+  OpenWorkspaceOptions,
+  OpenWorkspacesOptions,
+  WorkOptions,
+  Workspaces,
+} from "../workspaces/api.ts";
+import { openWorkspaces } from "../workspaces/open.ts";
+import { type RuntimeOptions, whileShown } from "./options.ts";
+
+/** Options of every word that works on workspaces. */
+export interface WorkspaceFlags {
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+  /** Milliseconds. */
+  readonly wait?: number;
+}
+
+/** Runs what only looks at this machine's registry. */
+export async function withWorkspaces<T>(work: (workspaces: Workspaces) => Promise<T>): Promise<T> {
+  await using workspaces = await openWorkspaces({});
+  return await work(workspaces);
+}
+
+/** The same, unless this user has never had a workspace: then nothing is made, and undefined is returned. */
+export async function existingWorkspaces<T>(
+  work: (workspaces: Workspaces) => Promise<T>,
+): Promise<T | undefined> {
+  return existsSync(join(stateDirectoryPath(), "berth.db")) ? withWorkspaces(work) : undefined;
+}
+
+/** Runs what takes a while on workspaces. */
+export async function working<T>(
+  flags: WorkspaceFlags,
+  work: (workspaces: Workspaces, options: WorkOptions) => Promise<T>,
+): Promise<T> {
+  return withWorkspaces((workspaces) => whileWorking(flags, (options) => work(workspaces, options)));
+}
+
+/**
+ * Runs something with progress, live output of the set-up on stderr, and an interrupt that ends it and undoes what was
+ * made. A second interrupt ends the command as it stands.
+ */
+export async function whileWorking<T>(
+  flags: WorkspaceFlags,
+  work: (options: WorkOptions) => Promise<T>,
+): Promise<T> {
+  const quiet = flags.quiet === true || flags.json === true;
+  return whileShown(flags, async (progress, shown) => {
+    let openLine = false;
+    shown.signal?.addEventListener("abort", () => {
+      progress.show();
+      progress.update("undoing what was made; a second Ctrl-C leaves it to `berth gc`");
+    });
+    try {
+      return await work({
+        ...shown,
+        onProgress: (step) => progress.workspace(step),
+        onOutput: (chunk) => {
+          if (quiet || chunk.length === 0) return;
+          progress.hide();
+          process.stderr.write(chunk);
+          openLine = chunk.at(-1) !== 0x0a;
+        },
+      });
+    } finally {
+      if (openLine) process.stderr.write("\n");
+    }
+  });
+}
+
+/** A workspace as a runtime, with progress on stderr; its set-up is waited for. */
+export async function openWorkspace(
+  selector: string,
+  flags: RuntimeOptions,
+  options: OpenWorkspacesOptions & Pick<OpenWorkspaceOptions, "waitForInit">,
+): Promise<Runtime> {
+  const { waitForInit, ...events } = options;
+  await using workspaces = await openWorkspaces(events);
+  return await whileShown(flags, (progress, shown) =>
+    workspaces.open(selector, {
+      ...shown,
+      ...events,
+      ...(waitForInit === undefined ? {} : { waitForInit }),
+      onProgress: (step) => progress.provision(step),
+    }),
+  );
+}
+
+/** The project that a directory of the command line is in; without one the current directory's. */
+export function projectOption(directory: string | undefined): { project?: string } {
+  return directory === undefined ? {} : { project: resolve(directory) };
+}
+
+/** "ssh://dev@box:2222", "docker://berth-app-fix-1a2b", "~/.local/state/berth/worktrees/…": where a workspace is. */
+export function whereText({ runtime, place }: Pick<Workspace, "runtime" | "place">): string {
+  const config: Readonly<Record<string, unknown>> = runtime;
+  if (config.type === "ssh") {
+    const host = String(config.host);
+    const user = config.user === undefined ? "" : `${config.user}@`;
+    const port = config.port === undefined ? "" : `:${config.port}`;
+    return `ssh://${user}${host.includes(":") ? `[${host}]` : host}${port}`;
+  }
+  if (config.type === "docker") {
+    const container = place?.container ?? config.containerId;
+    return container === undefined ? `docker-image:${config.image}` : `docker://${container}`;
+  }
+  return String(config.type);
+}
+
+/** The state, and what is or was being done besides. */
+export function stateText({ state, operation }: Pick<Workspace, "state" | "operation">): string {
+  const words = state.replace("_", " ");
+  if (operation === undefined) return words;
+  if (!operation.alive) return `${words}, ${operation.kind} interrupted`;
+  const said = state === "creating" || state === "initializing" || state === "deleting";
+  return said ? words : `${words}, ${operation.kind} runs`;
+}
