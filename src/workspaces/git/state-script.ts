@@ -11,12 +11,12 @@ const EXIT_BROKEN = 62;
 const EXIT_UNDER_WAY = 63;
 
 /**
- * What the scripts about a checkout's state share. They work in its root; $1 is its path, and is shifted away.
+ * What the scripts about a checkout's state share. They work in its root, and know its git directory as $gitdir.
  *
  * Lists of git end with NUL, which sed, awk and the shell can't hold: `to_lines` swaps NUL, newline and \001 in a circle,
  * so that any path is one line, and `from_lines` swaps them back.
  */
-export const STATE_PRELUDE = `
+export const STATE_FUNCTIONS = `
 to_lines() { tr '\\n\\000\\001' '\\001\\n\\000'; }
 from_lines() { tr '\\001\\n\\000' '\\n\\000\\001'; }
 say() { printf '%s\\000' "$@"; }
@@ -63,6 +63,10 @@ put() {
   [ -s "$own/$1" ] || return 0
   git -c core.safecrlf=false update-index --add --remove -z --stdin < "$own/$1" 2>> "$own/said" || { cat "$own/said" >&2; exit 1; }
 }
+`;
+
+/** Enters the checkout at $1, and shifts it away. */
+const ENTER = `
 cd -- "$1" 2>/dev/null || exit ${EXIT_MISSING}
 # Without this, git would look for a repository in the directories above.
 if [ ! -e .git ]; then echo "there is no .git in it" >&2; exit ${EXIT_BROKEN}; fi
@@ -86,7 +90,7 @@ export function shown(text: string): string {
 
 /** Argv of a script about the checkout at `path`. */
 export function stateArgv(script: string, path: string, words: readonly string[] = []): string[] {
-  return scriptArgv(STATE_PRELUDE + script, [path, ...words]);
+  return scriptArgv(STATE_FUNCTIONS + ENTER + script, [path, ...words]);
 }
 
 /**

@@ -1,0 +1,260 @@
+import { berthError } from "../../contract/errors.ts";
+import { scriptArgv } from "./environment.ts";
+import type { GitPlace } from "./git-place.ts";
+import { checkedObject, isObjectName, OBJECTS_AS_THEY_ARE } from "./objects.ts";
+import { gitFailed } from "./places.ts";
+import { STATE_FUNCTIONS, shown } from "./state-script.ts";
+
+/** Paths of a kind that are listed; the counts are of all. */
+const MAX_PATHS = 1000;
+/** Commits that are listed. Who has more that nobody else has, loses more than can be looked at. */
+const MAX_COMMITS = 5000;
+const MAX_STASHES = 500;
+
+export interface Commit {
+  readonly commit: string;
+  readonly subject: string;
+}
+
+/** What one look at a workspace's checkout and repository tells. */
+export interface RawStatus {
+  /** Why the checkout can't be used; then only `branchCommit` and `candidates` mean anything. */
+  readonly problem: string | undefined;
+  /** The directory is not there at all. */
+  readonly missing: boolean;
+  readonly head: string | null;
+  /** Checked out; null: detached. */
+  readonly branch: string | null;
+  /** Commit of the workspace's branch, wherever HEAD is. */
+  readonly branchCommit: string | null;
+  /** The first 1000 each, and how many there are. */
+  readonly changed: readonly string[];
+  readonly changedCount: number;
+  readonly untracked: readonly string[];
+  readonly untrackedCount: number;
+  /** Subjects of stashes that were made in this checkout, newest first. */
+  readonly stashes: readonly string[];
+  readonly underWay: string | undefined;
+  /** Commits that HEAD and trunk lack of each other; undefined: there is no trunk here. */
+  readonly ahead: number | undefined;
+  readonly behind: number | undefined;
+  /** Commits of HEAD and the branch that are on no other branch of this repository and on no remote one, newest first. */
+  readonly candidates: readonly Commit[];
+  /** There are more of them than are listed. */
+  readonly moreCandidates: boolean;
+}
+
+/**
+ * Words: path, base, branch, trunk, "alone" when the repository goes with the workspace, so that its other branches are
+ * the workspace's too.
+ *
+ * Lists are cut by awk, which reads them to their end to count them. Every answer starts with a letter of its kind.
+ */
+const STATUS = `
+path=$1 base=$2 branch=$3 trunk=$4 alone=$5
+ref=refs/heads/$branch
+GIT_OPTIONAL_LOCKS=0
+export GIT_OPTIONAL_LOCKS
+first_line() { head -n 1 | tr -d '\\000'; }
+state=ok problem= head= current= busy= lock=
+if ! cd -- "$path" 2>/dev/null; then
+  state=missing
+  [ ! -e "$path" ] && [ ! -L "$path" ] || { state=broken; problem='it is no directory that can be entered'; }
+elif [ ! -e .git ]; then state=broken problem='there is no .git in it'
+elif ! gitdir=$(git rev-parse --absolute-git-dir 2>/dev/null && printf x); then
+  state=broken problem=$(git rev-parse --absolute-git-dir 2>&1 | first_line)
+else
+  gitdir=\${gitdir%?x}
+  if [ -n "$base" ]; then
+    mine=$(cd -- "$(git rev-parse --git-common-dir)" && pwd -P)
+    if [ "$mine" != "$(cd -- "$base" 2>/dev/null && pwd -P)" ]; then
+      state=broken problem="it is a checkout of another repository, $mine"
+    fi
+  fi
+fi
+if [ $state = ok ]; then
+  repository() { git "$@"; }
+  head=$(git rev-parse --quiet --verify 'HEAD^{commit}') || head=
+  current=$(git symbolic-ref --quiet HEAD) || current=
+  busy=$(under_way)
+  if [ -z "$busy" ] && [ -n "$(git ls-files --unmerged 2>/dev/null | head -n 1)" ]; then busy=merge; fi
+  [ -z "$(find "$gitdir/index.lock" -prune -mmin +1 2>/dev/null)" ] || lock=$gitdir/index.lock
+elif [ -n "$base" ] && [ -d "$base/objects" ]; then
+  repository() { git --git-dir="$base" "$@"; }
+  # HEAD of a checkout that is gone is still noted in its repository.
+  head=$(git --git-dir="$base" worktree list --porcelain 2>/dev/null | {
+    here=
+    while IFS= read -r line; do
+      case $line in
+        "worktree $path") here=yes ;;
+        "worktree "*) here= ;;
+        "HEAD "*) if [ -n "$here" ]; then printf '%s' "\${line#HEAD }"; break; fi ;;
+      esac
+    done
+  })
+  git --git-dir="$base" cat-file -e "$head^{commit}" 2>/dev/null || head=
+else
+  say "s$state" "p$problem"
+  exit 0
+fi
+at=$(repository rev-parse --quiet --verify "$ref^{commit}") || at=
+say "s$state" "p$problem" "h$head" "b$current" "a$at" "u$busy" "l$lock"
+
+if [ $state = ok ]; then
+  { git status --porcelain=v2 -z --no-renames --untracked-files=all --ignore-submodules=none; printf '! %s\\000' "$?"; } |
+    to_lines | awk -v max=${MAX_PATHS} '
+      /^[1u] / { if (changed++ < max) print; next }
+      /^[?] / { if (untracked++ < max) print; next }
+      /^! / { exit_code = $2 }
+      END { printf "! %d %d %d\\n", changed, untracked, exit_code }' | from_lines
+fi
+if [ $state = ok ] && repository rev-parse --quiet --verify refs/stash > /dev/null; then
+  [ ! -f "$gitdir/logs/HEAD" ] || sed -n 's/^.*	checkout: moving from \\(.*\\) to .*$/N\\1/p' "$gitdir/logs/HEAD" | sort -u | tr '\\n' '\\000'
+  repository log --walk-reflogs -z --max-count=${MAX_STASHES} --format='S%gs' refs/stash --
+fi
+if [ -n "$trunk" ] && ! repository cat-file -e "$trunk^{commit}" 2>/dev/null; then trunk=; fi
+if [ -n "$trunk" ] && [ -n "$head" ]; then
+  printf 'A%s\\000' "$(repository rev-list --left-right --count "$trunk...$head")"
+fi
+set --
+[ -z "$head" ] || set -- "$@" "$head"
+[ -z "$at" ] || set -- "$@" "$at"
+[ -z "$alone" ] || set -- "$@" --branches --tags
+if [ $# -gt 0 ]; then
+  set -- "$@" --not --remotes
+  [ -n "$alone" ] || set -- "$@" --exclude="$branch" --exclude="\${current#refs/heads/}" --branches
+  [ -z "$trunk" ] || set -- "$@" "$trunk"
+  repository log -z --topo-order --max-count=$((${MAX_COMMITS} + 1)) --format='C%H %s' "$@" -- || exit 1
+fi
+`;
+
+/**
+ * Where a workspace stands, in one round trip that changes nothing. A checkout that is damaged or gone is no error, but
+ * `problem`; the commits of its branch are found all the same when the repository is known.
+ * @throws workspace.git_failed
+ */
+export async function readStatus(
+  git: GitPlace,
+  options: {
+    readonly path: string;
+    /** The repository that the checkout is a worktree of; null: a clone of its own. */
+    readonly base: string | null;
+    readonly branch: string;
+    readonly trunk?: string | undefined;
+    /** The repository goes with the workspace: all of its branches and tags count as the workspace's. */
+    readonly alone?: boolean;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<RawStatus> {
+  const { path, base, branch } = options;
+  const words = [path, base ?? "", branch, options.trunk ?? "", options.alone ? "yes" : ""];
+  const argv = scriptArgv(STATE_FUNCTIONS + STATUS, words);
+  const result = await git.run(argv, { signal: options.signal, env: OBJECTS_AS_THEY_ARE });
+  if (result.exitCode !== 0) throw gitFailed(git.description, argv, result);
+  return new Answer(git, result.stdout).status(options, result.stderr);
+}
+
+/** Records by their first letter, in the order in which they came. */
+class Answer {
+  readonly #git: GitPlace;
+  readonly #records = new Map<string, string[]>();
+
+  constructor(git: GitPlace, bytes: Buffer) {
+    this.#git = git;
+    for (const record of bytes.toString("utf8").split("\0").slice(0, -1)) {
+      const kind = record.slice(0, 1);
+      const known = this.#records.get(kind);
+      if (known === undefined) this.#records.set(kind, [record.slice(1)]);
+      else known.push(record.slice(1));
+    }
+  }
+
+  status(options: { readonly base: string | null; readonly branch: string }, stderr: string): RawStatus {
+    const state = this.#one("s");
+    if (!["ok", "missing", "broken"].includes(state)) {
+      throw berthError("workspace.git_failed", {
+        message: `${this.#git.description} gave no status that can be understood`,
+      });
+    }
+    const [changedCount = 0, untrackedCount = 0, exitCode = 0] = this.#numbers("!");
+    const [behind, ahead] = this.#numbers("A");
+    const ref = this.#one("b");
+    const branch = ref.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : null;
+    const commits = this.#all("C");
+    const lock = this.#one("l");
+    const problem =
+      state === "missing"
+        ? "the directory is not there"
+        : state === "broken"
+          ? shown(this.#one("p"))
+          : exitCode !== 0
+            ? `git status: ${shown(stderr.trim().split("\n").at(-1) ?? "")}`
+            : lock !== ""
+              ? `git's lock ${shown(lock)} has been held for more than a minute`
+              : undefined;
+    return {
+      problem,
+      missing: state === "missing",
+      head: this.#object("h"),
+      branch,
+      branchCommit: this.#object("a"),
+      changed: ["1", "u"].flatMap((kind) => this.#all(kind).map((rest) => pathOf(kind, rest))),
+      changedCount,
+      untracked: this.#all("?").map((rest) => rest.slice(1)),
+      untrackedCount,
+      stashes: this.#stashes(options, branch),
+      underWay: this.#one("u") === "" ? undefined : shown(this.#one("u")),
+      ahead,
+      behind,
+      candidates: commits.slice(0, MAX_COMMITS).map((line) => ({
+        commit: checkedObject(line.split(" ", 1)[0] ?? "", this.#git.description),
+        subject: shown(line.slice(line.indexOf(" ") + 1)),
+      })),
+      moreCandidates: commits.length > MAX_COMMITS,
+    };
+  }
+
+  /**
+   * All worktrees of a repository share its stashes. One belongs here when its subject names a branch that is or was
+   * checked out here, or none, and HEAD is or was detached here.
+   */
+  #stashes(
+    options: { readonly base: string | null; readonly branch: string },
+    current: string | null,
+  ): string[] {
+    const subjects = this.#all("S").map(shown);
+    if (options.base === null) return subjects;
+    const names = new Set([...this.#all("N"), options.branch, ...(current === null ? [] : [current])]);
+    const detached = (current === null && this.#one("h") !== "") || [...names].some(isObjectName);
+    return subjects.filter((subject) => {
+      const name = /^(?:WIP on|On) ([^:]+):/.exec(subject)?.[1];
+      return name === "(no branch)" ? detached : name !== undefined && names.has(name);
+    });
+  }
+
+  #all(kind: string): readonly string[] {
+    return this.#records.get(kind) ?? [];
+  }
+
+  #one(kind: string): string {
+    return this.#all(kind)[0] ?? "";
+  }
+
+  #numbers(kind: string): number[] {
+    const words = this.#one(kind).trim().split(/\s+/);
+    return words.filter((word) => /^\d{1,15}$/.test(word)).map(Number);
+  }
+
+  #object(kind: string): string | null {
+    const word = this.#one(kind);
+    return word === "" ? null : checkedObject(word, this.#git.description);
+  }
+}
+
+/** The path of a line of `git status --porcelain=v2`: behind 8 fields, of an unmerged one behind 10. */
+function pathOf(kind: string, rest: string): string {
+  const fields = kind === "u" ? 10 : 8;
+  let at = 0;
+  for (let field = 0; field < fields; field += 1) at = rest.indexOf(" ", at) + 1;
+  return rest.slice(at);
+}
