@@ -27,14 +27,14 @@ export interface Store extends AsyncDisposable {
 /**
  * Opens the database: the path of a file, which is made if it is missing, or a `postgres://` URL. Programs that open it
  * at once wait for each other.
- * @throws store.newer, store.damaged, store.busy, store.unreachable, errors of files (ENOSPC, EACCES, EROFS, …)
+ * @throws store.newer, store.damaged, store.busy, store.unreachable, config.invalid (the URL), errors of files (ENOSPC, EACCES, EROFS, …)
  */
 export async function openStore(location: string, options: StoreOptions = {}): Promise<Store> {
   const { busyTimeoutMs = BUSY_TIMEOUT_MS, migrations = MIGRATIONS } = options;
-  const engine: Engine = /^postgres(ql)?:\/\//.test(location) ? "postgres" : "sqlite";
+  const engine: Engine = /^postgres(ql)?:/.test(location) ? "postgres" : "sqlite";
+  const shown = engine === "postgres" ? withoutCredentials(location) : location;
   const open = engine === "postgres" ? (await import("./postgres.ts")).openPostgres : openSqlite;
   const db = new Kysely<Schema>({ dialect: await open(location, busyTimeoutMs) });
-  const shown = engine === "postgres" ? withoutCredentials(location) : location;
   try {
     await migrate(db as unknown as Kysely<unknown>, engine, migrations, shown);
   } catch (error) {

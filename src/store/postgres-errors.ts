@@ -7,8 +7,17 @@ const LOCK_NOT_AVAILABLE = "55P03";
 /** Classes "connection exception", "invalid authorization", "insufficient resources", "operator intervention", and an unknown database. */
 const UNREACHABLE = /^(08|28|53|57)|^3D000$/;
 
-/** What may be shown of a URL: everything but user, password and parameters. */
+/**
+ * What may be shown of a URL: everything but user, password and parameters.
+ * @throws config.invalid
+ */
 export function withoutCredentials(url: string): string {
+  if (!URL.canParse(url)) {
+    throw berthError("config.invalid", {
+      message: "the URL of the database is not valid",
+      hint: "It has the form postgres://USER@HOST/DATABASE.",
+    });
+  }
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`;
 }

@@ -40,9 +40,8 @@ test("of two programs that reserve a name at once one gets it, over and over", a
   assert.equal((await registry.list()).length, rounds);
 });
 
-test("ten programs write at once, and everything is there", async () => {
+test("ten programs open a directory without a database at once and write, and everything is there", async () => {
   await using scratch = await scratchDirectory();
-  await withProject(scratch.path);
   const count = 40;
   const programs = await Promise.all(
     Array.from({ length: 10 }, (_, at) => program("write", scratch.path, `w${at}`, count)),
