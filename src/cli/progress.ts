@@ -36,9 +36,12 @@ export class Progress implements Disposable {
   }
 
   workspace(progress: WorkspaceProgress): void {
+    if (progress.step === "ready") {
+      this.stop();
+      return;
+    }
+    this.#step(progress, progress.step);
     if (this.#hidden) this.show();
-    if (progress.step === "ready") this.stop();
-    else this.#step(progress, progress.step);
   }
 
   /** @param transfer what is transferred, if anything is: its rate is shown */

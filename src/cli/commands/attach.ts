@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import type { Process } from "../../contract/process.ts";
 import { wholeNumber } from "../arguments.ts";
 import { usageError } from "../errors.ts";
 import { addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
-import { exitCodeOfStatus, runSession, terminalSize } from "../session.ts";
+import { exitCodeOfStatus, runSession, type SessionEnd } from "../session.ts";
+import { followTerminal } from "../terminal.ts";
 
 interface Flags extends RuntimeOptions {
   readonly from?: number;
@@ -10,8 +12,8 @@ interface Flags extends RuntimeOptions {
   readonly detachKeys: string;
 }
 
-/** Bytes of a terminal's screen and a little scrollback, replayed at attach so that a full-screen program shows. */
-const TERMINAL_REPLAY_BYTES = 64 * 1024;
+/** Keys that leave a terminal, as of `docker attach`. */
+export const DETACH_KEYS = "ctrl-p,ctrl-q";
 
 export function addAttachCommand(program: Command): void {
   const command = program
@@ -21,28 +23,38 @@ export function addAttachCommand(program: Command): void {
   addRuntimeOption(command)
     .option(
       "--from <cursor>",
-      "byte of the output to start at; negative: from the end; default: what comes from now on, for a terminal its last screen",
+      "byte of the output to start at; negative: from the end; default: what comes from now on, for a terminal its screen as it is",
       wholeNumber,
     )
     .option("-n, --no-stdin", "only look: no input")
-    .option("--detach-keys <keys>", "keys that leave a terminal without ending it", "ctrl-p,ctrl-q")
+    .option("--detach-keys <keys>", "keys that leave a terminal without ending it", DETACH_KEYS)
     .action(async (id: string, flags: Flags) => {
       const detachKeys = parseKeys(flags.detachKeys);
       await using runtime = await open(flags);
       const found = await runtime.process(id);
-      const info = await found.info();
-      if (found.tty !== null && info.state === "running" && process.stdout.isTTY)
-        await found.resize(terminalSize());
-      const start = flags.from ?? (found.tty === null ? info.outputEnd : -TERMINAL_REPLAY_BYTES);
-      const end = await runSession(found, {
-        from: start < 0 ? Math.max(0, info.outputEnd + start) : start,
-        input: flags.stdin !== false && info.state === "running",
-        detachKeys,
-        endOnHangup: false,
-      });
+      const input = flags.stdin !== false;
+      const isScreen = found.tty !== null && process.stdout.isTTY && flags.from === undefined;
+      const end = isScreen
+        ? await followTerminal(found, { input, detachKeys })
+        : await follow(found, { from: flags.from, input, detachKeys });
       if ("exit" in end) process.exitCode = exitCodeOfStatus(end.exit);
-      else process.stderr.write(`\r\nberth: detached; come back by \`berth attach ${id}\`\n`);
+      else process.stderr.write(`berth: detached; come back by \`berth attach ${id}\`\n`);
     });
+}
+
+/** The bytes as they come. */
+async function follow(
+  found: Process,
+  options: { readonly from: number | undefined; readonly input: boolean; readonly detachKeys: Uint8Array },
+): Promise<SessionEnd> {
+  const info = await found.info();
+  const start = options.from ?? info.outputEnd;
+  return runSession(found, {
+    from: start < 0 ? Math.max(0, info.outputEnd + start) : start,
+    input: options.input && info.state === "running",
+    detachKeys: options.detachKeys,
+    endOnHangup: false,
+  });
 }
 
 /** "ctrl-p,ctrl-q" or "ctrl-]" as bytes. */

@@ -197,5 +197,5 @@ export function addPathWord(workspace: Command): void {
 }
 
 function age(since: string): string {
-  return formatDuration(Math.max(0, Date.now() - Date.parse(since)));
+  return formatDuration(Math.max(1000, Date.now() - Date.parse(since)));
 }
