@@ -47,7 +47,8 @@ export interface OpenClientOptions {
   /** Added to the place's own configuration. */
   readonly env?: Readonly<Record<string, string>>;
   readonly workdir?: string;
-  readonly workspace?: string;
+  /** null: in none, where the place itself is a workspace's. */
+  readonly workspace?: string | null;
   readonly processLogDir?: string;
 }
 

@@ -1,51 +1,23 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { Capabilities } from "../../src/contract/capabilities.ts";
-import type { RuntimeConfig } from "../../src/contract/config.ts";
-import type { Runtime } from "../../src/contract/runtime.ts";
+import type { DockerImageConfig, RuntimeConfig } from "../../src/contract/config.ts";
 import { openRuntime } from "../../src/runtimes/open.ts";
 import { shellQuote } from "../../src/transports/shell-quote.ts";
 import { container, type TestContainer } from "../fixtures/container.ts";
 import { scratchDirectory, smallDisk } from "../fixtures/disk.ts";
 import { dockerEngine } from "../fixtures/docker.ts";
 import { type ImageKind, image } from "../fixtures/images.ts";
-import { isAlive, run, waitFor } from "../fixtures/process.ts";
+import { run } from "../fixtures/process.ts";
 import { sshUser } from "../fixtures/ssh-user.ts";
 import { type SshServer, sshServer } from "../fixtures/sshd.ts";
 import { ordinaryUser } from "../fixtures/user.ts";
-import type { OpenClientOptions, OtherUser, Place, PlaceFacts } from "./case.ts";
-
-/** Everything on: a daemon of its own by root. */
-const FULL = {
-  daemon: true,
-  spawn: true,
-  resume: true,
-  tty: true,
-  processTree: "exact",
-  user: true,
-  watch: true,
-  forward: true,
-  reverseForward: true,
-  contained: true,
-  durableWrite: true,
-} as const satisfies Omit<Capabilities, "reasons">;
-
-const NONE = {
-  daemon: false,
-  spawn: false,
-  resume: false,
-  tty: false,
-  processTree: "group",
-  user: false,
-  watch: false,
-  forward: false,
-  reverseForward: false,
-  contained: false,
-  durableWrite: false,
-} as const satisfies Omit<Capabilities, "reasons">;
+import type { OtherUser, Place, PlaceFacts } from "./case.ts";
+import { endDaemons, FULL, groupsOf, INHERITED, NONE, ORDINARY, placeOf } from "./place.ts";
+import { type OpenedPlace, workspaceIn } from "./workspace.ts";
 
 export interface PlaceRecipe {
   /** For people, as in the matrix. */
@@ -79,11 +51,12 @@ export const PLACE_NAMES = [
   "ssh-fish",
   "ssh-openssh-without-daemon",
   "ssh-ssh2-without-daemon",
+  "workspace-worktree",
+  "workspace-docker",
+  "workspace-ssh",
 ] as const;
 
 export type PlaceName = (typeof PLACE_NAMES)[number];
-
-const ORDINARY = { ...FULL, user: false };
 
 export const PLACES: Readonly<Record<PlaceName, PlaceRecipe>> = {
   "local-root": {
@@ -187,9 +160,22 @@ export const PLACES: Readonly<Record<PlaceName, PlaceRecipe>> = {
     make: (stack) =>
       bySsh(stack, "ssh-ssh2-without-daemon", { transport: "ssh2", shell: "bash", daemon: "never" }),
   },
+  "workspace-worktree": {
+    title: "workspace in a worktree, root",
+    expects: FULL,
+    make: (stack) => local(stack, "workspace-worktree", "auto", { workspace: true }),
+  },
+  "workspace-docker": {
+    title: "workspace in a container made from an image whose user is not root",
+    expects: ORDINARY,
+    make: (stack) => fromImage(stack, "workspace-docker", "auto", { workspace: true }),
+  },
+  "workspace-ssh": {
+    title: "workspace on a host by SSH, ordinary user, bash with start-up files that print",
+    expects: ORDINARY,
+    make: (stack) => bySsh(stack, "workspace-ssh", { transport: "openssh", shell: "bash", workspace: true }),
+  },
 };
-
-const INHERITED = { name: "PLACE_VARIABLE", value: 'it\'s of the $place, "really"' };
 
 /** The account that containers get for the cases about other users: without a tool, busybox has none. */
 const OTHER: OtherUser = {
@@ -207,34 +193,17 @@ const ACCOUNTS = [
   "mkdir -p /tmp/other && chown 4321:4321 /tmp/other",
 ].join(" && ");
 
-function placeOf(
-  base: Omit<Place, "runtime" | "open"> & { readonly runtime: Runtime },
+/** The suite runs in a workspace that is made in the place, and not in a directory of it. */
+interface WorkspaceOption {
+  readonly workspace?: boolean;
+}
+
+async function local(
   stack: AsyncDisposableStack,
-): Place {
-  return {
-    ...base,
-    open: async (options = {}) => {
-      const runtime = await openRuntime(withOptions(base.config, options), {
-        stateDirectory: base.stateDirectory,
-        ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
-      });
-      stack.use(runtime);
-      return runtime;
-    },
-  };
-}
-
-function withOptions(config: RuntimeConfig, options: OpenClientOptions): RuntimeConfig {
-  return {
-    ...config,
-    ...(options.env === undefined ? {} : { env: { ...config.env, ...options.env } }),
-    ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
-    ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
-    ...(options.processLogDir === undefined ? {} : { processLogDir: options.processLogDir }),
-  };
-}
-
-async function local(stack: AsyncDisposableStack, name: string, daemon: "auto" | "never"): Promise<Place> {
+  name: string,
+  daemon: "auto" | "never",
+  options: WorkspaceOption = {},
+): Promise<Place> {
   const { username, uid, homedir } = userInfo();
   const scratch = stack.use(await scratchDirectory());
   const stateDirectory = join(scratch.path, "state");
@@ -256,9 +225,12 @@ async function local(stack: AsyncDisposableStack, name: string, daemon: "auto" |
     );
     await writeFile(join(homedir, ".bash_profile"), ". ~/.profile\nread -r answer\n");
   }
-  const config: RuntimeConfig = { type: "local", workdir, daemon };
   stack.defer(() => endDaemons(stateDirectory));
-  const runtime = stack.use(await openRuntime(config, { stateDirectory }));
+  // Another user gets into no directory of Berth's state.
+  const baseDir = join(scratch.path, "worktrees");
+  const { config, runtime, outside } = options.workspace
+    ? await workspaceIn(stack, { type: "worktree", baseDir, daemon }, stateDirectory)
+    : await openedIn(stack, { type: "local", workdir, daemon }, stateDirectory);
   const facts: PlaceFacts = {
     root,
     container: false,
@@ -278,6 +250,7 @@ async function local(stack: AsyncDisposableStack, name: string, daemon: "auto" |
       runtime,
       facts,
       config,
+      outside,
       stateDirectory,
       inherited: ownAccount && daemon === "auto" ? INHERITED : undefined,
       otherUser: other && {
@@ -295,34 +268,15 @@ async function local(stack: AsyncDisposableStack, name: string, daemon: "auto" |
   );
 }
 
-async function groupsOf(name: string): Promise<number[]> {
-  const { stdout } = await run(["id", "-G", name]);
-  return stdout.toString().trim().split(" ").map(Number);
+async function openedIn(
+  stack: AsyncDisposableStack,
+  config: RuntimeConfig,
+  stateDirectory: string,
+): Promise<OpenedPlace> {
+  return { config, runtime: stack.use(await openRuntime(config, { stateDirectory })) };
 }
 
-/** Ends the daemons that serve directories of a test's own state: nothing else would before their idle exit. */
-export async function endDaemons(stateDirectory: string): Promise<void> {
-  const pids = daemonPids(stateDirectory);
-  for (const pid of pids) process.kill(pid, "SIGTERM");
-  await waitFor("the daemons have ended", () => pids.every((pid) => !isAlive(pid)));
-}
-
-/** Daemons that serve a directory of this state directory, found by their argv. */
-export function daemonPids(stateDirectory: string): number[] {
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const argv = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
-      const served = argv[argv.indexOf("--dir") + 1] ?? "";
-      return argv.includes("serve") && served.startsWith(`${stateDirectory}/`) ? [Number(name)] : [];
-    } catch {
-      // It ended while it was looked at.
-      return [];
-    }
-  });
-}
-
-interface SshPlaceOptions {
+interface SshPlaceOptions extends WorkspaceOption {
   readonly transport: "openssh" | "ssh2";
   /** Login shell of an account made for it; or root's own account. */
   readonly shell: "bash" | "fish" | "tcsh" | "root";
@@ -357,15 +311,13 @@ async function bySsh(stack: AsyncDisposableStack, name: string, options: SshPlac
   const stateDirectory = join(scratch.path, "state");
   // Root's own home stays as it is.
   const stateDir = root ? { stateDir: join(scratch.path, "place") } : {};
-  const config: RuntimeConfig = server.config(account?.name ?? "root", {
-    workdir,
-    daemon,
-    transport,
-    ...stateDir,
-  });
+  const plain = server.config(account?.name ?? "root", { workdir, daemon, transport, ...stateDir });
   stack.defer(() => endDaemons(join(scratch.path, "place")));
-  const first = await openRuntime(config, { stateDirectory });
-  stack.use(first);
+  const {
+    config,
+    runtime: first,
+    outside,
+  } = await (options.workspace ? workspaceIn : openedIn)(stack, plain, stateDirectory);
   if (!root) await first.fs.mkdir("~/work", { recursive: true });
   return placeOf(
     {
@@ -385,6 +337,7 @@ async function bySsh(stack: AsyncDisposableStack, name: string, options: SshPlac
         ipv6: existsSync("/proc/net/if_inet6"),
       },
       config,
+      outside,
       stateDirectory,
       inherited: root ? undefined : INHERITED,
       otherUser: other && {
@@ -486,40 +439,27 @@ async function fromImage(
   stack: AsyncDisposableStack,
   name: string,
   daemon: "auto" | "never",
+  options: WorkspaceOption = {},
 ): Promise<Place> {
-  const engine = await dockerEngine();
   const scratch = stack.use(await scratchDirectory());
   const stateDirectory = join(scratch.path, "state");
-  // The name makes it the same place for every client; it is kept until all are done.
-  const containerName = `berth-test-${process.pid}-${randomBytes(4).toString("hex")}`;
-  const config: RuntimeConfig = {
-    type: "docker",
-    image: await image("busybox"),
-    name: containerName,
-    keep: true,
-    pull: "never",
-    workdir: "/work",
-    env: { [INHERITED.name]: INHERITED.value },
-    daemon,
-  };
-  stack.defer(async () => {
-    const made = engine.docker.getContainer(containerName);
-    await made.remove({ force: true, v: true }).catch((error: { statusCode?: number }) => {
-      if (error.statusCode !== 404) throw error;
-    });
-  });
-  const runtime = stack.use(await openRuntime(config, { stateDirectory }));
+  const env = { [INHERITED.name]: INHERITED.value };
+  const common = { type: "docker", pull: "never", env, daemon } as const;
+  const { config, runtime, outside } = options.workspace
+    ? await workspaceIn(stack, { ...common, image: await image("debian-user") }, stateDirectory)
+    : await namedContainer(stack, { ...common, image: await image("busybox") }, stateDirectory);
+  const root = options.workspace !== true;
   const facts: PlaceFacts = {
-    root: true,
+    root,
     container: true,
     shared: false,
     readOnlyRoot: false,
     secondClient: daemon === "auto",
-    mountedHosts: true,
-    ordinary: false,
+    mountedHosts: root,
+    ordinary: !root,
     otherUser: false,
     smallDisk: false,
-    bash: false,
+    bash: !root,
     ipv6: (await runtime.exec("cat /proc/net/if_inet6")).stdout !== "",
   };
   return placeOf(
@@ -528,6 +468,7 @@ async function fromImage(
       runtime,
       facts,
       config,
+      outside,
       stateDirectory,
       inherited: INHERITED,
       otherUser: undefined,
@@ -536,4 +477,21 @@ async function fromImage(
     },
     stack,
   );
+}
+
+/** The name makes it the same place for every client; it is kept until all are done. */
+async function namedContainer(
+  stack: AsyncDisposableStack,
+  config: DockerImageConfig,
+  stateDirectory: string,
+) {
+  const engine = await dockerEngine();
+  const name = `berth-test-${process.pid}-${randomBytes(4).toString("hex")}`;
+  stack.defer(async () => {
+    const made = engine.docker.getContainer(name);
+    await made.remove({ force: true, v: true }).catch((error: { statusCode?: number }) => {
+      if (error.statusCode !== 404) throw error;
+    });
+  });
+  return openedIn(stack, { ...config, name, keep: true, workdir: "/work" }, stateDirectory);
 }

@@ -3,7 +3,7 @@ import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { OpenOptions, Runtime } from "../../src/contract/runtime.ts";
 import { openRuntime } from "../../src/runtimes/open.ts";
-import { daemonPids, endDaemons } from "../conformance/places.ts";
+import { daemonPids, endDaemons } from "../conformance/place.ts";
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { type Proxy as FaultyNetwork, type ProxyOptions, proxy } from "../fixtures/network.ts";
 import { waitFor } from "../fixtures/process.ts";

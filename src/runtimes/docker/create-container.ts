@@ -50,15 +50,13 @@ export function configIdentity(config: DockerImageConfig, image: ImageDescriptio
 
 /**
  * Identity of what a workspace's container was made with. The image's id is not in it: a tag that moves on is no reason
- * to make the container again, which would lose what was installed in it. Nor is what is no part of a container.
+ * to make the container again, which would lose what was installed in it. Nor is what is no part of a container, such as
+ * the environment of commands.
  */
 export function workspaceIdentity(config: DockerImageConfig): string {
-  const { keep: _keep, leaseMs: _leaseMs, pull: _pull, env, workdir: _workdir, ...rest } = config;
+  const { keep: _keep, leaseMs: _leaseMs, pull: _pull, env: _env, workdir: _workdir, ...rest } = config;
   const { engine: _engine, pathMap: _pathMap, processLogDir: _processLogDir, ...made } = rest;
-  return createHash("sha256")
-    .update(JSON.stringify(config.entrypoint === "image" ? { ...made, env } : made))
-    .digest("hex")
-    .slice(0, 32);
+  return createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 32);
 }
 
 /** Id of the workspace that a container is made for; undefined: it is of none, and goes with its runtime. */

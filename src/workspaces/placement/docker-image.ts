@@ -23,14 +23,16 @@ export const dockerImagePlacement: Placement = {
   sharesRepository: false,
   stoppable: true,
   async prepare(request, options) {
+    // Once it has been decided, everything was made: what is missing now is for the opening to make again, or to miss.
+    if (request.place !== undefined) {
+      const runtime = await openContainer(request, request.place, options);
+      return { place: request.place, git: runtimeGitPlace(runtime), runtime };
+    }
     const { place, made } = await decide(request, options);
     await using failed = new AsyncDisposableStack();
     if (made) failed.defer(() => undo(request));
     refusePathMap(imageConfig(request).pathMap, place.path);
-    const { stateDirectory } = request;
-    // The checkout need not exist yet.
-    const config = { ...containerConfig(request, place), workdir: "/" };
-    const runtime = await openRuntime(config, { ...options, stateDirectory });
+    const runtime = await openContainer(request, place, options);
     failed.use(runtime);
     await requireGit(runtime, imageConfig(request), options.signal);
     failed.move();
@@ -42,11 +44,19 @@ export const dockerImagePlacement: Placement = {
   stop: (request, { signal }) => stopWorkspaceContainer({ ...ownerOf(request), signal }, request.workspaceId),
   async start(request, options) {
     if (request.place === undefined) return;
-    const config = { ...containerConfig(request, request.place), workdir: "/" };
-    const { stateDirectory } = request;
-    await (await openRuntime(config, { ...options, stateDirectory })).close();
+    await (await openContainer(request, request.place, options)).close();
   },
 };
+
+/** At a directory that is there: the checkout need not be yet. */
+function openContainer(
+  request: PlacementRequest,
+  place: WorkspacePlace,
+  options: OpenOptions,
+): Promise<Runtime> {
+  const config = { ...containerConfig(request, place), workdir: "/" };
+  return openRuntime(config, { ...options, stateDirectory: request.stateDirectory });
+}
 
 /** What can't be removed either is found by its labels later; what counts is why it is to be removed. */
 async function undo(request: PlacementRequest): Promise<void> {
@@ -60,16 +70,15 @@ async function decide(
 ): Promise<{ readonly place: WorkspacePlace; readonly made: boolean }> {
   const { project, name, workspaceId, existing, stateDirectory } = request;
   const config = imageConfig(request);
-  const container =
-    request.place?.container ?? `berth-${project.name}-${name}-${workspaceId.slice(-ID_LETTERS)}`;
+  const container = `berth-${project.name}-${name}-${workspaceId.slice(-ID_LETTERS)}`;
   if (existing !== undefined) {
     requireMounted(config, existing);
-    return { place: request.place ?? { path: existing, base: null, container }, made: true };
+    return { place: { path: existing, base: null, container }, made: true };
   }
-  const volume = request.place?.volume ?? container;
+  const volume = container;
   const { user, made } = await makeWorkspaceVolume({ config, stateDirectory, volume, workspaceId }, options);
   const baseDir = absoluteIn(user.home, config.baseDir ?? DEFAULT_BASE_DIR);
-  return { place: request.place ?? { ...placeBelow(baseDir, project, name), container, volume }, made };
+  return { place: { ...placeBelow(baseDir, project, name), container, volume }, made };
 }
 
 /** The configuration of the container, whichever directory it is opened at. */

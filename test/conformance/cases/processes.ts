@@ -112,11 +112,12 @@ export const PROCESSES: readonly Case[] = [
     id: "commands.12.workspace",
     title: "the runtime of a workspace has names and a list of its own; its processes say whose they are",
     needs: ["spawn", "resume"],
-    run: async ({ runtime, open }) => {
+    run: async ({ open }) => {
       const workspace = freshWorkspace();
       const own = await open({ workspace });
+      const inNone = await open({ workspace: null });
       const name = freshName();
-      await using outside = await runtime.spawn(["sleep", "84"], { name });
+      await using outside = await inNone.spawn(["sleep", "84"], { name });
       await using process = await own.spawn(["sleep", "85"], { name });
       assert.notEqual(process.id, outside.id);
       assert.equal((await own.process(name)).id, process.id);
@@ -135,8 +136,9 @@ export const PROCESSES: readonly Case[] = [
       "workspaces share a daemon and see nothing of each other; who is in none sees all, and its own names",
     needs: ["daemon", "spawn", "resume"],
     only: ["secondClient"],
-    run: async ({ runtime, open }) => {
+    run: async ({ open }) => {
       const workspaces = [freshWorkspace(), freshWorkspace()];
+      const runtime = await open({ workspace: null });
       const [first, second] = await Promise.all(workspaces.map((workspace) => open({ workspace })));
       const name = freshName();
       await using one = await first!.spawn(["sleep", "86"], { name });

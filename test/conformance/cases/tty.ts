@@ -149,18 +149,20 @@ export const TTY: readonly Case[] = [
     needs: ["spawn", "tty"],
     only: ["container"],
     run: async ({ runtime, directory }) => {
-      const path = `${await directory()}/text`;
+      const cwd = await directory();
+      const path = `${cwd}/text`;
       await runtime.fs.writeFile(
         path,
         Array.from({ length: 200 }, (_, index) => `line ${index + 1}\n`).join(""),
       );
-      await using less = await runtime.spawn(["less", path], { tty: true, stdin: "pipe" });
+      await using less = await runtime.spawn(["less", "text"], { cwd, tty: true, stdin: "pipe" });
       await outputMatching(less, /line 20/);
       await less.stdin.write("G");
       await outputMatching(less, /line 200/);
       await less.stdin.write("q");
       assert.equal((await less.exit).exitCode, 0);
-      await using editor = await runtime.spawn(["vi", path], { tty: true, stdin: "pipe" });
+      // A path that does not fit into the last line would have to be confirmed first.
+      await using editor = await runtime.spawn(["vi", "text"], { cwd, tty: true, stdin: "pipe" });
       await outputMatching(editor, /line 20/);
       await editor.stdin.write("ddiedited \x1b");
       await outputMatching(editor, /edited/);

@@ -1,0 +1,62 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { RuntimeConfig } from "../../src/contract/config.ts";
+import type { Runtime } from "../../src/contract/runtime.ts";
+import { openWorkspaces } from "../../src/workspaces/open.ts";
+import { placementFor } from "../../src/workspaces/placement/placement-for.ts";
+
+/** A place that is open, and how further clients open it. */
+export interface OpenedPlace {
+  readonly config: RuntimeConfig;
+  readonly runtime: Runtime;
+  /** The same place in no workspace. */
+  readonly outside?: RuntimeConfig;
+}
+
+/** A workspace of a small project in a place, deleted with the stack. */
+export async function workspaceIn(
+  stack: AsyncDisposableStack,
+  config: RuntimeConfig,
+  stateDirectory: string,
+): Promise<OpenedPlace> {
+  const project = join(dirname(stateDirectory), "project");
+  mkdirSync(project);
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: project });
+  git("init", "--quiet", "--initial-branch=main");
+  git(
+    ...["-c", "user.name=dev", "-c", "user.email=dev@example.com"],
+    "commit",
+    "--quiet",
+    "--allow-empty",
+    "-m",
+    "start",
+  );
+  const workspaces = stack.use(await openWorkspaces({ stateDirectory }));
+  const workspace = await workspaces.create({ name: "suite", project, runtime: config, skipInit: true });
+  if (workspace.place === undefined) throw new Error("the workspace has no place");
+  const placement = await placementFor(workspace.runtime);
+  const request = {
+    workspaceId: workspace.id,
+    name: workspace.name,
+    project: workspace.project,
+    gitDir: join(project, ".git"),
+    ownerId: "",
+    config,
+    place: workspace.place,
+    stateDirectory,
+  };
+  stack.defer(async () => void (await placement.discard(request, {})));
+  const runtime = stack.use(await workspaces.open(workspace.id));
+  const { path, container } = workspace.place;
+  const outside =
+    container === undefined
+      ? { ...config, workdir: path }
+      : {
+          type: "docker" as const,
+          containerId: container,
+          workdir: path,
+          ...(config.env === undefined ? {} : { env: config.env }),
+        };
+  return { config: placement.configOf(request, workspace.place), runtime, outside };
+}
