@@ -493,5 +493,12 @@ async function namedContainer(
       if (error.statusCode !== 404) throw error;
     });
   });
-  return openedIn(stack, { ...config, name, keep: true, workdir: "/work" }, stateDirectory);
+  const { env, daemon } = config;
+  const workdir = "/work";
+  const opened = await openedIn(stack, { ...config, name, keep: true, workdir }, stateDirectory);
+  // Of another configuration it would be another container.
+  return {
+    ...opened,
+    outside: { type: "docker" as const, containerId: name, workdir, daemon, ...(env && { env }) },
+  };
 }

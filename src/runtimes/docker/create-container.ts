@@ -40,7 +40,7 @@ export interface OwnMount {
 
 /** Identity of what a container was made with, so that one of a name is used again only for the same. */
 export function configIdentity(config: DockerImageConfig, image: ImageDescription): string {
-  const { keep: _keep, leaseMs: _leaseMs, pull: _pull, env, ...rest } = config;
+  const { keep: _keep, leaseMs: _leaseMs, pull: _pull, processLogDir: _processLogDir, env, ...rest } = config;
   const made = config.entrypoint === "image" ? { ...rest, env } : rest;
   return createHash("sha256")
     .update(JSON.stringify([image.Id, made]))
