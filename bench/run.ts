@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { benchDocker } from "./docker.ts";
 import type { Bench, Row } from "./report.ts";
 import { benchSsh } from "./ssh.ts";
+import { benchWorkspaces } from "./workspaces.ts";
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const quick = process.argv.includes("--quick");
@@ -26,6 +27,7 @@ function bench(part: string): Bench {
 const docker = bench("docker");
 const engineVersion = docker.wanted("") ? await benchDocker(docker) : "";
 const sshVersion = await benchSsh(bench("ssh"));
+const gitVersion = await benchWorkspaces(bench("workspaces"));
 if (words.length === 0) writeFileSync(join(import.meta.dirname, "../docs/benchmarks.md"), page());
 
 function table(part: string): string {
@@ -42,7 +44,7 @@ function page(): string {
 Written by \`npm run bench\`: one run, each way measured in turns with the others, medians. Timings differ from machine
 to machine and from run to run; the ratios are what counts.
 
-Machine: ${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, Docker engine ${engineVersion}, ${sshVersion}, ${new Date().toISOString().slice(0, 10)}.
+Machine: ${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, Docker engine ${engineVersion}, ${sshVersion}, ${gitVersion}, ${new Date().toISOString().slice(0, 10)}.
 
 ## Containers
 
@@ -54,6 +56,13 @@ Beside OpenSSH's \`ssh\` with ControlMaster and the package ssh2 used plainly, a
 delay is that of a proxy in front of it.
 
 ${table("ssh")}
+
+## Workspaces
+
+Beside git itself doing the same. Round trips are counted: what ${"`create`"} takes longer with the delay than without, divided by it; with
+a connection that stands, as the second workspace of a program finds it.
+
+${table("workspaces")}
 
 ${why}`;
 }

@@ -65,7 +65,7 @@ export async function benchSsh(bench: Bench): Promise<string> {
 }
 
 /** The server behind a network with these conditions in both directions. */
-async function networkTo(
+export async function networkTo(
   server: SshServer,
   conditions: Conditions,
 ): Promise<Network & { readonly port: number }> {
@@ -239,7 +239,7 @@ async function firstCommand({ report, quick, server, user, stateDirectory }: Pla
 }
 
 /** Every connection, also the masters that OpenSSH keeps for the next process. */
-async function forgetConnections(): Promise<void> {
+export async function forgetConnections(): Promise<void> {
   await sharedSshPool().close();
   await endAllMasters(socketDirectoryPath());
 }
