@@ -115,8 +115,8 @@ export function whereText({ runtime, place }: Pick<Workspace, "runtime" | "place
 /** The state, and what is or was being done besides. */
 export function stateText({ state, operation }: Pick<Workspace, "state" | "operation">): string {
   const words = state.replace("_", " ");
-  if (operation === undefined) return words;
+  const passes = state === "creating" || state === "initializing" || state === "deleting";
+  if (operation === undefined) return passes ? `${words}, interrupted` : words;
   if (!operation.alive) return `${words}, ${operation.kind} interrupted`;
-  const said = state === "creating" || state === "initializing" || state === "deleting";
-  return said ? words : `${words}, ${operation.kind} runs`;
+  return passes ? words : `${words}, ${operation.kind} runs`;
 }

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import type { RuntimeConfig } from "../../../contract/config.ts";
 import { formatDuration } from "../../../contract/duration.ts";
+import { isBerthError } from "../../../contract/errors.ts";
 import type { InitResult, Workspace } from "../../../contract/workspace.ts";
 import { findBerthFile } from "../../../runtimes/find-berth-file.ts";
 import { resolveRuntime } from "../../../runtimes/open.ts";
+import type { Workspaces } from "../../../workspaces/api.ts";
 import { usageError } from "../../errors.ts";
 import {
   addContainerOptions,
@@ -53,20 +55,23 @@ export function addCreateWord(workspace: Command): void {
       "\nExit code: 1 when the set-up did not succeed; the workspace is there all the same.\nExamples:\n  berth workspace create fix-login\n  berth workspace create fix-login -r ssh://box --changes",
     )
     .action(async (name: string, flags: CreateFlags) => {
-      const runtime = await newPlace(flags, flags.project);
+      const { project, ...place } = flags;
+      const runtime = await newPlace(place, project);
       const made = await working(flags, (workspaces, options) =>
-        workspaces.create({
-          ...options,
-          name,
-          ...projectOption(flags.project),
-          ...(runtime === undefined ? {} : { runtime }),
-          ...(flags.branch === undefined ? {} : { branch: flags.branch }),
-          ...(flags.start === undefined ? {} : { start: flags.start }),
-          ...(flags.existing === undefined ? {} : { existing: flags.existing }),
-          changes: flags.changes ?? false,
-          trust: flags.trust ?? false,
-          skipInit: flags.skipInit ?? false,
-        }),
+        sayingWhatIsLeft(workspaces, name, project, () =>
+          workspaces.create({
+            ...options,
+            name,
+            ...projectOption(project),
+            ...(runtime === undefined ? {} : { runtime }),
+            ...(flags.branch === undefined ? {} : { branch: flags.branch }),
+            ...(flags.start === undefined ? {} : { start: flags.start }),
+            ...(flags.existing === undefined ? {} : { existing: flags.existing }),
+            changes: flags.changes ?? false,
+            trust: flags.trust ?? false,
+            skipInit: flags.skipInit ?? false,
+          }),
+        ),
       );
       report(made, flags);
     });
@@ -89,14 +94,16 @@ export function addForkWord(workspace: Command): void {
     ) => {
       const runtime = await newPlace(flags, undefined);
       const made = await working(flags, (workspaces, options) =>
-        workspaces.fork(from, {
-          ...options,
-          name,
-          ...(runtime === undefined ? {} : { runtime }),
-          ...(flags.branch === undefined ? {} : { branch: flags.branch }),
-          changes: flags.changes,
-          skipInit: flags.skipInit ?? false,
-        }),
+        sayingWhatIsLeft(workspaces, name, undefined, () =>
+          workspaces.fork(from, {
+            ...options,
+            name,
+            ...(runtime === undefined ? {} : { runtime }),
+            ...(flags.branch === undefined ? {} : { branch: flags.branch }),
+            changes: flags.changes,
+            skipInit: flags.skipInit ?? false,
+          }),
+        ),
       );
       report(made, flags);
     },
@@ -116,6 +123,29 @@ export function addInitWord(workspace: Command): void {
       if (flags.json) printJson(result);
       sayInit(name, result, flags);
     });
+}
+
+/** An interrupt in the set-up leaves the workspace; before, nothing. Which of them it was is worth a word. */
+async function sayingWhatIsLeft<T>(
+  workspaces: Workspaces,
+  name: string,
+  project: string | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (isBerthError(cause, "operation.aborted")) {
+      const selection = project === undefined ? {} : { directory: project };
+      const left = await workspaces.get(name, selection).catch(() => undefined);
+      if (left !== undefined) {
+        process.stderr.write(
+          `berth: ${left.name} is there: ${stateText(left)}\n  \`berth workspace init ${left.name}\` goes on, \`berth workspace delete ${left.name}\` removes it\n`,
+        );
+      }
+    }
+    throw cause;
+  }
 }
 
 /** What `-r` and the options of the place say; undefined: what is usual. */
