@@ -34,7 +34,7 @@ export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_AUTHOR_DATE GIT_COMMITTER_NAME GIT_C
  */
 const CAPTURE = `${NOTHING_UNDER_WAY}${IDENTITY}
 ref=$1 include=$2
-own_directory "berth-changes-\${ref##*/}"
+own_directory "changes-\${ref##*/}"
 own_index
 head=$(git rev-parse --quiet --verify 'HEAD^{commit}') || head=
 index=$(git write-tree --missing-ok) || exit 1

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { GIT_ENVIRONMENT } from "./environment.ts";
@@ -78,9 +88,9 @@ export class TestRepository {
     return this.git("rev-parse", "HEAD");
   }
 
-  /** A second checkout of the commit that this one is at. */
+  /** A worktree. */
   worktree(path: string, ...args: string[]): TestRepository {
-    this.git("worktree", "add", "--quiet", ...args, path);
+    this.git("worktree", "add", "--quiet", path, ...args);
     return new TestRepository(path);
   }
 
@@ -92,4 +102,18 @@ export class TestRepository {
   intact(): void {
     assert.equal(this.git("fsck", "--no-dangling", "--no-progress"), "");
   }
+}
+
+/** Every file of a checkout, with mode and content. */
+export function picture(repository: TestRepository): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const entry of readdirSync(repository.path, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = path.slice(repository.path.length + 1);
+    if (name === ".git" || name.startsWith(".git/") || entry.isDirectory()) continue;
+    found[name] = entry.isSymbolicLink()
+      ? `link ${readlinkSync(path)}`
+      : `${(statSync(path).mode & 0o111) === 0 ? "file" : "program"} ${readFileSync(path, "base64")}`;
+  }
+  return found;
 }

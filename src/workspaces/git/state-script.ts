@@ -20,9 +20,10 @@ export const STATE_FUNCTIONS = `
 to_lines() { tr '\\n\\000\\001' '\\001\\n\\000'; }
 from_lines() { tr '\\001\\n\\000' '\\n\\000\\001'; }
 say() { printf '%s\\000' "$@"; }
-# A path in $gitdir that is this script's own, removed with its end.
+# A directory in $gitdir that is this script's own, removed with its end; and those of scripts that were killed.
 own_directory() {
-  own=$gitdir/$1
+  own=$gitdir/berth-state-$1
+  find "$gitdir" -maxdepth 1 -name 'berth-state-*' -mmin +1440 -exec rm -rf -- {} + 2>/dev/null
   rm -rf -- "$own" && (umask 077 && mkdir -- "$own") || exit 1
   trap 'rm -rf -- "$own"' EXIT
   trap 'exit 129' HUP INT TERM PIPE
@@ -80,7 +81,7 @@ export const NOTHING_UNDER_WAY = `
 busy=$(under_way)
 if [ "$busy" = bisect ]; then busy=; fi
 if [ -z "$busy" ] && [ -n "$(git ls-files --unmerged | head -n 1)" ]; then busy=merge; fi
-if [ -n "$busy" ]; then printf '%s' "$busy"; exit ${EXIT_UNDER_WAY}; fi
+if [ -n "$busy" ]; then printf '%s\\n' "$busy" >&2; exit ${EXIT_UNDER_WAY}; fi
 `;
 
 /** Words of a place in a message: on one line, without anything that steers a terminal. */
@@ -106,32 +107,32 @@ export async function askState(
 ): Promise<string[]> {
   const argv = stateArgv(script, path, words);
   const result = await git.run(argv, { ...options, env: { ...OBJECTS_AS_THEY_ARE, ...options.env } });
-  const problem = stateProblem(git, path, result);
+  const problem = stateProblem(git, path, result.exitCode, result.stderr);
   if (problem !== undefined) throw problem;
   if (result.exitCode !== 0) throw lockHeld(git, result.stderr) ?? gitFailed(git.description, argv, result);
   return result.stdout.toString("utf8").split("\0").slice(0, -1);
 }
 
 /** The error that an exit of a script about a checkout's state stands for. */
-export function stateProblem(
-  git: GitPlace,
-  path: string,
-  result: { readonly exitCode: number; readonly stdout: Buffer; readonly stderr: string },
-) {
+export function stateProblem(git: GitPlace, path: string, exitCode: number, stderr: string) {
   const runtime = git.description;
-  if (result.exitCode === EXIT_MISSING || result.exitCode === EXIT_BROKEN) {
-    return berthError("workspace.missing", {
-      message:
-        result.exitCode === EXIT_MISSING
-          ? `there is no directory ${path} in ${runtime}`
-          : `${path} in ${runtime} is no checkout any more: ${shown(result.stderr.split("\n")[0] ?? "")}`,
-      runtime,
-      context: { path },
-    });
+  const said = shown(stderr.trim().split("\n").at(-1) ?? "");
+  switch (exitCode) {
+    case EXIT_MISSING:
+      return berthError("workspace.missing", {
+        message: `there is no directory ${path} in ${runtime}`,
+        runtime,
+        context: { path },
+      });
+    case EXIT_BROKEN:
+      return berthError("workspace.missing", {
+        message: `${path} in ${runtime} is no checkout any more: ${said}`,
+        runtime,
+        context: { path },
+      });
+    case EXIT_UNDER_WAY:
+      return berthError("workspace.under_way", { runtime, context: { operation: said, path } });
+    default:
+      return undefined;
   }
-  if (result.exitCode === EXIT_UNDER_WAY) {
-    const operation = shown(result.stdout.toString("utf8"));
-    return berthError("workspace.under_way", { runtime, context: { operation, path } });
-  }
-  return undefined;
 }
