@@ -98,7 +98,7 @@ else
   exit 0
 fi
 at=$(repository rev-parse --quiet --verify "$ref^{commit}") || at=
-say "s$state" "p$problem" "h$head" "b$current" "a$at" "u$busy" "l$lock"
+say "s$state" "p$problem" "h$head" "b$current" "a$at" "w$busy" "l$lock"
 
 if [ $state = ok ]; then
   { git status --porcelain=v2 -z --no-renames --untracked-files=all --ignore-submodules=none; printf '! %s\\000' "$?"; } |
@@ -203,7 +203,7 @@ class Answer {
       untracked: this.#all("?").map((rest) => rest.slice(1)),
       untrackedCount,
       stashes: this.#stashes(options, branch),
-      underWay: this.#one("u") === "" ? undefined : shown(this.#one("u")),
+      underWay: this.#one("w") === "" ? undefined : shown(this.#one("w")),
       ahead,
       behind,
       candidates: commits.slice(0, MAX_COMMITS).map((line) => ({
