@@ -57,6 +57,9 @@ export type {
 export { parseSignal, SIGNAL_NUMBERS, type SignalName } from "./contract/signals.ts";
 export { isRuntimeUri, parseRuntimeUri } from "./contract/uri.ts";
 export { VERSION } from "./contract/version.ts";
+export type * from "./contract/workspace.ts";
 export { type CheckRuntimeOptions, checkRuntime } from "./runtimes/check.ts";
 export { openRuntime, type ResolvedRuntime, resolveRuntime } from "./runtimes/open.ts";
 export { type SshHealth, sshHealth } from "./runtimes/ssh/health.ts";
+export type * from "./workspaces/api.ts";
+export { openWorkspaces } from "./workspaces/open.ts";

@@ -1,0 +1,177 @@
+import { berthError } from "../../contract/errors.ts";
+import type { Workspace, WorkspaceStatus } from "../../contract/workspace.ts";
+import type { DeleteOptions, DeleteReport, Selection } from "../api.ts";
+import { changesRef } from "../git/changes.ts";
+import { isProtected } from "../git/names.ts";
+import type { ProjectFacts } from "../git/project.ts";
+import { settingsOf } from "./asked.ts";
+import { type Lifecycle, record, reporter } from "./context.ts";
+import { factsOf, type Looked, lookAt } from "./look-at.ts";
+import type { MadeIn, MadeItem } from "./made.ts";
+import { runningIn } from "./processes.ts";
+import { pullFrom } from "./pull.ts";
+import { select } from "./select.ts";
+import { type OpenSite, openSite, type Site, siteOfWorkspace } from "./site.ts";
+import { reasonOf, type Undone, undo } from "./undo.ts";
+
+/**
+ * Deletes a workspace, when nothing is lost with it or that is asked for. With `force` a workspace whose place can't be
+ * reached is forgotten, and what stays there is written down for `garbage`.
+ * @throws workspace.would_lose_work, workspace.busy, what the way to the place throws
+ */
+export async function deleteWorkspace(
+  lifecycle: Lifecycle,
+  selector: string,
+  options: DeleteOptions & Selection,
+): Promise<DeleteReport> {
+  const { registry } = lifecycle;
+  const found = await select(lifecycle, selector, options);
+  await using operation = await registry.operation(found.id, "delete", { signal: options.signal });
+  const workspace = await registry.get(operation.workspaceId);
+  // Another one was faster.
+  if (workspace === undefined) throw berthError("workspace.unknown", { context: { name: found.name } });
+  if (workspace.state !== "creating" && workspace.state !== "deleting") {
+    await prepare(lifecycle, workspace, options);
+  }
+  reporter(options)("remove", `removing ${workspace.name}`);
+  const careful = workspace.state === "creating" && !options.force;
+  const done = await undo(lifecycle, workspace.id, { ...options, careful });
+  const [left] = done.left;
+  if (left !== undefined && !options.force) {
+    throw berthError("workspace.interrupted", {
+      message: `${left.what} could not be removed: ${left.reason}`,
+      hint: `berth workspace delete ${workspace.name} again goes on, as does berth gc.`,
+      context: { operation: "delete", name: workspace.name },
+    });
+  }
+  return forget(lifecycle, workspace, done);
+}
+
+async function forget(
+  { registry, ...lifecycle }: Lifecycle,
+  workspace: Workspace,
+  done: Undone,
+): Promise<DeleteReport> {
+  await record({ registry, ...lifecycle }, workspace, "workspace.deleted", `${workspace.name} was deleted`, {
+    removed: done.removed,
+  });
+  await registry.remove(workspace.id);
+  const later = done.left.map(({ what, reason }) => ({
+    what,
+    reason: `${reason}; berth gc removes it later`,
+  }));
+  return { workspace, removed: done.removed, kept: [...done.kept, ...later] };
+}
+
+/** Looks whether something would be lost, ends what runs there, and writes down what is to be removed. */
+async function prepare(lifecycle: Lifecycle, workspace: Workspace, options: DeleteOptions): Promise<void> {
+  const { registry } = lifecycle;
+  const site = await siteOfWorkspace(lifecycle, workspace);
+  const facts = await factsOf(workspace, options);
+  let items = workspace.ownsCheckout ? await itemsOf(workspace, site, facts, options, undefined) : [];
+  if (workspace.ownsCheckout) {
+    try {
+      await using open = await openSite(lifecycle, site, options);
+      const looked = await checked(lifecycle, workspace, open, facts, options);
+      items = await itemsOf(workspace, site, facts, options, looked);
+    } catch (cause) {
+      if (!options.force || options.signal?.aborted) throw cause;
+      reporter(options)("remove", `${workspace.name} can't be looked at: ${reasonOf(cause)}`);
+    }
+  }
+  await registry.update(workspace.id, { state: "deleting" });
+  if (items.length > 0) await registry.journal(workspace.id).plan(...items);
+}
+
+async function checked(
+  lifecycle: Lifecycle,
+  workspace: Workspace,
+  open: OpenSite,
+  facts: ProjectFacts | undefined,
+  options: DeleteOptions,
+): Promise<Looked> {
+  const { site } = open;
+  if (options.keepBranch && !site.placement.sharesRepository) {
+    await pullFrom(lifecycle, workspace, open, options);
+  }
+  const branchGoes =
+    workspace.ownsBranch && !(options.keepBranch ?? false) && !(await isKept(workspace, facts));
+  const looked = await lookAt(workspace, open, facts, { ...options, branchGoes });
+  await using running = await runningIn(lifecycle, workspace, site, options);
+  const losses = lossesOf(looked);
+  if (losses.length > 0 && !options.force) throw wouldLose(workspace, looked.status, losses, running.names);
+  if (running.names.length > 0) {
+    reporter(options)("remove", `ending ${running.names.join(", ")}`);
+    await running.end();
+  }
+  return looked;
+}
+
+/** What is to be removed, for the journal. */
+async function itemsOf(
+  workspace: Workspace,
+  { placement, project, request }: Site,
+  facts: ProjectFacts | undefined,
+  options: DeleteOptions,
+  looked: Looked | undefined,
+): Promise<MadeItem[]> {
+  const { id, name, runtime, place, branch } = workspace;
+  const made: MadeIn = { projectId: project.id, name, runtime, place };
+  if (placement.stoppable) return [{ kind: "container", in: made }];
+  const gone = { kind: "ref", gitDir: request.gitDir, ref: changesRef(id) } as const;
+  const ownsBranch = workspace.ownsBranch && !options.keepBranch && !(await isKept(workspace, facts));
+  const commit = looked === undefined ? workspace.startCommit : looked.raw.branchCommit;
+  return [gone, { kind: "worktree", in: made, branch, commit, ownsBranch }];
+}
+
+async function isKept(workspace: Workspace, facts: ProjectFacts | undefined): Promise<boolean> {
+  const { protectedBranches } = await settingsOf(workspace.project.path);
+  return isProtected(workspace.branch, {
+    patterns: protectedBranches,
+    trunk: facts?.trunk?.branch,
+    checkedOut: facts?.branch,
+  });
+}
+
+/** What would be lost, in words. */
+function lossesOf({ raw, status }: Looked): string[] {
+  const losses: string[] = [];
+  const some = (count: number, what: string, names: readonly string[]) => {
+    if (count === 0) return;
+    const shown = names.slice(0, 5).join(", ");
+    losses.push(`${count} ${what}${count === 1 ? "" : "s"} (${shown}${count > 5 ? ", …" : ""})`);
+  };
+  some(raw.changedCount, "changed file", status.changed);
+  some(raw.untrackedCount, "untracked file", status.untracked);
+  some(status.stashes.length, "stash", status.stashes);
+  some(
+    status.unpublished.length,
+    "commit",
+    status.unpublished.map(({ commit, subject }) => `${commit.slice(0, 9)} ${subject}`),
+  );
+  if (status.underWay !== undefined) losses.push(`a ${status.underWay} that is under way`);
+  if (status.problem !== undefined && !raw.missing) losses.push(`it can't be told what: ${status.problem}`);
+  return losses;
+}
+
+function wouldLose(
+  { name }: Workspace,
+  status: WorkspaceStatus,
+  losses: readonly string[],
+  processes: readonly string[],
+) {
+  const { changed, untracked, stashes, unpublished } = status;
+  return berthError("workspace.would_lose_work", {
+    message: `deleting ${name} would lose work: ${losses.join("; ")}`,
+    context: {
+      name,
+      changed,
+      untracked,
+      stashes,
+      commits: unpublished.map(({ commit, subject }) => `${commit} ${subject}`),
+      processes,
+      ...(status.underWay === undefined ? {} : { underWay: status.underWay }),
+      ...(status.problem === undefined ? {} : { problem: status.problem }),
+    },
+  });
+}

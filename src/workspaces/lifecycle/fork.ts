@@ -1,0 +1,145 @@
+import { isDeepStrictEqual } from "node:util";
+import { parseRuntimeConfig, type RuntimeConfig } from "../../contract/config.ts";
+import { berthError } from "../../contract/errors.ts";
+import type { Workspace } from "../../contract/workspace.ts";
+import { throwIfAborted } from "../../transports/abort.ts";
+import type { ForkOptions, Selection } from "../api.ts";
+import { type Changes, captureChanges, dropChanges } from "../git/changes.ts";
+import { scriptArgv } from "../git/environment.ts";
+import { isObjectName } from "../git/objects.ts";
+import { succeed } from "../git/places.ts";
+import type { ProjectFacts } from "../git/project.ts";
+import { isSame, nameAndBranch, runtimeFor, settingsOf } from "./asked.ts";
+import { type Lifecycle, record, reporter } from "./context.ts";
+import { finishInit } from "./init.ts";
+import { interruptedOf } from "./interrupted.ts";
+import { factsOf } from "./look-at.ts";
+import { make, type Source } from "./make.ts";
+import { reserve } from "./reserve.ts";
+import { rollBack } from "./roll-back.ts";
+import { select } from "./select.ts";
+import { type OpenSite, openSite, siteOf, siteOfWorkspace } from "./site.ts";
+import { findStart, type Start } from "./start.ts";
+import { assertThere } from "./there.ts";
+
+/**
+ * Makes a workspace of another one: its commit, and unless told otherwise its uncommitted state. In the same place
+ * nothing crosses the network; elsewhere it goes from place to place through this process.
+ * @throws what create throws; workspace.under_way: a merge or the like is under way in it
+ */
+export async function fork(
+  lifecycle: Lifecycle,
+  selector: string,
+  options: ForkOptions & Selection,
+): Promise<Workspace> {
+  const { registry } = lifecycle;
+  throwIfAborted(options.signal);
+  const origin = assertThere(await select(lifecycle, selector, options));
+  const directory = origin.project.path;
+  const settings = await settingsOf(directory);
+  const { name, branch } = nameAndBranch(options, settings);
+  const runtime: RuntimeConfig =
+    options.runtime === undefined
+      ? forkable(parseRuntimeConfig(origin.runtime))
+      : await runtimeFor(options.runtime, settings, options.directory ?? directory);
+  const facts = await factsOf(origin, options);
+  if (facts === undefined) throw berthError("workspace.not_a_project", { context: { path: directory } });
+  await using from = await openSite(lifecycle, await siteOfWorkspace(lifecycle, origin), options);
+  reporter(options)("look", `looking at ${origin.name} in ${from.git.description}`);
+  const here = await headOf(from, branch, options);
+  const asked = { name, branch, facts, runtime, start: here.head, forkedFrom: origin.id };
+  await using interrupted = await interruptedOf(lifecycle, asked, options, (previous) =>
+    isSame(previous, asked),
+  );
+  const start = await startOf(facts, runtime, branch, here.head, interrupted?.branch !== undefined, options);
+  await using fresh =
+    interrupted === undefined
+      ? await reserve(lifecycle, {
+          ...asked,
+          projectId: origin.project.id,
+          startCommit: here.head,
+          ownsCheckout: true,
+        })
+      : undefined;
+  const workspace = (fresh ?? interrupted)?.workspace as Workspace;
+  let ready: Workspace;
+  let changes: Changes | undefined;
+  try {
+    const site = await siteOf(lifecycle, from.site.project, workspace);
+    if (options.changes ?? true) {
+      reporter(options)("changes", `taking down the uncommitted state of ${origin.name}`);
+      changes = await captureChanges(from.git, from.place.path, { id: workspace.id, signal: options.signal });
+    }
+    const isTarget =
+      !site.placement.stoppable &&
+      !site.placement.sharesRepository &&
+      origin.ownsCheckout &&
+      isDeepStrictEqual(runtime, origin.runtime);
+    const source: Source = {
+      repository: from.repository,
+      changes,
+      isHome: from.site.placement.sharesRepository,
+      root: from.place.path,
+      isTarget,
+      ...(isTarget ? { hasBranch: here.hasBranch && interrupted === undefined } : {}),
+    };
+    const made = await make({ lifecycle, workspace, site, facts, start, source, options });
+    ready = await registry.update(workspace.id, { ...made, state: "initializing" });
+    const journal = registry.journal(workspace.id);
+    await journal.forget(...(await journal.entries()));
+  } catch (cause) {
+    throw await rollBack(lifecycle, workspace, cause);
+  } finally {
+    if (changes !== undefined) await letGo(from, workspace, options);
+  }
+  await record(lifecycle, ready, "workspace.created", `${name} was forked from ${origin.name}`, {
+    branch,
+    forkedFrom: origin.id,
+  });
+  return finishInit(lifecycle, ready, { ...options, settings, update: false });
+}
+
+/** Its own directory, such as with `local`, can't be had twice. */
+function forkable(runtime: RuntimeConfig): RuntimeConfig {
+  return runtime.type === "local" ? { type: "worktree" } : runtime;
+}
+
+const HEAD = `cd -- "$1" || exit 1
+printf '%s\\n' "$(git rev-parse --quiet --verify 'HEAD^{commit}')"
+git show-ref --verify --quiet "refs/heads/$2" && echo yes
+:`;
+
+async function headOf(
+  { git, place }: OpenSite,
+  branch: string,
+  { signal }: ForkOptions,
+): Promise<{ readonly head: string | null; readonly hasBranch: boolean }> {
+  const [head = "", has] = (await succeed(git, scriptArgv(HEAD, [place.path, branch]), { signal })).split(
+    "\n",
+  );
+  return { head: isObjectName(head) ? head : null, hasBranch: has === "yes" };
+}
+
+/** A fork has a branch of its own, which nobody else has. */
+async function startOf(
+  facts: ProjectFacts,
+  runtime: RuntimeConfig,
+  branch: string,
+  commit: string | null,
+  begun: boolean,
+  { signal }: ForkOptions,
+): Promise<Start> {
+  const start: Start = { branch, commit, newBranch: true, isHere: false, upstream: undefined };
+  if (begun || runtime.type !== "worktree") return start;
+  const found = await findStart(facts, { branch, sharesRepository: true, signal });
+  if (found.isHere) throw berthError("workspace.branch_exists", { context: { branch } });
+  return start;
+}
+
+/** The state that was taken down is in the fork now, or is not needed any more. */
+async function letGo({ git, repository }: OpenSite, { id }: Workspace, options: ForkOptions): Promise<void> {
+  await dropChanges(git, repository.gitDir, id, options.signal?.aborted ? undefined : options.signal).catch(
+    // It is a ref of Berth's own, which harms nobody; what counts is why it could not be dropped.
+    () => {},
+  );
+}

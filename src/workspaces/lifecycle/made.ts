@@ -1,0 +1,51 @@
+import type { StoredRuntimeConfig, WorkspacePlace } from "../../contract/workspace.ts";
+import type { JournalEntry, JournalItem } from "../registry/registry.ts";
+
+/** Where something was made, so that it is found again when the workspace's record is gone. */
+export interface MadeIn {
+  readonly projectId: string;
+  readonly name: string;
+  readonly runtime: StoredRuntimeConfig;
+  readonly place: WorkspacePlace | undefined;
+}
+
+/**
+ * What Berth makes for a workspace, as its journal holds it: a container with its volume; a project's base repository;
+ * a checkout with its branch, which was at `commit` then; a ref in the project's own repository.
+ */
+export type MadeItem = JournalItem &
+  (
+    | { readonly kind: "container"; readonly in: MadeIn }
+    | { readonly kind: "base"; readonly in: MadeIn }
+    | {
+        readonly kind: "worktree";
+        readonly in: MadeIn;
+        readonly branch: string;
+        readonly commit: string | null;
+        /** The branch is removed with it, if it is Berth's and still at `commit`. */
+        readonly ownsBranch: boolean;
+      }
+    | { readonly kind: "ref"; readonly gitDir: string; readonly ref: string }
+  );
+
+/** The item of an entry, or undefined when a later version has written it. */
+export function madeItem(entry: JournalEntry): MadeItem | undefined {
+  const { item } = entry;
+  if (item.kind === "ref") return typeof item.ref === "string" ? (item as MadeItem) : undefined;
+  const known = item.kind === "container" || item.kind === "base" || item.kind === "worktree";
+  return known && typeof item.in === "object" && item.in !== null ? (item as MadeItem) : undefined;
+}
+
+/** For people. */
+export function describe(item: MadeItem): string {
+  switch (item.kind) {
+    case "ref":
+      return `${item.ref} in ${item.gitDir}`;
+    case "container":
+      return `the container of ${item.in.name}`;
+    case "base":
+      return `the base repository of ${item.in.name}`;
+    case "worktree":
+      return `the checkout ${item.in.place?.path ?? item.in.name}`;
+  }
+}

@@ -1,0 +1,58 @@
+import type { RuntimeConfig } from "../../contract/config.ts";
+import { berthError } from "../../contract/errors.ts";
+import type { OpenOptions, Runtime } from "../../contract/runtime.ts";
+import type { Workspace } from "../../contract/workspace.ts";
+import { openRuntime } from "../../runtimes/open.ts";
+import type { Lifecycle } from "./context.ts";
+import { siteOfWorkspace } from "./site.ts";
+
+/**
+ * The workspace's runtime: in its checkout, with its own processes, and with the project's hooks disabled until it is
+ * trusted. git reads GIT_CONFIG_COUNT from version 2.31 on.
+ * @throws runtime.type_unsupported, workspace.interrupted, what opening the place throws
+ */
+export async function openWorkspaceRuntime(
+  lifecycle: Lifecycle,
+  workspace: Workspace,
+  options: OpenOptions,
+): Promise<Runtime> {
+  const { placement, request, project } = await siteOfWorkspace(lifecycle, workspace);
+  if (workspace.place === undefined) {
+    throw berthError("workspace.interrupted", { context: { operation: "create", name: workspace.name } });
+  }
+  const config = placement.configOf(request, workspace.place);
+  const env = environmentOf(workspace, project.trusted, config.env);
+  const { onEvent = lifecycle.onEvent } = options;
+  return openRuntime(
+    { ...config, env },
+    {
+      ...options,
+      stateDirectory: lifecycle.stateDirectory,
+      ...(onEvent === undefined ? {} : { onEvent }),
+    },
+  );
+}
+
+/** What commands in a workspace are told; what the configuration says wins. */
+function environmentOf(
+  workspace: Workspace,
+  trusted: boolean,
+  configured: RuntimeConfig["env"] = {},
+): Readonly<Record<string, string>> {
+  const about = {
+    BERTH_WORKSPACE: workspace.name,
+    BERTH_WORKSPACE_ID: workspace.id,
+    BERTH_BRANCH: workspace.branch,
+    BERTH_PROJECT: workspace.project.name,
+  };
+  if (trusted) return { ...about, ...configured };
+  const before = Number(configured.GIT_CONFIG_COUNT ?? "0");
+  const at = Number.isInteger(before) && before > 0 ? before : 0;
+  return {
+    ...about,
+    ...configured,
+    GIT_CONFIG_COUNT: String(at + 1),
+    [`GIT_CONFIG_KEY_${at}`]: "core.hooksPath",
+    [`GIT_CONFIG_VALUE_${at}`]: "/dev/null",
+  };
+}

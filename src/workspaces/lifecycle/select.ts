@@ -1,0 +1,40 @@
+import { realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Workspace } from "../../contract/workspace.ts";
+import type { Selection } from "../api.ts";
+import { gitArgv } from "../git/environment.ts";
+import { localGitPlace } from "../git/places.ts";
+import type { StoredProject } from "../registry/registry.ts";
+import type { Lifecycle } from "./context.ts";
+
+/**
+ * The workspace that a selector means: a bare name is looked for in the project of the directory first.
+ * @throws workspace.unknown, workspace.ambiguous
+ */
+export async function select(
+  lifecycle: Lifecycle,
+  selector: string,
+  { directory }: Selection = {},
+): Promise<Workspace> {
+  const project = await knownProject(lifecycle, directory ?? process.cwd());
+  return lifecycle.registry.find(selector, { projectId: project?.id });
+}
+
+/** The project that a directory is in, if it is known; nothing is made known. */
+export async function knownProject(
+  lifecycle: Lifecycle,
+  directory: string,
+): Promise<StoredProject | undefined> {
+  const projects = await lifecycle.registry.projects();
+  if (projects.length === 0) return undefined;
+  const gitDir = await commonDirectory(directory);
+  return gitDir === undefined ? undefined : projects.find((project) => project.gitDir === gitDir);
+}
+
+async function commonDirectory(directory: string): Promise<string | undefined> {
+  const argv = gitArgv(["-C", resolve(directory), "rev-parse", "--git-common-dir"]);
+  const { exitCode, stdout } = await localGitPlace().run(argv);
+  if (exitCode !== 0) return undefined;
+  const path = resolve(directory, stdout.toString("utf8").replace(/\n$/, ""));
+  return realpath(path).catch(() => undefined);
+}
