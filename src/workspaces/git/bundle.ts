@@ -45,6 +45,8 @@ deepen=$2
 all=$(cat)
 part() { printf '%s\\n' "$all" | sed -n "s/^$1 //p"; }
 common=$(git rev-parse --git-common-dir && printf x) || exit
+# What a partial clone lacks can be nothing's base.
+if git config --get-regexp '^(extensions\\.partialclone|remote\\..*\\.promisor)$' >/dev/null; then thin=; else thin=thin; fi
 theirs=$(part shallow) own=
 if [ -s "\${common%?x}/shallow" ]; then
   own=$(cat "\${common%?x}/shallow")
@@ -71,11 +73,9 @@ printf '\\n'
   printf '%s' "$more" | sed '/^$/d'
   part have | sed 's/$/^{commit}/' |
     git cat-file --batch-check='%(objectname) %(objecttype)' | sed -n 's/^\\([0-9a-f]*\\) commit$/^\\1/p'
-} | git pack-objects -q --revs --thin --stdout --delta-base-offset \${theirs:+--shallow}
+} | git pack-objects -q --revs \${thin:+--thin} --stdout --delta-base-offset \${theirs:+--shallow}
 code=$?
-if [ $code -ne 0 ] && git config --get-regexp '^(extensions\\.partialclone|remote\\..*\\.promisor)$' >/dev/null; then
-  exit ${PARTIAL}
-fi
+if [ $code -ne 0 ] && [ -z "$thin" ]; then exit ${PARTIAL}; fi
 exit $code
 `;
 
@@ -216,12 +216,17 @@ common=$(git --git-dir="$1" rev-parse --git-common-dir && printf x) || exit
 common=$(cd "\${common%?x}" && pwd -P && printf x) || exit
 GIT_DIR=\${common%?x}; export GIT_DIR
 objects=$GIT_DIR/objects
+# Processes of other hosts and containers can't be seen from here.
+here=$(uname -n | tr -dc 'a-zA-Z0-9')$(readlink /proc/self/ns/pid 2>/dev/null | tr -dc '0-9')
 for old in "$objects"/tmp_objdir-berth-*; do
-  pid=\${old##*/tmp_objdir-berth-}; pid=\${pid%%-*}
+  [ -d "$old" ] || continue
+  rest=\${old##*/tmp_objdir-berth-}; pid=\${rest%%-*}; rest=\${rest#*-}
   case $pid in *[!0-9]*|'') continue ;; esac
-  if [ -d "$old" ] && ! kill -0 "$pid" 2>/dev/null && [ -z "$(find "$old" -mmin -10 2>/dev/null | head -n 1)" ]; then rm -rf "$old"; fi
+  if [ "\${rest%%-*}" = "$here" ] && ! kill -0 "$pid" 2>/dev/null; then rm -rf "$old"
+  elif [ -z "$(find "$old" -mtime -1 2>/dev/null | head -n 1)" ]; then rm -rf "$old"
+  fi
 done
-q=$objects/tmp_objdir-berth-$$-$chance
+q=$objects/tmp_objdir-berth-$$-$here-$chance
 mkdir "$q" "$q/pack" "$q/info" || exit
 trap 'rm -rf "$q"' EXIT; trap 'exit 129' HUP INT TERM PIPE
 ended=
@@ -239,12 +244,18 @@ done
 exec 3>&- 4>&- 5>&- 6>&-
 [ "$ended" ] || exit ${CUT_SHORT}
 
+# Relative, because not every path can stand in GIT_ALTERNATE_OBJECT_DIRECTORIES.
+printf '..\\n' >"$q/info/alternates" || exit
 if [ "$pack" ]; then
-  # Relative, because a path with a colon could not stand in GIT_ALTERNATE_OBJECT_DIRECTORIES of older gits.
-  printf '..\\n' >"$q/info/alternates" || exit
   set -- index-pack --stdin --fix-thin
   [ -z "$untrusted" ] || set -- "$@" --strict=${HARMLESS}
-  [ -z "$whole" ] || set -- "$@" --check-self-contained-and-connected
+  if [ "$whole" ] && ! [ -s "$q/shallow" ]; then set -- "$@" --check-self-contained-and-connected; fi
+  if [ -s "$q/shallow" ]; then
+    # What is behind the sender's boundary is not missed yet.
+    cat "$GIT_DIR/shallow" "$q/shallow" >"$q/grafts" 2>/dev/null
+    set -- --shallow-file "$q/grafts" "$@"
+    whole=
+  fi
   GIT_OBJECT_DIRECTORY=$q git "$@" >/dev/null
   code=$?
   case $code in 0) ;; 1) [ "$whole" ] || exit ${BAD_OBJECTS}; whole= ;; *) exit ${BAD_OBJECTS} ;; esac

@@ -34,7 +34,8 @@ export function isRefName(name: string): boolean {
  */
 export const OBJECTS_AS_THEY_ARE: Readonly<Record<string, string>> = {
   GIT_NO_REPLACE_OBJECTS: "1",
-  GIT_GRAFT_FILE: "/dev/null",
+  // A file that can't be: an empty one gets a warning.
+  GIT_GRAFT_FILE: "/dev/null/none",
   GIT_NO_LAZY_FETCH: "1",
   GIT_ALLOW_PROTOCOL: "none",
 };

@@ -56,9 +56,14 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
     {
       policy: { baseMs: FIRST_WAIT_MS },
       signal: options.signal,
-      shouldRetry: (error, attempt) => attempt + 1 < ATTEMPTS && isBerthError(error) && error.retryable,
+      shouldRetry: (error, attempt) => attempt + 1 < ATTEMPTS && isLost(error),
     },
   );
+}
+
+/** Also where the daemon of a place was restarted: a transfer is safe to repeat, whatever of it was done. */
+function isLost(error: unknown): boolean {
+  return isBerthError(error) && (error.retryable || error.code === "process.lost");
 }
 
 function lookAgain(to: Repository, look: BaseLook, signal: AbortSignal | undefined): Promise<BaseLook> {
