@@ -30,7 +30,12 @@ test("the set-up runs in its checkout, knows where it is, and its output comes l
   await using runtime = await open(bench);
   const path = checkout(
     bench,
-    '#!/bin/sh\npwd\necho "$BERTH_WORKSPACE $BERTH_WORKSPACE_ID $BERTH_BRANCH $BERTH_PROJECT ${BERTH_TRUNK-none}"\necho err >&2\nexit 3\n',
+    `#!/bin/sh
+pwd
+echo "$BERTH_WORKSPACE $BERTH_WORKSPACE_ID $BERTH_BRANCH $BERTH_PROJECT \${BERTH_TRUNK-none}"
+echo err >&2
+exit 3
+`,
   );
   const live: string[] = [];
   const result = await runInitHook(runtime, {

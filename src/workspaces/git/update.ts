@@ -92,8 +92,9 @@ started=$(started_of $pulling)
   echo late >> "$said"
   family $pulling
   kill -TERM $found
-  sleep 1
-  before=$found
+  tries=0 before=$found
+  # kill succeeds while there is one of them.
+  while [ $tries -lt 10 ] && kill -0 $before; do sleep 0.1 || sleep 1; tries=$((tries + 1)); done
   family $pulling
   kill -KILL $before $found
 ) >/dev/null 2>&1 </dev/null &
