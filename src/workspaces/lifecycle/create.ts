@@ -6,6 +6,8 @@ import type { Workspace } from "../../contract/workspace.ts";
 import { throwIfAborted } from "../../transports/abort.ts";
 import type { CreateOptions } from "../api.ts";
 import { type Changes, captureChanges, changesRef, dropChanges } from "../git/changes.ts";
+import { gitArgv } from "../git/environment.ts";
+import { INIT_HOOK } from "../git/init-hook.ts";
 import { localGitPlace } from "../git/places.ts";
 import { type ProjectFacts, readProject, resolveCommit } from "../git/project.ts";
 import { placementFor } from "../placement/placement-for.ts";
@@ -73,7 +75,12 @@ export async function create(lifecycle: Lifecycle, options: CreateOptions): Prom
     branch: ready.branch,
     runtime: ready.runtime.type,
   });
-  return finishInit(lifecycle, ready, { ...options, update: !start.newBranch, settings: asked.settings });
+  return finishInit(lifecycle, ready, {
+    ...options,
+    update: !start.newBranch,
+    settings: asked.settings,
+    hook: await hookIn(asked, start, options),
+  });
 }
 
 async function readAsked(options: CreateOptions): Promise<Asked> {
@@ -129,6 +136,18 @@ async function startOf(
   });
   if (begun === undefined) return found;
   return { ...found, commit: begun.commit, newBranch: begun.made, isHere: !begun.made };
+}
+
+/** Whether a commit that nobody has changed since has a set-up hook; undefined: it is not known. */
+async function hookIn(
+  asked: Asked,
+  start: Start,
+  { changes, signal }: CreateOptions,
+): Promise<boolean | undefined> {
+  if (adopts(asked) || changes || !start.newBranch) return undefined;
+  if (start.commit === null) return false;
+  const argv = gitArgv([`--git-dir=${asked.facts.gitDir}`, "cat-file", "-e", `${start.commit}:${INIT_HOOK}`]);
+  return (await localGitPlace().run(argv, { signal })).exitCode === 0;
 }
 
 /** The checkout is there already. */

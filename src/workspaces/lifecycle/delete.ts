@@ -60,7 +60,11 @@ async function forget(
     what,
     reason: `${reason}; berth gc removes it later`,
   }));
-  return { workspace, removed: done.removed, kept: [...done.kept, ...later] };
+  return {
+    workspace: { ...workspace, operation: undefined },
+    removed: done.removed,
+    kept: [...done.kept, ...later],
+  };
 }
 
 /** Looks whether something would be lost, ends what runs there, and writes down what is to be removed. */

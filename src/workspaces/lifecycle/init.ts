@@ -24,8 +24,8 @@ export interface FinishOptions extends WorkOptions {
   /** An earlier Berth may have started the hook: that run counts. */
   readonly resume?: boolean;
   readonly skipInit?: boolean;
-  /** The commit that is checked out has no hook, which saves asking the place. */
-  readonly noHook?: boolean;
+  /** Whether what was just checked out has a hook, where that is known without asking the place. */
+  readonly hook?: boolean | undefined;
 }
 
 /**
@@ -115,10 +115,12 @@ export async function finishInit(
       await record(lifecycle, workspace, "workspace.update_failed", done.notice);
     }
   }
-  // A daemon is not started to find out that there is nothing to do.
-  const none = options.noHook || (here && !(await lstat(join(path, INIT_HOOK)).catch(() => undefined)));
-  if (none) return ready(lifecycle, workspace, nothingToDo(), options);
-  if (here && !trusted) {
+  // No place is opened, and no daemon started, to find out that there is nothing to do.
+  const hook = here
+    ? (await lstat(join(path, INIT_HOOK)).catch(() => undefined)) !== undefined
+    : options.hook;
+  if (hook === false) return ready(lifecycle, workspace, nothingToDo(), options);
+  if (hook === true && !trusted) {
     return ready(lifecycle, workspace, { ...nothingToDo(), skipped: "untrusted" }, options);
   }
   reporter(options)("init", `running ${INIT_HOOK}`);
@@ -186,5 +188,5 @@ async function ready(
     );
   }
   reporter(options)("ready", message);
-  return done;
+  return { ...done, operation: undefined };
 }

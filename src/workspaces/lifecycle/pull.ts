@@ -5,6 +5,7 @@ import { lookAtBase } from "../git/base.ts";
 import { publish } from "../git/publish.ts";
 import { transfer } from "../git/transfer.ts";
 import { type Lifecycle, record, reporter } from "./context.ts";
+import { pulledRef } from "./refs.ts";
 import { select } from "./select.ts";
 import { homeOf, type OpenSite, openSite, siteOfWorkspace } from "./site.ts";
 import { assertThere } from "./there.ts";
@@ -51,7 +52,7 @@ export async function pullFrom(
   const ref = `refs/heads/${branch}`;
   if (placement.sharesRepository) return { branch, from: commit, to: commit, commits: 0, bytes: 0, ref };
   const home = homeOf(project);
-  const keptAt = `refs/berth/pulled/${workspace.name}`;
+  const keptAt = pulledRef(workspace.name);
   const look = await lookAtBase(home.git, {
     base: home.gitDir,
     wanted: [commit],

@@ -5,6 +5,7 @@ import { gitArgv } from "../git/environment.ts";
 import { publish } from "../git/publish.ts";
 import { transfer } from "../git/transfer.ts";
 import { type Lifecycle, record } from "./context.ts";
+import { pushedRef } from "./refs.ts";
 import { select } from "./select.ts";
 import { homeOf, openSite, siteOfWorkspace } from "./site.ts";
 import { assertThere } from "./there.ts";
@@ -43,7 +44,7 @@ export async function push(
   const commit = found.stdout.toString("utf8").trim();
   await using open = await openSite(lifecycle, site, options);
   const { branch } = workspace;
-  const keptAt = `refs/berth/pushed/${workspace.id}`;
+  const keptAt = pushedRef(workspace.id);
   let bytes = 0;
   if (!placement.sharesRepository) {
     const look = await lookAtBase(open.git, {

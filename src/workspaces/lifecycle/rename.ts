@@ -29,7 +29,7 @@ export async function rename(
   const { place } = workspace;
   const path = place === undefined ? undefined : posix.join(posix.dirname(place.path), name);
   const stays = !workspace.ownsCheckout || path === undefined || path === place?.path;
-  if (workspace.name === name && stays) return workspace;
+  if (workspace.name === name && stays) return { ...workspace, operation: undefined };
   // The name is taken first: of two that want it, one goes on.
   const named = await registry.update(workspace.id, { name });
   let moved = named;
@@ -44,7 +44,7 @@ export async function rename(
   await record(lifecycle, moved, "workspace.renamed", `${workspace.name} is now ${name}`, {
     from: workspace.name,
   });
-  return moved;
+  return { ...moved, operation: undefined };
 }
 
 async function move(

@@ -5,12 +5,8 @@ import { listTags } from "../git/tags.ts";
 import { transfer } from "../git/transfer.ts";
 import { reporter } from "./context.ts";
 import { keepPlace, type Making, type Notes, type Target } from "./make.ts";
+import { startRef } from "./refs.ts";
 import type { OpenSite } from "./site.ts";
-
-/** Ref that keeps what a workspace starts at in a place, until its branch does. */
-export function startRef(id: string): string {
-  return `refs/berth/start/${id}`;
-}
 
 /**
  * The base repository in a place that has one of its own, with every commit that the checkout needs: one round trip when

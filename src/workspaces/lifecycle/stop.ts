@@ -23,7 +23,7 @@ export async function stop(
   reporter(options)("place", `stopping ${workspace.name}`);
   await placement.stop(request, openOptions(lifecycle, options));
   await record(lifecycle, workspace, "workspace.stopped", `${workspace.name} is stopped`);
-  return lifecycle.registry.update(workspace.id, { state: "stopped" });
+  return { ...(await lifecycle.registry.update(workspace.id, { state: "stopped" })), operation: undefined };
 }
 
 /**
@@ -42,7 +42,7 @@ export async function start(
   if (!placement.stoppable || placement.start === undefined) throw notStoppable(workspace);
   reporter(options)("place", `starting ${workspace.name}`);
   await placement.start(request, openOptions(lifecycle, options));
-  return started(lifecycle, workspace);
+  return { ...(await started(lifecycle, workspace)), operation: undefined };
 }
 
 /** Writes down that a stopped workspace runs. */

@@ -1,12 +1,15 @@
 import { posix } from "node:path";
 import { isBerthError } from "../../contract/errors.ts";
 import type { WorkOptions } from "../api.ts";
-import { gitArgv } from "../git/environment.ts";
+import { changesRef } from "../git/changes.ts";
+import { gitArgv, scriptArgv } from "../git/environment.ts";
+import type { GitPlace } from "../git/git-place.ts";
 import { localGitPlace, succeed } from "../git/places.ts";
 import { removeCheckout } from "../git/remove-checkout.ts";
 import type { JournalEntry } from "../registry/registry.ts";
 import { type Lifecycle, openOptions } from "./context.ts";
 import { describe, type MadeIn, type MadeItem, madeItem } from "./made.ts";
+import { pushedRef, startRef } from "./refs.ts";
 import { removeBase } from "./remove-base.ts";
 import { type OpenSite, openSite, repositoryIn, type Site, siteOf } from "./site.ts";
 import { reasonToKeep } from "./work-there.ts";
@@ -110,11 +113,12 @@ async function undoItem(
       return gone ? { ...NOTHING, removed: [`${place.base} in ${git.description}`] } : NOTHING;
     }
     case "worktree":
-      return undoWorktree(item, options);
+      return undoWorktree(id, item, options);
   }
 }
 
 async function undoWorktree(
+  id: string,
   item: Extract<MadeItem, { kind: "worktree" }>,
   options: UndoContext,
 ): Promise<Undone> {
@@ -132,6 +136,7 @@ async function undoWorktree(
     below: belowOf(place.path),
     signal: options.signal,
   });
+  await dropRefs(git, gitDir, id, options.signal);
   const nameOf = (what: string) =>
     `${what === "branch" ? `the branch ${item.branch}` : place.path} in ${git.description}`;
   return {
@@ -139,6 +144,20 @@ async function undoWorktree(
     kept: kept.map(({ what, reason }) => ({ what: nameOf(what), reason })),
     left: [],
   };
+}
+
+/** What kept commits in the repository there, until they were on the branch and in the checkout. */
+async function dropRefs(
+  git: GitPlace,
+  gitDir: string,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const refs = [startRef(id), changesRef(id), pushedRef(id)];
+  const script = `[ -d "$1" ] || exit 0
+gitDir=$1; shift
+for ref; do git --git-dir="$gitDir" update-ref --no-deref -d "$ref" || exit; done`;
+  await succeed(git, scriptArgv(script, [gitDir, ...refs]), { signal });
 }
 
 /** The directory of the project's workspaces goes with the last of them. */
