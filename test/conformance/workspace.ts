@@ -34,6 +34,7 @@ export async function workspaceIn(
   );
   const workspaces = stack.use(await openWorkspaces({ stateDirectory }));
   const workspace = await workspaces.create({ name: "suite", project, runtime: config, skipInit: true });
+  stack.defer(async () => void (await workspaces.delete(workspace.id, { force: true })));
   if (workspace.place === undefined) throw new Error("the workspace has no place");
   const placement = await placementFor(workspace.runtime);
   const request = {
@@ -46,7 +47,6 @@ export async function workspaceIn(
     place: workspace.place,
     stateDirectory,
   };
-  stack.defer(async () => void (await placement.discard(request, {})));
   const runtime = stack.use(await workspaces.open(workspace.id));
   const { path, container } = workspace.place;
   const outside =

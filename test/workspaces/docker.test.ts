@@ -299,6 +299,19 @@ test("prepare goes on where it was cut; a volume of that name that is not its ow
   await checkOut(first);
   await first.runtime.close();
   made.request = { ...made.request, place: undefined };
+  // As a Berth leaves it that dies while it looks at the image.
+  const labels = {
+    "berth.managed": "1",
+    "berth.owner": made.request.ownerId,
+    "berth.workspace": made.request.workspaceId,
+    "berth.scout": "1",
+  };
+  const Mounts = [{ Type: "volume" as const, Source: name, Target: "/berth-volume" }];
+  await docker.createContainer({
+    Image: await image("debian-user"),
+    Labels: labels,
+    HostConfig: { Mounts },
+  });
   const second = await made.prepare();
   await second.runtime.close();
   assert.deepEqual(second.place, first.place);

@@ -98,7 +98,7 @@ async function reasonToKeep(
   stateDirectory: string,
 ): Promise<string | undefined> {
   if (Labels[LABEL.managed] !== "1" || Labels[LABEL.owner] !== owner) return "it is not of this Berth";
-  if (LABEL.workspace in Labels) return "it holds a workspace";
+  if (LABEL.workspace in Labels && !(LABEL.scout in Labels)) return "it holds a workspace";
   if (Labels[LABEL.ephemeral] !== "1") return "it was made to be kept";
   const leaseMs = Number(Labels[LABEL.leaseMs]);
   if (!(leaseMs > 0)) return "it has no lease";

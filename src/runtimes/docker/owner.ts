@@ -12,6 +12,8 @@ export const LABEL = {
   ephemeral: "berth.ephemeral",
   /** A workspace lives in it: never garbage. */
   workspace: "berth.workspace",
+  /** "1": only prepares the volume of that workspace, and is never started. */
+  scout: "berth.scout",
   /** Identity of the configuration that it was made with. */
   config: "berth.config",
   version: "berth.version",

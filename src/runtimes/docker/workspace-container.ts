@@ -137,8 +137,10 @@ async function isPassing({ engine, config, owner }: Opening, workspaceId: string
   }
 }
 
+/** By the engine's words: Podman says it with another status. */
 function isNameTaken(error: unknown): boolean {
-  return isBerthError(error, "docker.create_failed") && error.context.status === 409;
+  if (!isBerthError(error, "docker.create_failed")) return false;
+  return /\bname\b.*already in use/i.test(String(error.context.reason));
 }
 
 function taken({ config }: Opening, cause: unknown): Error {

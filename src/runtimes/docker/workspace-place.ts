@@ -17,7 +17,7 @@ import { ensureWorkspaceVolume, removeVolume, type WorkspaceVolume } from "./wor
 const STOP_GRACE_S = 10;
 const STOP_DEADLINE_MS = 60_000;
 /** A container that is being removed holds its volume until it is gone. */
-const VOLUME_DEADLINE_MS = 30_000;
+const VOLUME_DEADLINE_MS = 15_000;
 const VOLUME_INTERVAL_MS = 200;
 
 /** Whose things on which engine. */
@@ -65,11 +65,11 @@ export async function removeWorkspaceResources(
     const resources = await findWorkspaceResources(engine, { owner, workspaceId }, on.signal);
     const removed: string[] = [];
     for (const { id, kind, name, labels, imageId } of resources) {
-      if (kind === "container") {
+      if (kind !== "volume") {
         await removeContainer(engine, id, on.signal);
         await removeFiles(engine, on.stateDirectory, labels[LABEL.record] ?? "", imageId);
       } else await removeFreeVolume(engine, name, on.signal);
-      removed.push(`the ${kind} ${name}`);
+      if (kind !== "scout") removed.push(`the ${kind} ${name}`);
     }
     return removed;
   });
@@ -91,7 +91,7 @@ export async function stopWorkspaceContainer(on: EngineOwner, workspaceId: strin
   });
 }
 
-/** Everything on an engine that the Berth of a state directory made for workspaces. */
+/** Everything on an engine that the Berth of a state directory made for workspaces, known ones or not. */
 export async function listWorkspaceResources(on: EngineOwner): Promise<readonly WorkspaceResource[]> {
   return withEngine(on, (engine, owner) => findWorkspaceResources(engine, { owner }, on.signal));
 }

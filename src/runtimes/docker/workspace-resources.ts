@@ -2,22 +2,26 @@ import type { DockerEngine } from "../../transports/docker/engine.ts";
 import { apiReason } from "../../transports/docker/errors.ts";
 import { LABEL } from "./owner.ts";
 
-/** What Berth made on an engine for a workspace: it holds somebody's work. */
+/** What Berth made on an engine for a workspace. */
 export interface WorkspaceResource {
-  readonly kind: "container" | "volume";
+  /** A scout is a container that was never started, which a Berth that died has left behind. */
+  readonly kind: "container" | "scout" | "volume";
   /** Id of a container; volumes have only names. */
   readonly id: string;
   readonly name: string;
   readonly workspaceId: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Of a container. */
+  /** Of containers. */
   readonly imageId: string | undefined;
+  /** Of containers. */
+  readonly running: boolean;
 }
 
 interface ListedContainer {
   readonly Id: string;
   readonly Names: readonly string[];
   readonly ImageID: string;
+  readonly State?: string;
   readonly Labels: Readonly<Record<string, string>> | null;
 }
 
@@ -62,14 +66,17 @@ export async function findWorkspaceResources(
     labels[LABEL.workspace] !== undefined &&
     (workspaceId === undefined || labels[LABEL.workspace] === workspaceId);
   return [
-    ...containers.flatMap(({ Id, Names, ImageID, Labels }) => {
+    ...containers.flatMap(({ Id, Names, ImageID, State, Labels }) => {
       if (!proven(Labels)) return [];
       const name = Names[0]?.replace(/^\//, "") ?? Id.slice(0, 12);
-      return [resource("container", { id: Id, name, labels: Labels, imageId: ImageID })];
+      const kind = LABEL.scout in Labels ? "scout" : "container";
+      return [
+        resource(kind, { id: Id, name, labels: Labels, imageId: ImageID, running: State === "running" }),
+      ];
     }),
     ...(Volumes ?? []).flatMap(({ Name, Labels }) =>
       proven(Labels)
-        ? [resource("volume", { id: Name, name: Name, labels: Labels, imageId: undefined })]
+        ? [resource("volume", { id: Name, name: Name, labels: Labels, imageId: undefined, running: false })]
         : [],
     ),
   ];

@@ -78,7 +78,8 @@ export async function ensureWorkspaceVolume(request: VolumeRequest): Promise<Wor
   }
 }
 
-async function createScout({ engine, config, image, name, owner, signal }: VolumeRequest): Promise<string> {
+async function createScout(request: VolumeRequest): Promise<string> {
+  const { engine, config, image, name, owner, workspaceId, signal } = request;
   const Target = `/${SCOUT_TARGET}`;
   try {
     const { Id } = await engine.json<{ Id: string }>({
@@ -91,6 +92,8 @@ async function createScout({ engine, config, image, name, owner, signal }: Volum
         Labels: {
           [LABEL.managed]: "1",
           [LABEL.owner]: owner,
+          [LABEL.workspace]: workspaceId,
+          [LABEL.scout]: "1",
           [LABEL.ephemeral]: "1",
           [LABEL.leaseMs]: String(SCOUT_LEASE_MS),
         },

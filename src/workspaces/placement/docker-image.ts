@@ -1,5 +1,5 @@
 import type { DockerImageConfig, RuntimeConfig } from "../../contract/config.ts";
-import { berthError } from "../../contract/errors.ts";
+import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { OpenOptions, Runtime } from "../../contract/runtime.ts";
 import type { WorkspacePlace } from "../../contract/workspace.ts";
 import {
@@ -116,15 +116,24 @@ async function requireGit(
   config: DockerImageConfig,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const look = ["/bin/sh", "-c", "command -v git"];
-  const { exitCode } = await runtime.exec(look, signal === undefined ? {} : { signal });
-  if (exitCode === 0) return;
+  if (await hasGit(runtime, signal)) return;
   throw berthError("workspace.git_missing", {
     message: `there is no git in the image ${config.image}`,
     hint: `Use an image with git, or make one: FROM ${config.image} and RUN with its package manager.`,
     runtime: runtime.description,
     context: { runtime: runtime.description, image: config.image },
   });
+}
+
+async function hasGit(runtime: Runtime, signal: AbortSignal | undefined): Promise<boolean> {
+  const look = ["/bin/sh", "-c", "command -v git"];
+  try {
+    return (await runtime.exec(look, signal === undefined ? {} : { signal })).exitCode === 0;
+  } catch (error) {
+    // What has no shell has no git.
+    if (isBerthError(error, "process.not_found")) return false;
+    throw error;
+  }
 }
 
 function ownerOf(request: PlacementRequest) {
