@@ -135,6 +135,11 @@ export interface Workspaces extends AsyncDisposable {
     changes: Readonly<Record<string, unknown>>,
     selection?: Selection,
   ): Promise<StoredRuntimeConfig>;
+  /**
+   * The configuration that opens the workspace as a runtime: in its checkout, with its environment. Changes nothing.
+   * @throws workspace.interrupted: its place has not been decided
+   */
+  runtimeConfig(selector: string, selection?: Selection): Promise<RuntimeConfig>;
   /** The workspace as a runtime. A stopped one is started. */
   open(selector: string, options?: OpenWorkspaceOptions & Selection): Promise<Runtime>;
   trust(directory: string, trusted: boolean): Promise<Project>;

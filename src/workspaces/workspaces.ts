@@ -115,6 +115,12 @@ class OpenedWorkspaces implements Workspaces {
     return garbage(this.#lifecycle, options);
   };
 
+  runtimeConfig: Workspaces["runtimeConfig"] = async (selector, selection) => {
+    const { select } = await import("./lifecycle/select.ts");
+    const { runtimeConfigOf } = await import("./lifecycle/runtime.ts");
+    return runtimeConfigOf(this.#lifecycle, await select(this.#lifecycle, selector, selection));
+  };
+
   open: Workspaces["open"] = async (selector, options = {}) => {
     const { open } = await import("./lifecycle/open.ts");
     return open(this.#lifecycle, selector, options);

@@ -18,21 +18,23 @@ export interface Ran {
 export interface Desk extends AsyncDisposable {
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
-  start(args: readonly string[]): ChildProcessWithoutNullStreams;
-  run(args: readonly string[], input?: string | Buffer): Promise<Ran>;
+  /** Default of `cwd`: its directory. */
+  start(args: readonly string[], cwd?: string): ChildProcessWithoutNullStreams;
+  run(args: readonly string[], input?: string | Buffer, cwd?: string): Promise<Ran>;
 }
 
 export async function desk(): Promise<Desk> {
   const directory = await mkdtemp(join(tmpdir(), "berth-cli-"));
   const env: NodeJS.ProcessEnv = { ...process.env, BERTH_HOME: join(directory, "state"), NO_COLOR: "1" };
   delete env.BERTH_RUNTIME;
-  const start = (args: readonly string[]): ChildProcessWithoutNullStreams =>
-    spawn(process.execPath, [BERTH, ...args], { cwd: directory, env, stdio: "pipe" });
+  delete env.BERTH_WORKSPACE;
+  const start = (args: readonly string[], cwd = directory): ChildProcessWithoutNullStreams =>
+    spawn(process.execPath, [BERTH, ...args], { cwd, env, stdio: "pipe" });
   return {
     directory,
     env,
     start,
-    run: (args, input) => collect(start(args), input),
+    run: (args, input, cwd) => collect(start(args, cwd), input),
     async [Symbol.asyncDispose]() {
       await endDaemon(env.BERTH_HOME ?? "");
       // The daemon may still be writing.

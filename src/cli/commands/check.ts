@@ -4,6 +4,7 @@ import { checkRuntime } from "../../runtimes/check.ts";
 import {
   addImageOptions,
   addRuntimeOption,
+  askedWorkspace,
   type RuntimeOptions,
   runtimeConfig,
   whileOpening,
@@ -24,7 +25,11 @@ export function addCheckCommand(program: Command): void {
 
 /** Usage errors are thrown, as by every command; everything else is a step that failed. */
 async function check(flags: RuntimeOptions, onStep: (step: CheckStep) => void): Promise<CheckReport> {
-  const config = await runtimeConfig(flags);
+  const workspace = askedWorkspace(flags);
+  const config =
+    workspace === undefined
+      ? await runtimeConfig(flags)
+      : await (await import("../workspaces.ts")).withWorkspaces((all) => all.runtimeConfig(workspace));
   return whileOpening(flags, (options) => checkRuntime(config, { ...options, onStep }));
 }
 

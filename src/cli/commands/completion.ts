@@ -103,9 +103,8 @@ export async function candidates(program: Command, words: readonly string[]): Pr
 function takesSubject(command: Command, words: readonly string[]): boolean {
   return words.every((word, index) => {
     if (word.startsWith("-")) return true;
-    const previous = command.options.find(
-      ({ long, short }) => long === words[index - 1] || short === words[index - 1],
-    );
+    const before = words[index - 1] ?? "";
+    const previous = command.options.find(({ long, short }) => long === before || short === before);
     return previous !== undefined && (previous.required || previous.optional);
   });
 }

@@ -8,6 +8,7 @@ import { findPayload } from "../../runtimes/payload.ts";
 import { PAYLOAD_PLATFORMS } from "../../runtimes/payload-manifest.ts";
 import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
 import { formatBytes, printJson, table, visible } from "../print.ts";
+import { Progress } from "../progress.ts";
 import { tryRuntimes } from "../try-runtimes.ts";
 import { availableKinds } from "./runtimes.ts";
 
@@ -140,7 +141,10 @@ async function project(): Promise<Finding> {
   }
 }
 
+/** Looks into every place; one that does not answer takes its time. */
 async function workspaces(): Promise<Finding[]> {
+  using progress = new Progress({ quiet: false });
+  progress.update("looking at the workspaces");
   try {
     const { existingWorkspaces } = await import("../workspaces.ts");
     const seen = await existingWorkspaces(async (all) => ({

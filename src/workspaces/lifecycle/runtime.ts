@@ -16,21 +16,25 @@ export async function openWorkspaceRuntime(
   workspace: Workspace,
   options: OpenOptions,
 ): Promise<Runtime> {
+  const { onEvent = lifecycle.onEvent } = options;
+  return openRuntime(await runtimeConfigOf(lifecycle, workspace), {
+    ...options,
+    stateDirectory: lifecycle.stateDirectory,
+    ...(onEvent === undefined ? {} : { onEvent }),
+  });
+}
+
+/**
+ * The configuration by which the workspace is opened. Reads only.
+ * @throws runtime.type_unsupported, workspace.interrupted
+ */
+export async function runtimeConfigOf(lifecycle: Lifecycle, workspace: Workspace): Promise<RuntimeConfig> {
   const { placement, request, project } = await siteOfWorkspace(lifecycle, workspace);
   if (workspace.place === undefined) {
     throw berthError("workspace.interrupted", { context: { operation: "create", name: workspace.name } });
   }
   const config = placement.configOf(request, workspace.place);
-  const env = environmentOf(workspace, project.trusted, config.env);
-  const { onEvent = lifecycle.onEvent } = options;
-  return openRuntime(
-    { ...config, env },
-    {
-      ...options,
-      stateDirectory: lifecycle.stateDirectory,
-      ...(onEvent === undefined ? {} : { onEvent }),
-    },
-  );
+  return { ...config, env: environmentOf(workspace, project.trusted, config.env) };
 }
 
 /** What commands in a workspace are told; what the configuration says wins. */
