@@ -65,22 +65,21 @@ done
  */
 export async function findSubmodules(git: GitPlace, options: FindOptions): Promise<Submodule[]> {
   const { gitDir, root, commit, base, signal } = options;
-  const own =
-    root === undefined
-      ? undefined
-      : (
-          await succeed(git, scriptArgv('cd "$1" && git rev-parse --absolute-git-dir', [root]), { signal })
-        ).replace(/\n$/, "");
+  const ownGitDir = async (directory: string) => {
+    const argv = scriptArgv('cd "$1" && git rev-parse --absolute-git-dir', [directory]);
+    return (await succeed(git, argv, { signal })).replace(/\n$/, "");
+  };
   const found: Submodule[] = [];
   const visit = async (
     repository: string,
-    modulesOf: readonly string[],
+    directories: () => Promise<readonly string[]>,
     within: string,
     at: string,
     depth: number,
   ) => {
     const records = await recorded(git, repository, at, signal);
     if (records.length === 0) return;
+    const modulesOf = await directories();
     if (depth > MOST_DEEP) throw tooMany();
     for (const record of records) {
       if (found.length >= MOST_SUBMODULES) throw tooMany();
@@ -97,10 +96,14 @@ export async function findSubmodules(git: GitPlace, options: FindOptions): Promi
       const { name } = record;
       const placed = located === "" ? undefined : located;
       found.push({ path, name, within, commit: record.commit, url, gitDir: placed });
-      if (placed !== undefined) await visit(placed, [placed], path, record.commit, depth + 1);
+      if (placed !== undefined) await visit(placed, async () => [placed], path, record.commit, depth + 1);
     }
   };
-  await visit(gitDir, own === undefined || own === gitDir ? [gitDir] : [own, gitDir], "", commit, 1);
+  // A linked worktree has submodules of its own.
+  const directories = async () => [
+    ...new Set([...(root === undefined ? [] : [await ownGitDir(root)]), gitDir]),
+  ];
+  await visit(gitDir, directories, "", commit, 1);
   return found;
 }
 
