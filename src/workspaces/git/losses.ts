@@ -6,6 +6,9 @@ import { OBJECTS_AS_THEY_ARE } from "./objects.ts";
 import { succeed } from "./places.ts";
 import type { Commit, RawStatus } from "./status.ts";
 
+/** Branches of a workspace that are compared with trunk. More count as not merged. */
+const MAX_TIPS = 50;
+
 export interface FindLosses {
   /** The project's repository here. */
   readonly home: { readonly git: GitPlace; readonly gitDir: string };
@@ -33,7 +36,7 @@ export async function findLosses(options: FindLosses): Promise<WorkspaceStatus> 
     changed: status.changed,
     untracked: status.untracked,
     stashes: status.stashes,
-    unpublished: await unpublished(options),
+    unpublished: (await unpublished(options)).map(({ commit, subject }) => ({ commit, subject })),
     underWay: status.underWay,
     problem: status.problem,
     ahead: status.ahead,
@@ -68,16 +71,15 @@ async function unpublished(options: FindLosses): Promise<readonly Commit[]> {
   const left = status.candidates.filter(({ commit }) => missing.has(commit));
   if (left.length === 0 || options.trunks.length === 0 || status.moreCandidates) return left;
 
-  // A commit on top of all others is looked at first; then what it leaves.
-  const merged = new Set<string>();
-  const tips = [status.head, status.branchCommit, left[0]?.commit].filter(
-    (tip, at, all): tip is string => typeof tip === "string" && missing.has(tip) && all.indexOf(tip) === at,
-  );
+  const parents = new Set(left.flatMap((commit) => commit.parents));
+  const tips = left.map(({ commit }) => commit).filter((commit) => !parents.has(commit));
+  if (tips.length > MAX_TIPS) return left;
   const absent = tips.filter((tip) => !here.has(tip));
   if (absent.length > 0) {
     if (options.bring === undefined) return left;
     await options.bring(absent);
   }
+  const merged = new Set<string>();
   for (const tip of tips) {
     for (const commit of await mergedByContent(home, { tip, trunks: options.trunks, signal }))
       merged.add(commit);

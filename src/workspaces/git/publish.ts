@@ -58,6 +58,16 @@ $list
 LIST
 finish_entry
 
+# A rebase sets the branch when it is done, to what comes of what it was.
+for file in "$gitDir"/rebase-*/head-name "$gitDir"/worktrees/*/rebase-*/head-name; do
+  if [ -f "$file" ] && [ "$(cat "$file")" = "$ref" ]; then
+    place=\${file%/rebase-*}
+    if [ -f "$place/gitdir" ]; then place=$(cat "$place/gitdir"); fi
+    say busy "\${place%/.git}" rebase
+    exit 0
+  fi
+done
+
 attempt=0
 while :; do
   attempt=$((attempt + 1))
@@ -115,7 +125,13 @@ export async function publish(options: PublishOptions): Promise<Published> {
   ];
   const argv = scriptArgv(STATE_FUNCTIONS + PUBLISH, words);
   const result = await git.run(argv, { signal: options.signal });
-  if (result.exitCode !== 0) throw lockHeld(git, result.stderr) ?? gitFailed(runtime, argv, result);
+  if (result.exitCode !== 0) {
+    throw (
+      nested(branch, keptAt, result.stderr) ??
+      lockHeld(git, result.stderr) ??
+      gitFailed(runtime, argv, result)
+    );
+  }
   const [answer, first = "", second = "", third = ""] = result.stdout.toString("utf8").split("\0");
   const path = shown(first);
   switch (answer) {
@@ -154,6 +170,17 @@ export async function publish(options: PublishOptions): Promise<Published> {
     default:
       throw gitFailed(runtime, argv, { exitCode: 0, stderr: "the answer can't be understood" });
   }
+}
+
+/** Refs are like files: none can be in the place of a directory. */
+function nested(branch: string, keptAt: string, stderr: string) {
+  const existing = /'refs\/heads\/([^']+)' exists; cannot create/.exec(stderr)?.[1];
+  if (existing === undefined) return undefined;
+  return berthError("workspace.branch_exists", {
+    message: `there is a branch ${existing}, so that there can be none named ${branch}`,
+    hint: `Rename one of them. The commits are at ${keptAt}.`,
+    context: { branch, existing, ref: keptAt },
+  });
 }
 
 /** git lists the files that are in the way, indented by a tab. */

@@ -13,6 +13,7 @@ const MAX_STASHES = 500;
 
 export interface Commit {
   readonly commit: string;
+  readonly parents: readonly string[];
   readonly subject: string;
 }
 
@@ -124,7 +125,7 @@ if [ $# -gt 0 ]; then
   set -- "$@" --not --remotes
   [ -n "$alone" ] || set -- "$@" --exclude="$branch" --exclude="\${current#refs/heads/}" --branches
   [ -z "$trunk" ] || set -- "$@" "$trunk"
-  repository log -z --topo-order --max-count=$((${MAX_COMMITS} + 1)) --format='C%H %s' "$@" -- || exit 1
+  repository log -z --topo-order --max-count=$((${MAX_COMMITS} + 1)) --format='C%H %P%x09%s' "$@" -- || exit 1
 fi
 `;
 
@@ -206,10 +207,7 @@ class Answer {
       underWay: this.#one("w") === "" ? undefined : shown(this.#one("w")),
       ahead,
       behind,
-      candidates: commits.slice(0, MAX_COMMITS).map((line) => ({
-        commit: checkedObject(line.split(" ", 1)[0] ?? "", this.#git.description),
-        subject: shown(line.slice(line.indexOf(" ") + 1)),
-      })),
+      candidates: commits.slice(0, MAX_COMMITS).map((line) => this.#commit(line)),
       moreCandidates: commits.length > MAX_COMMITS,
     };
   }
@@ -230,6 +228,16 @@ class Answer {
       const name = /^(?:WIP on|On) ([^:]+):/.exec(subject)?.[1];
       return name === "(no branch)" ? detached : name !== undefined && names.has(name);
     });
+  }
+
+  #commit(line: string): Commit {
+    const at = line.indexOf("\t");
+    const [commit = "", ...parents] = line.slice(0, at).trim().split(" ");
+    return {
+      commit: checkedObject(commit, this.#git.description),
+      parents: parents.filter(isObjectName),
+      subject: shown(line.slice(at + 1)),
+    };
   }
 
   #all(kind: string): readonly string[] {

@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openRuntime } from "../../runtimes/open.ts";
+import type { GitPlace } from "./git-place.ts";
+import { localGitPlace, runtimeGitPlace } from "./places.ts";
+import { Scratch, type TestRepository } from "./repository.testing.ts";
+import { type RawStatus, readStatus } from "./status.ts";
+
+const git = localGitPlace();
+const BRANCH = "feat/ünï-$(x)`touch`';&";
+
+/** A repository, and a worktree of it on a branch of its own. */
+function workspace(scratch: Scratch): { base: TestRepository; checkout: TestRepository; gitDir: string } {
+  const base = scratch.repository("base");
+  base.commit("tracked", { f: "1\n", "-x\ny": "1\n", "z z": "1\n" });
+  const checkout = base.worktree(join(scratch.path, "checkout"), "-b", BRANCH);
+  return { base, checkout, gitDir: join(base.path, ".git") };
+}
+
+function subjects(status: RawStatus): string[] {
+  return status.candidates.map(({ subject }) => subject);
+}
+
+async function tells(place: GitPlace): Promise<void> {
+  using scratch = new Scratch();
+  const { base, checkout, gitDir } = workspace(scratch);
+  const trunk = base.commit("trunk moves on", { other: "1" });
+  const one = checkout.commit("one", { f: "2\n" });
+  const head = checkout.commit("two", { f: "3\n" });
+  checkout.write({ f: "4\n", "-x\ny": "2\n", "new\nline": "", "dir/ü": "", "a.txt": "" });
+  checkout.git("add", "f");
+  checkout.git("rm", "-q", "z z");
+  assert.deepEqual(await readStatus(place, { path: checkout.path, base: gitDir, branch: BRANCH, trunk }), {
+    problem: undefined,
+    missing: false,
+    head,
+    branch: BRANCH,
+    branchCommit: head,
+    changed: ["-x\ny", "f", "z z"],
+    changedCount: 3,
+    untracked: ["a.txt", "dir/ü", "new\nline"],
+    untrackedCount: 3,
+    stashes: [],
+    underWay: undefined,
+    ahead: 2,
+    behind: 1,
+    candidates: [
+      { commit: head, parents: [one], subject: "two" },
+      { commit: one, parents: [checkout.git("rev-parse", "HEAD~2")], subject: "one" },
+    ],
+    moreCandidates: false,
+  });
+}
+
+test("a status tells branch, changes, and commits of its own", async () => {
+  await tells(git);
+});
+
+test("a status in a runtime", async () => {
+  await using runtime = await openRuntime({ type: "local", daemon: "never" });
+  await tells(runtimeGitPlace(runtime));
+});
+
+test("a status changes nothing, and waits for no lock", async () => {
+  using scratch = new Scratch();
+  const repository = scratch.repository("r");
+  const index = join(repository.path, ".git/index");
+  utimesSync(join(repository.path, "README.md"), 1, 1);
+  const before = repository.gitBytes("ls-files", "--debug").toString();
+  const look = async () => await readStatus(git, { path: repository.path, base: null, branch: "main" });
+  assert.deepEqual((await look()).changed, []);
+  assert.equal(repository.gitBytes("ls-files", "--debug").toString(), before);
+  writeFileSync(`${index}.lock`, "");
+  assert.deepEqual(((status) => [status.problem, status.changed])(await look()), [undefined, []]);
+  utimesSync(`${index}.lock`, 1, 1);
+  assert.match((await look()).problem ?? "", /lock .*index\.lock has been held for more than a minute/);
+});
+
+test("what is listed is bounded, what is counted is not", async () => {
+  using scratch = new Scratch();
+  const repository = scratch.repository("r");
+  repository.write(Object.fromEntries(Array.from({ length: 2500 }, (_, at) => [`new/${at}`, ""])));
+  const status = await readStatus(git, { path: repository.path, base: null, branch: "main" });
+  assert.deepEqual([status.untracked.length, status.untrackedCount, status.changedCount], [1000, 2500, 0]);
+});
+
+test("commits count as elsewhere when another branch or a remote one has them", async () => {
+  using scratch = new Scratch();
+  const { base, checkout, gitDir } = workspace(scratch);
+  const options = { path: checkout.path, base: gitDir, branch: BRANCH };
+  checkout.commit("pushed");
+  base.git("update-ref", "refs/remotes/origin/x", BRANCH);
+  checkout.commit("forked");
+  base.git("branch", "fork", BRANCH);
+  checkout.commit("own");
+  base.git("tag", "mine", BRANCH);
+  base.git("update-ref", "refs/berth/workspaces/1/x", BRANCH);
+  assert.deepEqual(subjects(await readStatus(git, options)), ["own"]);
+  assert.deepEqual(subjects(await readStatus(git, { ...options, alone: true })), ["own", "forked"]);
+  // Of a detached HEAD, and of another branch that it was switched to.
+  checkout.git("switch", "-q", "--detach");
+  checkout.commit("detached");
+  assert.deepEqual(subjects(await readStatus(git, options)), ["detached", "own"]);
+  checkout.git("switch", "-q", "-c", "second");
+  checkout.commit("second");
+  assert.deepEqual(subjects(await readStatus(git, options)), ["second", "detached", "own"]);
+});
+
+test("a stash belongs to the checkout in which it was made", async () => {
+  using scratch = new Scratch();
+  const { base, checkout, gitDir } = workspace(scratch);
+  const options = { path: checkout.path, base: gitDir, branch: BRANCH };
+  const stash = (repository: TestRepository, message?: string) => {
+    repository.write({ f: `${message}\n` });
+    repository.git("stash", "push", "-q", ...(message === undefined ? [] : ["-m", message]));
+  };
+  stash(base, "of the project");
+  stash(checkout, "mine: \u001b[31m");
+  stash(checkout);
+  base.git("switch", "-q", "--detach");
+  stash(base, "of nobody");
+  const status = await readStatus(git, options);
+  assert.equal(status.stashes.length, 2);
+  assert.match(status.stashes[0] ?? "", /^WIP on feat\/ünï.*: [0-9a-f]+ tracked$/);
+  assert.equal(status.stashes[1], `On ${BRANCH}: mine:  [31m`);
+  checkout.git("switch", "-q", "-c", "other");
+  stash(checkout, "on the other");
+  checkout.git("switch", "-q", BRANCH);
+  assert.equal((await readStatus(git, options)).stashes.length, 3);
+  checkout.git("switch", "-q", "--detach");
+  stash(checkout, "detached");
+  checkout.git("switch", "-q", BRANCH);
+  assert.equal((await readStatus(git, options)).stashes.length, 5);
+  assert.equal((await readStatus(git, { ...options, path: base.path, base: null })).stashes.length, 6);
+});
+
+test("what is under way", async () => {
+  using scratch = new Scratch();
+  const { checkout, gitDir } = workspace(scratch);
+  const underWay = async () =>
+    (await readStatus(git, { path: checkout.path, base: gitDir, branch: BRANCH })).underWay;
+  checkout.git("switch", "-q", "-c", "side");
+  checkout.commit("side", { f: "side\n" });
+  checkout.git("switch", "-q", BRANCH);
+  checkout.commit("main", { f: "main\n" });
+  for (const operation of ["merge", "rebase", "cherry-pick"]) {
+    assert.throws(() => checkout.git(operation, "side"));
+    assert.equal(await underWay(), operation);
+    checkout.git(operation, "--abort");
+  }
+  checkout.git("bisect", "start");
+  assert.equal(await underWay(), "bisect");
+  checkout.git("bisect", "reset");
+  checkout.git("format-patch", "-q", "-1", "side", "-o", "..");
+  assert.throws(() => checkout.git("am", "../0001-side.patch"));
+  assert.equal(await underWay(), "am");
+  checkout.git("am", "--abort");
+  assert.equal(await underWay(), undefined);
+});
+
+test("a checkout that is gone, damaged, or another one's; its commits are found all the same", async () => {
+  using scratch = new Scratch();
+  const { checkout, gitDir } = workspace(scratch);
+  const options = { path: checkout.path, base: gitDir, branch: BRANCH };
+  checkout.commit("branch");
+  checkout.git("switch", "-q", "--detach");
+  checkout.commit("detached");
+  const away = join(scratch.path, "away");
+  renameSync(checkout.path, away);
+  let status = await readStatus(git, options);
+  assert.deepEqual([status.missing, status.problem], [true, "the directory is not there"]);
+  assert.deepEqual(subjects(status), ["detached", "branch"]);
+  assert.equal((await readStatus(git, { ...options, base: null })).missing, true);
+
+  mkdirSync(checkout.path);
+  status = await readStatus(git, options);
+  assert.deepEqual([status.missing, status.problem], [false, "there is no .git in it"]);
+  assert.deepEqual(subjects(status), ["detached", "branch"]);
+
+  writeFileSync(join(checkout.path, ".git"), "gitdir: /nowhere\u001b[31m\n");
+  status = await readStatus(git, options);
+  assert.match(status.problem ?? "", /^fatal: not a git repository: \/nowhere.\[31m$/);
+
+  rmSync(checkout.path, { recursive: true });
+  writeFileSync(checkout.path, "a file");
+  assert.match((await readStatus(git, options)).problem ?? "", /no directory/);
+
+  const other = scratch.repository("other");
+  status = await readStatus(git, { ...options, path: other.path });
+  assert.match(status.problem ?? "", /another repository/);
+  assert.deepEqual(status.changed, []);
+
+  renameSync(away, join(scratch.path, "back"));
+  writeFileSync(join(gitDir, "worktrees/checkout/index"), "nonsense");
+  status = await readStatus(git, { ...options, path: join(scratch.path, "back") });
+  assert.match(status.problem ?? "", /^git status: .*index/);
+});
+
+test("a repository without a commit", async () => {
+  using scratch = new Scratch();
+  const empty = scratch.repository("empty", { empty: true });
+  empty.write({ new: "" });
+  const status = await readStatus(git, { path: empty.path, base: null, branch: "main", alone: true });
+  assert.deepEqual([status.head, status.branch, status.branchCommit], [null, "main", null]);
+  assert.deepEqual([status.untracked, status.candidates], [["new"], []]);
+});
