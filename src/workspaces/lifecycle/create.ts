@@ -75,7 +75,7 @@ export async function create(lifecycle: Lifecycle, options: CreateOptions): Prom
     branch: ready.branch,
     runtime: ready.runtime.type,
   });
-  return finishInit(lifecycle, ready, {
+  return await finishInit(lifecycle, ready, {
     ...options,
     update: !start.newBranch,
     settings: asked.settings,

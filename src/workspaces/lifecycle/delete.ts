@@ -44,7 +44,7 @@ export async function deleteWorkspace(
       context: { operation: "delete", name: workspace.name },
     });
   }
-  return forget(lifecycle, workspace, done);
+  return await forget(lifecycle, workspace, done);
 }
 
 async function forget(

@@ -96,7 +96,7 @@ export async function fork(
     branch,
     forkedFrom: origin.id,
   });
-  return finishInit(lifecycle, ready, { ...options, settings, update: false });
+  return await finishInit(lifecycle, ready, { ...options, settings, update: false });
 }
 
 /** Its own directory, such as with `local`, can't be had twice. */

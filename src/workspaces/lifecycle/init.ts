@@ -91,7 +91,7 @@ export async function finishInit(
   options: FinishOptions,
 ): Promise<Workspace> {
   const { registry } = lifecycle;
-  if (options.skipInit) return ready(lifecycle, workspace, undefined, options);
+  if (options.skipInit) return await ready(lifecycle, workspace, undefined, options);
   await registry.update(workspace.id, { state: "initializing" });
   const site = await siteOfWorkspace(lifecycle, workspace);
   const { path } = site.request.place ?? { path: site.project.path };
@@ -119,13 +119,13 @@ export async function finishInit(
   const hook = here
     ? (await lstat(join(path, INIT_HOOK)).catch(() => undefined)) !== undefined
     : options.hook;
-  if (hook === false) return ready(lifecycle, workspace, nothingToDo(), options);
+  if (hook === false) return await ready(lifecycle, workspace, nothingToDo(), options);
   if (hook === true && !trusted) {
-    return ready(lifecycle, workspace, { ...nothingToDo(), skipped: "untrusted" }, options);
+    return await ready(lifecycle, workspace, { ...nothingToDo(), skipped: "untrusted" }, options);
   }
   reporter(options)("init", `running ${INIT_HOOK}`);
   const result = await runHook(await runtime(), workspace, trusted, path, options);
-  return ready(lifecycle, workspace, result, options);
+  return await ready(lifecycle, workspace, result, options);
 }
 
 async function runHook(

@@ -59,7 +59,7 @@ async function settled(
       ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
       ...(onWait === undefined ? {} : { onWait }),
     };
-    return finishInit(lifecycle, mine, { ...work, settings, update: false, resume: true });
+    return await finishInit(lifecycle, mine, { ...work, settings, update: false, resume: true });
   }
   return current;
 }

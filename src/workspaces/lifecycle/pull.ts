@@ -23,7 +23,7 @@ export async function pull(
   const workspace = assertThere(await select(lifecycle, selector, options));
   const site = await siteOfWorkspace(lifecycle, workspace);
   await using open = await openSite(lifecycle, site, options);
-  return pullFrom(lifecycle, workspace, open, options);
+  return await pullFrom(lifecycle, workspace, open, options);
 }
 
 /** The same from a place that is open. */
