@@ -80,7 +80,7 @@ async function remove(name: string, flags: DeleteFlags): Promise<number> {
       workspaces.delete(name, { ...options, force, keepBranch: flags.keepBranch ?? false }),
     );
     if (flags.json) printJson(report);
-    else process.stdout.write(rendered(report));
+    else process.stdout.write(rendered(report, flags));
     return report.kept.length > 0 ? 1 : 0;
   } catch (cause) {
     if (isBerthError(cause, "workspace.would_lose_work") && !flags.json) {
@@ -107,10 +107,10 @@ async function agreed(name: string, flags: DeleteFlags): Promise<boolean> {
   return answer === "yes" || answer === "y";
 }
 
-function rendered({ workspace, removed, kept }: DeleteReport): string {
+function rendered({ workspace, removed, kept }: DeleteReport, { quiet }: DeleteFlags): string {
   const rows = [
-    ...removed.map((what) => ["removed", what, ""]),
+    ...(quiet ? [] : removed.map((what) => ["removed", what, ""])),
     ...kept.map(({ what, reason }) => ["stays", what, reason]),
   ];
-  return rows.length === 0 ? `${workspace.name} is gone\n` : table(rows);
+  return rows.length === 0 && !quiet ? `${workspace.name} is gone\n` : table(rows);
 }
