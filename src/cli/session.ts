@@ -4,6 +4,7 @@ import type { ExitStatus, OutputChunk, Process, TtySize } from "../contract/proc
 import { signalNumber } from "../contract/signals.ts";
 import { EXIT } from "./errors.ts";
 import { writeAll } from "./print.ts";
+import { LEAVE_TERMINAL } from "./screen/leave.ts";
 
 /** Exit code of the command for how the process ended: 128 + n for a signal, 124 for a timeout. */
 export function exitCodeOfStatus(exit: ExitStatus): number {
@@ -36,6 +37,8 @@ const MAX_TIMER_MS = 0x7fff_ffff;
 export interface SessionOptions {
   /** Cursor to start from. */
   readonly from?: number;
+  /** Written to this terminal before the output. */
+  readonly before?: string;
   /** Forward this process's stdin. */
   readonly input: boolean;
   /** Bytes that detach when typed at a terminal, such as Ctrl-P Ctrl-Q; undefined: none. */
@@ -87,9 +90,12 @@ export async function runSession(process_: Process, options: SessionOptions): Pr
     cleanup.defer(() => clearTimeout(timer));
   }
   try {
+    if (options.before !== undefined) await writeAll(process.stdout, Buffer.from(options.before));
     const exit = await printOutput(process_.output({ from: options.from ?? 0, signal: looking.signal }));
     return exit === undefined ? { exit: await process_.exit } : { exit };
   } catch (cause) {
+    // The program goes on, and what it has set in this terminal with it.
+    if (raw) process.stdout.write(LEAVE_TERMINAL);
     if (detached) return { detached: true };
     if (late) return { unanswered: true };
     // The reader of the output went away (`berth exec … | head`), or its disk is full: the command ends as it would

@@ -99,10 +99,8 @@ async function findRunning(runtime: Runtime, name: string): Promise<Process | un
 
 /** The name, or the first of NAME-2, NAME-3, … that no live process has. */
 async function freeName(runtime: Runtime, name: string): Promise<string> {
-  const running = (await runtime.processes()).filter(({ state }) => state === "running");
-  const taken = new Set(running.map((info) => info.name));
   for (let number = 1; ; number++) {
     const candidate = number === 1 ? name : `${name}-${number}`;
-    if (!taken.has(candidate)) return candidate;
+    if ((await findRunning(runtime, candidate)) === undefined) return candidate;
   }
 }

@@ -1,0 +1,107 @@
+import type { Process, ProcessInfo, TtySize } from "../contract/process.ts";
+import { runSession, type SessionEnd, terminalSize } from "./session.ts";
+
+/** Output from which a screen is made again; a program that has written more is asked to draw itself anew. */
+const REPLAY_BYTES = 8 * 1024 * 1024;
+/** What is shown as it came where no screen could be made of it. */
+const LAST_BYTES = 64 * 1024;
+/** Where the output begins in the middle, its first whole line or sequence is looked for so far. */
+const BEGINNING_BYTES = 4096;
+
+export interface FollowOptions {
+  /** What is typed here goes there. */
+  readonly input: boolean;
+  readonly detachKeys: Uint8Array;
+}
+
+/**
+ * Joins this terminal to one that runs in the place: its screen as it is now, and everything from then on. What it
+ * asked the terminal before is answered by nobody a second time.
+ */
+export async function followTerminal(process_: Process, options: FollowOptions): Promise<SessionEnd> {
+  const size = terminalSize();
+  const info = await process_.info();
+  const from = Math.max(info.outputStart, info.outputEnd - REPLAY_BYTES);
+  const { before, cursor, isWhole } = await withoutCrash(
+    () => screenOf(process_, info, { from, size }),
+    // A defect of the emulator costs the picture and not the terminal.
+    { before: "", cursor: Math.max(info.outputStart, info.outputEnd - LAST_BYTES), isWhole: false },
+  );
+  if (!isWhole) process.stderr.write("berth: the first part of this terminal's output is left out\n");
+  if (info.state === "running") await fit(process_, size, !isWhole);
+  return runSession(process_, {
+    from: cursor,
+    before,
+    input: options.input && info.state === "running",
+    detachKeys: options.detachKeys,
+    endOnHangup: false,
+  });
+}
+
+/** The emulator works in timers of its own, whose exceptions have nobody else to catch them. */
+async function withoutCrash<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+  const crashed = Promise.withResolvers<T>();
+  process.setUncaughtExceptionCaptureCallback(() => crashed.resolve(otherwise));
+  try {
+    return await Promise.race([work(), crashed.promise]);
+  } finally {
+    process.setUncaughtExceptionCaptureCallback(null);
+  }
+}
+
+/** What draws the terminal's screen in one of this size below what that shows, and the cursor of the output behind it. */
+async function screenOf(
+  process_: Process,
+  info: ProcessInfo,
+  { from, size }: { readonly from: number; readonly size: TtySize },
+): Promise<{ readonly before: string; readonly cursor: number; readonly isWhole: boolean }> {
+  // Loaded only here: it is half a megabyte.
+  const { Screen } = await import("./screen/screen.ts");
+  const sizes = [...(info.ttySizes ?? [])];
+  const first = sizes.findLast(({ cursor }) => cursor <= from) ?? sizes[0] ?? info.tty ?? size;
+  using screen = new Screen(first);
+  let cursor = from;
+  let isWhole = from === 0;
+  let begins = from > 0;
+  for await (const chunk of process_.output({ from, follow: false })) {
+    if (chunk.type === "gap") {
+      cursor = chunk.gap.to;
+      begins = true;
+      isWhole = false;
+    }
+    if (chunk.type !== "data") continue;
+    let bytes = begins ? fromBeginning(chunk.data) : chunk.data;
+    begins = false;
+    cursor = chunk.cursor - bytes.length;
+    for (const next of sizes.filter((one) => one.cursor > cursor && one.cursor < chunk.cursor)) {
+      await screen.write(bytes.subarray(0, next.cursor - cursor));
+      bytes = bytes.subarray(next.cursor - cursor);
+      cursor = next.cursor;
+      await screen.resize(next);
+    }
+    await screen.write(bytes);
+    cursor = chunk.cursor;
+    const reached = sizes.findLast((one) => one.cursor === cursor);
+    if (reached !== undefined) await screen.resize(reached);
+  }
+  await screen.resize(size);
+  // What that terminal shows moves up and stays readable.
+  const room = `${"\r\n".repeat(size.rows)}\x1b[H\x1b[J`;
+  return { cursor: cursor - screen.heldBytes, before: room + screen.drawing(), isWhole };
+}
+
+/** Without the rest of a character or a sequence that began before. */
+function fromBeginning(bytes: Uint8Array): Uint8Array {
+  const at = bytes.subarray(0, BEGINNING_BYTES).findIndex((byte) => byte === 0x1b || byte === 0x0a);
+  return at === -1 ? bytes : bytes.subarray(at);
+}
+
+/** Gives the terminal this one's size, at which programs draw themselves anew; `redraw`: also where it has it already. */
+async function fit(process_: Process, size: TtySize, redraw: boolean): Promise<void> {
+  try {
+    if (redraw) await process_.resize({ columns: size.columns, rows: Math.max(1, size.rows - 1) });
+    await process_.resize(size);
+  } catch {
+    // It ended meanwhile, which its output tells.
+  }
+}
