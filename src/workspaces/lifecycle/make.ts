@@ -13,6 +13,9 @@ import type { MadeIn, MadeItem } from "./made.ts";
 import { type OpenSite, openSite, type Site } from "./site.ts";
 import type { Start } from "./start.ts";
 
+/** A checkout of a big project takes minutes. */
+const TURN_WAIT_MS = 600_000;
+
 /** Where a workspace's commits and uncommitted changes come from. */
 export interface Source {
   readonly repository: Repository;
@@ -67,6 +70,9 @@ export async function make(making: Making): Promise<Made> {
     ownsBranch: !target.hasBranch,
   };
   const note = await notes.plan(item);
+  // git looks whether a branch is checked out elsewhere, and then checks it out: two at once both would.
+  const turn = `branch/${project.id}/${start.branch.toLowerCase()}`;
+  await using _turn = await lifecycle.registry.lock(turn, { signal, waitMs: TURN_WAIT_MS });
   const added = await addCheckout(git, {
     gitDir: target.repository.gitDir,
     path: target.place.path,

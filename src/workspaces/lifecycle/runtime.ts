@@ -37,6 +37,12 @@ export async function runtimeConfigOf(lifecycle: Lifecycle, workspace: Workspace
   return { ...config, env: environmentOf(workspace, project.trusted, config.env) };
 }
 
+/** What of git's configuration names programs that git runs by itself. */
+const NO_PROGRAMS = [
+  ["core.hooksPath", "/dev/null"],
+  ["core.fsmonitor", "false"],
+] as const;
+
 /** What commands in a workspace are told; what the configuration says wins. */
 function environmentOf(
   workspace: Workspace,
@@ -51,12 +57,15 @@ function environmentOf(
   };
   if (trusted) return { ...about, ...configured };
   const before = Number(configured.GIT_CONFIG_COUNT ?? "0");
-  const at = Number.isInteger(before) && before > 0 ? before : 0;
+  const from = Number.isInteger(before) && before > 0 ? before : 0;
+  const settings = NO_PROGRAMS.flatMap(([key, value], at) => [
+    [`GIT_CONFIG_KEY_${from + at}`, key],
+    [`GIT_CONFIG_VALUE_${from + at}`, value],
+  ]);
   return {
     ...about,
     ...configured,
-    GIT_CONFIG_COUNT: String(at + 1),
-    [`GIT_CONFIG_KEY_${at}`]: "core.hooksPath",
-    [`GIT_CONFIG_VALUE_${at}`]: "/dev/null",
+    GIT_CONFIG_COUNT: String(from + NO_PROGRAMS.length),
+    ...Object.fromEntries(settings),
   };
 }

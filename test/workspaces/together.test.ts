@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isBerthError } from "../../src/contract/errors.ts";
+import { bench } from "./support.ts";
+
+const RUNTIME = { type: "worktree", daemon: "never" } as const;
+
+test("of two that make a workspace of one name, one does", async () => {
+  await using it = await bench();
+  const others = [it.workspaces, await it.another(), await it.another()];
+  const made = await Promise.allSettled(
+    others.map((workspaces, at) =>
+      workspaces.create({ name: "fix", branch: `fix-${at}`, runtime: RUNTIME, project: it.project.path }),
+    ),
+  );
+  const done = made.filter(({ status }) => status === "fulfilled");
+  assert.equal(done.length, 1, JSON.stringify(made));
+  for (const one of made) {
+    if (one.status === "fulfilled") continue;
+    assert.ok(isBerthError(one.reason), String(one.reason));
+    assert.match(one.reason.code, /^workspace\.(?:name_taken|busy)$/);
+  }
+  assert.equal((await it.workspaces.list()).length, 1);
+  assert.equal(it.project.git("worktree", "list").split("\n").length, 2);
+  assert.equal(it.project.git("for-each-ref", "refs/heads").split("\n").length, 2);
+  assert.deepEqual(await it.workspaces.doctor(), []);
+});
+
+test("of two that make a workspace of one branch, one does", async () => {
+  await using it = await bench();
+  const made = await Promise.allSettled(
+    ["one", "two"].map((name) =>
+      it.workspaces.create({ name, branch: "same", runtime: RUNTIME, project: it.project.path }),
+    ),
+  );
+  assert.deepEqual(made.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  const [left] = await it.workspaces.list();
+  assert.equal((await it.workspaces.status(left?.name ?? "", it.here)).branch, "same");
+  assert.equal((await it.workspaces.list()).length, 1);
+});
+
+test("a creation and a deletion at once leave all or nothing", async () => {
+  await using it = await bench();
+  const other = await it.another();
+  for (let turn = 0; turn < 3; turn += 1) {
+    await Promise.allSettled([
+      it.workspaces.create({ name: "fix", runtime: RUNTIME, project: it.project.path }),
+      other.delete("fix", { ...it.here, force: true }),
+    ]);
+    const left = await it.workspaces.list();
+    assert.equal(it.project.git("worktree", "list").split("\n").length, 1 + left.length);
+    assert.equal(it.project.git("for-each-ref", "refs/heads").split("\n").length, 1 + left.length);
+    assert.deepEqual(await it.workspaces.doctor(), []);
+  }
+});
+
+test("ten forks at once", async () => {
+  await using it = await bench();
+  const { workspaces, project, here } = it;
+  await workspaces.create({ name: "base", runtime: RUNTIME, project: project.path });
+  const names = Array.from({ length: 10 }, (_, at) => `fork-${at}`);
+  const forks = await Promise.all(names.map((name) => workspaces.fork("base", { ...here, name })));
+  assert.deepEqual(
+    forks.map(({ state }) => state),
+    names.map(() => "ready"),
+  );
+  assert.equal(project.git("worktree", "list").split("\n").length, 12);
+  await Promise.all(names.map((name) => workspaces.delete(name, here)));
+  assert.equal((await workspaces.list()).length, 1);
+  assert.equal(project.git("for-each-ref").split("\n").length, 2);
+});
