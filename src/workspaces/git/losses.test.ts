@@ -35,13 +35,20 @@ class Bench {
     const found = await findLosses({
       home: { git, gitDir: join(this.here.path, ".git") },
       status,
+      root: this.here.path,
       ownBranches: [],
       trunks: [trunk],
       bring: async (commits) => {
         this.brought = commits;
         for (const commit of commits) {
           this.there.git("update-ref", "refs/heads/brought", commit);
-          this.here.git("fetch", "-q", this.there.path, "+refs/heads/brought:refs/berth/compare/1");
+          this.here.git(
+            "fetch",
+            "-q",
+            "--no-recurse-submodules",
+            this.there.path,
+            "+refs/heads/brought:refs/berth/compare/1",
+          );
           this.there.git("update-ref", "-d", "refs/heads/brought");
         }
       },
@@ -50,7 +57,7 @@ class Bench {
   }
 
   fetch(ref: string): void {
-    this.here.git("fetch", "-q", this.there.path, `+work:${ref}`);
+    this.here.git("fetch", "-q", "--no-recurse-submodules", this.there.path, `+work:${ref}`);
   }
 }
 
@@ -125,6 +132,35 @@ test("a worktree of the project: its own branch proves nothing, another one does
   here.git("merge", "-q", "--squash", "work");
   here.commit("squashed");
   assert.deepEqual(await losses(), []);
+});
+
+test("commits of repositories within: of submodules, and of such as were added by mistake", async () => {
+  using scratch = new Scratch();
+  const bench = new Bench(scratch);
+  const { here, there } = bench;
+  const module = scratch.repository("module");
+  here.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", module.path, "m öd");
+  here.commit("submodule");
+  there.git("pull", "-q", here.path, "main");
+  there.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init");
+  assert.deepEqual(await bench.losses(), []);
+  const inner = new TestRepository(join(there.path, "m öd"));
+  inner.git("switch", "-q", "-c", "fix");
+  inner.commit("inside", { f: "1" });
+  there.commit("bump");
+  assert.deepEqual(await bench.losses(), ["bump", "m öd: inside"]);
+  // The superproject's commit alone is not enough.
+  bench.fetch("refs/heads/kept");
+  assert.deepEqual(await bench.losses(), ["m öd: inside"]);
+  const same = new TestRepository(join(here.path, "m öd"));
+  same.git("fetch", "-q", inner.path, "fix:kept");
+  assert.deepEqual(await bench.losses(), []);
+  // A repository that "git add" took for a submodule; its commits are in it alone.
+  const stray = scratch.repository("there/st\nray");
+  stray.commit("only here");
+  there.commit("everything");
+  bench.fetch("refs/heads/kept");
+  assert.deepEqual(await bench.losses(), ["st ray: only here", "st ray: first"]);
 });
 
 test("an empty repository, and a project that has no trunk", async () => {

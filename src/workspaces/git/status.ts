@@ -10,6 +10,8 @@ const MAX_PATHS = 1000;
 /** Commits that are listed. Who has more that nobody else has, loses more than can be looked at. */
 const MAX_COMMITS = 5000;
 const MAX_STASHES = 500;
+/** Commits that are listed of each repository within. */
+const MAX_INNER_COMMITS = 200;
 
 export interface Commit {
   readonly commit: string;
@@ -43,6 +45,8 @@ export interface RawStatus {
   readonly candidates: readonly Commit[];
   /** There are more of them than are listed. */
   readonly moreCandidates: boolean;
+  /** Repositories within that git knows (submodules, also such as nobody has declared), with commits that are on no remote. */
+  readonly submodules: readonly { readonly path: string; readonly commits: readonly Commit[] }[];
 }
 
 /**
@@ -117,6 +121,23 @@ if [ -n "$trunk" ] && ! repository cat-file -e "$trunk^{commit}" 2>/dev/null; th
 if [ -n "$trunk" ] && [ -n "$head" ]; then
   printf 'A%s\\000' "$(repository rev-list --left-right --count "$trunk...$head")"
 fi
+# Repositories within $1, whose path here is $2. Each has a number, as no format can hold a path.
+inner() {
+  git -C "$1" ls-files --stage -z | to_lines | sed -n 's/^160000 [^	]*	//p' | while IFS= read -r line; do
+    name=$(printf '%sx' "$line" | from_lines)
+    name=\${name%x}
+    [ -e "$1/$name/.git" ] || continue
+    number=$(printf '%s' "$2$name" | cksum | tr -d ' \n')
+    known=
+    [ -z "$trunk" ] || [ -n "$2" ] || known=$(git rev-parse --quiet --verify "$trunk:$name") || known=
+    git -C "$1/$name" cat-file -e "$known^{commit}" 2>/dev/null || known=
+    say "M$number $2$name"
+    stash=$(git -C "$1/$name" rev-parse --quiet --verify refs/stash) || stash=
+    git -C "$1/$name" log -z --max-count=${MAX_INNER_COMMITS} --format="m$number %H %P%x09%s" HEAD $stash --branches --not --remotes $known -- 2>/dev/null
+    inner "$1/$name" "$2$name/"
+  done
+}
+if [ $state = ok ]; then inner . ''; fi
 set --
 [ -z "$head" ] || set -- "$@" "$head"
 [ -z "$at" ] || set -- "$@" "$at"
@@ -209,6 +230,7 @@ class Answer {
       behind,
       candidates: commits.slice(0, MAX_COMMITS).map((line) => this.#commit(line)),
       moreCandidates: commits.length > MAX_COMMITS,
+      submodules: this.#submodules(),
     };
   }
 
@@ -228,6 +250,19 @@ class Answer {
       const name = /^(?:WIP on|On) ([^:]+):/.exec(subject)?.[1];
       return name === "(no branch)" ? detached : name !== undefined && names.has(name);
     });
+  }
+
+  #submodules(): RawStatus["submodules"] {
+    const found = new Map<string, { path: string; commits: Commit[] }>();
+    for (const line of this.#all("M")) {
+      const [number = ""] = line.split(" ", 1);
+      found.set(number, { path: line.slice(number.length + 1), commits: [] });
+    }
+    for (const line of this.#all("m")) {
+      const [number = ""] = line.split(" ", 1);
+      found.get(number)?.commits.push(this.#commit(line.slice(number.length + 1)));
+    }
+    return [...found.values()].filter(({ commits }) => commits.length > 0);
   }
 
   #commit(line: string): Commit {
