@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { formatDuration } from "../../contract/duration.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
-import { addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
+import { addRuntimeOption, askedWorkspace, open, type RuntimeOptions } from "../options.ts";
 import { clip, formatBytes, printJson, table } from "../print.ts";
 
 /** What is shown of a command; `--json` has the whole. */
@@ -21,17 +21,7 @@ export function addProcessesCommand(program: Command): void {
       const all = await runtime.processes();
       const shown = flags.all ? all : all.filter((info) => info.state === "running");
       if (flags.json) printJson(shown);
-      else {
-        const rows = shown.map((info) => [
-          info.id,
-          info.name ?? "",
-          state(info),
-          age(info),
-          formatBytes(info.outputEnd),
-          clip(info.command.join(" "), COMMAND_COLUMNS),
-        ]);
-        process.stdout.write(table([["ID", "NAME", "STATE", "AGE", "OUTPUT", "COMMAND"], ...rows]));
-      }
+      else process.stdout.write(processTable(shown, askedWorkspace(flags) === undefined));
     });
   const remove = program
     .command("rm")
@@ -45,6 +35,22 @@ export function addProcessesCommand(program: Command): void {
       process.stdout.write(`${id}\n`);
     }
   });
+}
+
+/** @param mixed processes of several workspaces may be among them */
+function processTable(processes: readonly ProcessInfo[], mixed: boolean): string {
+  const ofWorkspaces = mixed && processes.some(({ workspace }) => workspace !== undefined);
+  const rows = processes.map((info) => [
+    info.id,
+    info.name ?? "",
+    ...(ofWorkspaces ? [info.workspace ?? ""] : []),
+    state(info),
+    age(info),
+    formatBytes(info.outputEnd),
+    clip(info.command.join(" "), COMMAND_COLUMNS),
+  ]);
+  const head = ["ID", "NAME", ...(ofWorkspaces ? ["WORKSPACE"] : []), "STATE", "AGE", "OUTPUT", "COMMAND"];
+  return table([head, ...rows]);
 }
 
 function state(info: ProcessInfo): string {

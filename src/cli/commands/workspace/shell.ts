@@ -1,20 +1,22 @@
 import type { Command } from "commander";
 import { addSshWait } from "../../ssh-options.ts";
 import { openWorkspace } from "../../workspaces.ts";
-import { addCommandOptions, type CommandFlags } from "../exec.ts";
-import { runShell } from "../shell.ts";
+import { addCommandOptions } from "../exec.ts";
+import { addShellOptions, runShell, type ShellFlags, WORKSPACE_SHELL } from "../shell.ts";
 
 export function addShellWord(workspace: Command): void {
   const command = workspace
     .command("shell")
-    .description("open a terminal with the user's shell in the checkout of a workspace")
+    .description(
+      "open a terminal with the user's login shell in the checkout of a workspace, or come back to the one that is open",
+    )
     .argument("<workspace>")
     .option("--now", "without waiting for a set-up that still runs")
     .option("-q, --quiet", "no progress and no questions on the terminal");
-  addCommandOptions(addSshWait(command))
-    .option("--name <name>", "name it, to come back by `berth attach -w WORKSPACE NAME`")
-    .action(async (selector: string, flags: CommandFlags & { now?: boolean }) => {
+  addShellOptions(addCommandOptions(addSshWait(command))).action(
+    async (selector: string, flags: ShellFlags & { now?: boolean }) => {
       await using runtime = await openWorkspace(selector, flags, { waitForInit: flags.now !== true });
-      process.exitCode = await runShell(runtime, flags);
-    });
+      process.exitCode = await runShell(runtime, flags, WORKSPACE_SHELL);
+    },
+  );
 }
