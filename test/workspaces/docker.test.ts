@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { DockerImageConfig } from "../../src/contract/config.ts";
 import { isBerthError } from "../../src/contract/errors.ts";
@@ -237,6 +239,20 @@ test("a container that was renamed, paused, or made with another configuration i
   assert.match(
     made.events.find(({ type }) => type === "docker.container_replaced")?.message ?? "",
     /is made again: its configuration has changed; the checkout stays/,
+  );
+});
+
+test("a container whose directory here was tidied away is made again", async () => {
+  await using made = await bench("debian");
+  {
+    await using prepared = await asDisposable(made.prepare());
+    await checkOut(prepared);
+  }
+  await rm(join(made.stateDirectory, "containers"), { recursive: true });
+  await assertWhole(made);
+  assert.match(
+    made.events.find(({ type }) => type === "docker.container_replaced")?.message ?? "",
+    /is made again: its directory on this machine is gone/,
   );
 });
 
