@@ -65,6 +65,7 @@ export async function lookAt(
     const status = await findLosses({
       home,
       status: raw,
+      root: facts?.root,
       ownBranches: shares && options.branchGoes ? [workspace.branch] : [],
       trunks: facts === undefined ? [] : await trunksOf(facts, signal),
       ...(shares ? {} : { bring }),

@@ -96,6 +96,12 @@ export async function make(making: Making): Promise<Made> {
   if (source.changes !== undefined) {
     report("changes", "bringing the uncommitted changes along");
     await restoreChanges(git, place.path, source.changes, signal);
+    const { included, leftBehind } = source.changes;
+    if (included.files > 0) {
+      const size = Math.ceil(included.bytes / 1024);
+      report("changes", `${included.files} ignored files came along by .berth/include (${size} KiB)`);
+    }
+    for (const what of leftBehind) report("changes", `left behind: ${what}`);
   }
   throwIfAborted(signal);
   return { place, ownsBranch: added.branchMade, startCommit: added.commit };
