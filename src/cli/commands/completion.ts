@@ -117,7 +117,7 @@ async function values(option: Option, current: string): Promise<string[]> {
   const hosts = current.startsWith("ssh://")
     ? (await sshAliases()).map((alias) => `ssh://${alias}`)
     : ["ssh://"];
-  return [...(file?.runtimes.keys() ?? []), "local:", "docker://", "docker-image:", ...hosts];
+  return [...(file?.runtimes.keys() ?? []), "local:", "worktree:", "docker://", "docker-image:", ...hosts];
 }
 
 /** Those of this project; of all, as PROJECT/NAME, when that is what is typed or where there is no project. */
