@@ -107,7 +107,7 @@ function section(command: Command, groups: Groups): string {
   );
   const also = shared.length === 0 ? "" : ` Takes the ${AND.format(shared.map(({ anchor }) => anchor))}.`;
   const title = [...parent, command.name(), ...words.map((word) => `<${word}>`)].join(" ");
-  const alias = command.alias() === "" ? "" : ` Also \`${command.alias()}\`.`;
+  const alias = !command.alias() ? "" : ` Also \`${command.alias()}\`.`;
   return `### \`berth ${title}\`\n\n${command.description()}.${alias}${also}\n${optionTable(own)}`;
 }
 
