@@ -43,6 +43,19 @@ test("git on this machine", async () => {
   delete process.env.GIT_DIR;
 });
 
+test("without git here that is said, with what to do", async () => {
+  const place = localGitPlace();
+  const path = process.env.PATH;
+  process.env.PATH = "/nowhere";
+  try {
+    await assert.rejects(place.run(["git", "--version"]), (error) =>
+      isBerthError(error, "workspace.git_missing"),
+    );
+  } finally {
+    process.env.PATH = path;
+  }
+});
+
 test("git in a runtime", async () => {
   await using runtime = await openRuntime({ type: "local", daemon: "never" });
   await behaves(runtimeGitPlace(runtime));

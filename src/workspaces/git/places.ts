@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { berthError } from "../../contract/errors.ts";
+import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { withDeadline } from "../../transports/collect.ts";
 import { createLocalTransport } from "../../transports/local.ts";
@@ -13,13 +13,21 @@ const STDERR_BYTES = 64 * 1024;
 /** This machine: git is a child of this process, so that nothing has to be started for it. */
 export function localGitPlace(): GitPlace {
   const transport = createLocalTransport();
-  const start = (argv: readonly string[], options: GitRunOptions) =>
-    transport.run(argv, {
-      env: { ...ownEnvironment(), ...GIT_ENVIRONMENT, ...options.env },
-      cleanEnvironment: true,
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    });
   const description = "this machine";
+  const start = async (argv: readonly string[], options: GitRunOptions) => {
+    try {
+      return await transport.run(argv, {
+        env: { ...ownEnvironment(), ...GIT_ENVIRONMENT, ...options.env },
+        cleanEnvironment: true,
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      });
+    } catch (cause) {
+      // A directory that is missing looks the same.
+      if (argv[0] !== "git" || options.cwd !== undefined || !isBerthError(cause, "transport.unavailable"))
+        throw cause;
+      throw berthError("workspace.git_missing", { context: { runtime: description }, cause });
+    }
+  };
   return {
     description,
     async run(argv, options = {}) {
