@@ -1,11 +1,11 @@
 import type { Command } from "commander";
-import { isBerthError } from "../../../contract/errors.ts";
+import { berthError, isBerthError } from "../../../contract/errors.ts";
 import type { DeleteReport } from "../../../workspaces/api.ts";
 import { printJson, table, visible } from "../../print.ts";
 import { askLine, canAsk } from "../../prompt.ts";
 import { addSshWait } from "../../ssh-options.ts";
 import { stateText, type WorkspaceFlags, working } from "../../workspaces.ts";
-import { lossLines } from "./losses.ts";
+import { lossLines, refusalLines } from "./losses.ts";
 
 interface DeleteFlags extends WorkspaceFlags {
   readonly force?: boolean;
@@ -84,8 +84,10 @@ async function remove(name: string, flags: DeleteFlags): Promise<number> {
     return report.kept.length > 0 ? 1 : 0;
   } catch (cause) {
     if (isBerthError(cause, "workspace.would_lose_work") && !flags.json) {
-      const status = await working(flags, (workspaces, options) => workspaces.status(name, options));
-      process.stderr.write(`Only in ${name}:\n${lossLines(status)}`);
+      const { hint, context } = cause;
+      process.stderr.write(`In ${visible(name)}, and nowhere else:\n${refusalLines(cause)}`);
+      // Its own message lists them in one line.
+      throw berthError("workspace.would_lose_work", { hint, context, cause });
     }
     throw cause;
   }
@@ -112,5 +114,7 @@ function rendered({ workspace, removed, kept }: DeleteReport, { quiet }: DeleteF
     ...(quiet ? [] : removed.map((what) => ["removed", what, ""])),
     ...kept.map(({ what, reason }) => ["stays", what, reason]),
   ];
-  return rows.length === 0 && !quiet ? `${workspace.name} is gone\n` : table(rows);
+  return rows.length === 0 && !quiet
+    ? `${workspace.name} is no workspace any more; nothing was there to remove\n`
+    : table(rows);
 }

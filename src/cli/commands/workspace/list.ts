@@ -173,7 +173,7 @@ function statusLosses(status: WorkspaceStatus): string {
     ...(status.underWay === undefined ? [] : [`a ${visible(status.underWay)} is under way\n`]),
   ].join("");
   const lines = lossLines(status);
-  return `${notes}${lines === "" ? "Nothing would be lost with it.\n" : `Only here:\n${lines}`}`;
+  return `${notes}${lines === "" ? "Nothing would be lost with it.\n" : `Here, and nowhere else:\n${lines}`}`;
 }
 
 export function addPathWord(workspace: Command): void {
