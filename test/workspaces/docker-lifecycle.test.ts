@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { RuntimeConfig } from "../../src/contract/config.ts";
@@ -18,6 +19,7 @@ interface Bench extends AsyncDisposable {
   readonly workspaces: Workspaces;
   readonly project: string;
   readonly runtime: RuntimeConfig;
+  readonly stateDirectory: string;
   git(...args: string[]): string;
   /** Names of containers and volumes that the engine has of its state directory. */
   left(): Promise<string[]>;
@@ -51,6 +53,7 @@ async function bench(kind: ImageKind): Promise<Bench> {
   return {
     workspaces,
     project,
+    stateDirectory,
     git,
     left,
     runtime: {
@@ -132,4 +135,32 @@ test("a workspace that can't be made leaves neither container nor volume, nor a 
   assert.deepEqual(await workspaces.list(), []);
   assert.equal(git("for-each-ref", "--format=%(refname)"), "refs/heads/main");
   assert.deepEqual(await made.left(), []);
+});
+
+test("containers and volumes that a registry has lost are told of, and never removed", async () => {
+  await using made = await bench("debian");
+  const { workspaces, project, runtime, stateDirectory } = made;
+  const { socketPath } = await dockerEngine();
+  const { id, place } = await workspaces.create({ name: "lost", project, runtime });
+  await using anew = await scratchDirectory();
+  // The same Berth with another registry.
+  await copyFile(join(stateDirectory, "owner-id"), join(anew.path, "owner-id"));
+  const before = process.env.DOCKER_HOST;
+  process.env.DOCKER_HOST = `unix://${socketPath}`;
+  try {
+    await using others = await openWorkspaces({ stateDirectory: anew.path });
+    const { removed, kept } = await others.garbage();
+    assert.deepEqual(removed, []);
+    const told = kept.map(({ what }) => what);
+    for (const kind of ["container", "volume"]) {
+      const what = `the ${kind} ${place?.volume} is of a workspace that is not known here`;
+      assert.ok(told.includes(what), told.join());
+    }
+    assert.deepEqual(await made.left(), [place?.container, place?.volume]);
+  } finally {
+    if (before === undefined) delete process.env.DOCKER_HOST;
+    else process.env.DOCKER_HOST = before;
+  }
+  await using open = await workspaces.open(id);
+  assert.equal((await open.exec("git status --porcelain")).stdout, "");
 });

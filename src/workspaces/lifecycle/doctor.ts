@@ -133,7 +133,8 @@ export async function strays(
   lifecycle: Lifecycle,
   workspaces: readonly Workspace[],
 ): Promise<WorkspaceFinding[]> {
-  const engines = new Map<string, EngineConfig | undefined>();
+  // Also where the last workspace of an engine is gone, or the registry was begun anew.
+  const engines = new Map<string, EngineConfig | undefined>([["null", undefined]]);
   for (const { runtime } of workspaces) {
     if (runtime.type !== "docker" || !("image" in runtime)) continue;
     const engine = "engine" in runtime ? (runtime.engine as EngineConfig | undefined) : undefined;
@@ -148,7 +149,8 @@ export async function strays(
       () => [],
     );
     for (const { kind, name, workspaceId } of all) {
-      if (known.has(workspaceId)) continue;
+      // A scout holds nothing, and goes by itself.
+      if (kind === "scout" || known.has(workspaceId)) continue;
       findings.push({
         workspace: workspaceId,
         problem: `the ${kind} ${name} is of a workspace that is not known here`,
