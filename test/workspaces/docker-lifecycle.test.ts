@@ -9,6 +9,7 @@ import { ownerId } from "../../src/runtimes/owner-id.ts";
 import type { Workspaces } from "../../src/workspaces/api.ts";
 import { openWorkspaces } from "../../src/workspaces/open.ts";
 import { codeOf } from "../docker/support.ts";
+import { container } from "../fixtures/container.ts";
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { dockerEngine } from "../fixtures/docker.ts";
 import { type ImageKind, image } from "../fixtures/images.ts";
@@ -163,4 +164,32 @@ test("containers and volumes that a registry has lost are told of, and never rem
   }
   await using open = await workspaces.open(id);
   assert.equal((await open.exec("git status --porcelain")).stdout, "");
+});
+
+test("in a container of the user's a workspace comes and goes, and the container stays as it was", async () => {
+  await using made = await bench("debian-user");
+  const { workspaces, project, git } = made;
+  await using own = await container({ image: await image("debian-user"), init: true });
+  const runtime = {
+    type: "docker",
+    containerId: own.id,
+    baseDir: "~/my work",
+    ...("engine" in made.runtime ? { engine: made.runtime.engine } : {}),
+  } as const;
+  const first = await workspaces.create({ name: "one", project, runtime });
+  assert.match(first.place?.path ?? "", /^\/home\/agent\/my work\/shop-[0-9a-f]{6}\/one$/);
+  const second = await workspaces.create({ name: "two", project, runtime });
+  assert.equal(second.place?.base, first.place?.base);
+  {
+    await using open = await workspaces.open(first.id);
+    assert.equal((await open.exec(`git ${IDENTITY.join(" ")} commit -q --allow-empty -m there`)).exitCode, 0);
+  }
+  assert.equal(await codeOf(workspaces.stop(first.id)), "workspace.not_stoppable");
+  await workspaces.pull(first.id);
+  assert.equal(git("log", "--format=%s", "-1", "one"), "there");
+  await workspaces.delete(first.id);
+  await workspaces.delete(second.id);
+  const { stdout } = await own.exec(["ls", "-A", "/home/agent/my work"]);
+  assert.equal(stdout.toString(), "");
+  assert.equal((await own.inspect()).State.Running, true);
 });

@@ -4,7 +4,7 @@ import { berthError } from "../../contract/errors.ts";
 import type { Workspace } from "../../contract/workspace.ts";
 import { throwIfAborted } from "../../transports/abort.ts";
 import type { ForkOptions, Selection } from "../api.ts";
-import { type Changes, captureChanges, dropChanges } from "../git/changes.ts";
+import { type Changes, captureChanges, changesRef, dropChanges } from "../git/changes.ts";
 import { scriptArgv } from "../git/environment.ts";
 import { isObjectName } from "../git/objects.ts";
 import { succeed } from "../git/places.ts";
@@ -14,6 +14,7 @@ import { type Lifecycle, record, reporter } from "./context.ts";
 import { finishInit } from "./init.ts";
 import { interruptedOf } from "./interrupted.ts";
 import { factsOf } from "./look-at.ts";
+import type { MadeItem } from "./made.ts";
 import { make, type Source } from "./make.ts";
 import { reserve } from "./reserve.ts";
 import { rollBack } from "./roll-back.ts";
@@ -63,13 +64,11 @@ export async function fork(
       : undefined;
   const workspace = (fresh ?? interrupted)?.workspace as Workspace;
   let ready: Workspace;
-  let changes: Changes | undefined;
+  const journal = registry.journal(workspace.id);
   try {
     const site = await siteOf(lifecycle, from.site.project, workspace);
-    if (options.changes ?? true) {
-      reporter(options)("changes", `taking down the uncommitted state of ${origin.name}`);
-      changes = await captureChanges(from.git, from.place.path, { id: workspace.id, signal: options.signal });
-    }
+    const changes =
+      (options.changes ?? true) ? await takeDown(lifecycle, from, origin, workspace, options) : undefined;
     const isTarget =
       !site.placement.stoppable &&
       !site.placement.sharesRepository &&
@@ -84,13 +83,13 @@ export async function fork(
       ...(isTarget ? { hasBranch: here.hasBranch && interrupted === undefined } : {}),
     };
     const made = await make({ lifecycle, workspace, site, facts, start, source, options });
+    if (changes !== undefined) {
+      await dropChanges(from.git, from.repository.gitDir, workspace.id, options.signal);
+    }
     ready = await registry.update(workspace.id, { ...made, state: "initializing" });
-    const journal = registry.journal(workspace.id);
     await journal.forget(...(await journal.entries()));
   } catch (cause) {
     throw await rollBack(lifecycle, workspace, cause);
-  } finally {
-    if (changes !== undefined) await letGo(from, workspace, options);
   }
   await record(lifecycle, ready, "workspace.created", `${name} was forked from ${origin.name}`, {
     branch,
@@ -136,10 +135,21 @@ async function startOf(
   return start;
 }
 
-/** The state that was taken down is in the fork now, or is not needed any more. */
-async function letGo({ git, repository }: OpenSite, { id }: Workspace, options: ForkOptions): Promise<void> {
-  await dropChanges(git, repository.gitDir, id, options.signal?.aborted ? undefined : options.signal).catch(
-    // It is a ref of Berth's own, which harms nobody; what counts is why it could not be dropped.
-    () => {},
-  );
+/** The uncommitted state of the origin, kept by a ref there until it is in the fork. */
+async function takeDown(
+  lifecycle: Lifecycle,
+  from: OpenSite,
+  origin: Workspace,
+  fork: Workspace,
+  options: ForkOptions,
+): Promise<Changes | undefined> {
+  const { git, place, repository, site } = from;
+  reporter(options)("changes", `taking down the uncommitted state of ${origin.name}`);
+  const { id, name, runtime } = origin;
+  const there = site.placement.sharesRepository
+    ? {}
+    : { in: { id, projectId: site.project.id, name, runtime, place } };
+  const item: MadeItem = { kind: "ref", gitDir: repository.gitDir, ref: changesRef(fork.id), ...there };
+  await lifecycle.registry.journal(fork.id).plan(item);
+  return captureChanges(git, place.path, { id: fork.id, signal: options.signal });
 }

@@ -3,6 +3,8 @@ import type { JournalEntry, JournalItem } from "../registry/registry.ts";
 
 /** Where something was made, so that it is found again when the workspace's record is gone. */
 export interface MadeIn {
+  /** The workspace whose place it is. Default: the one whose journal it is in. */
+  readonly id?: string | undefined;
   readonly projectId: string;
   readonly name: string;
   readonly runtime: StoredRuntimeConfig;
@@ -11,7 +13,7 @@ export interface MadeIn {
 
 /**
  * What Berth makes for a workspace, as its journal holds it: a container with its volume; a project's base repository;
- * a checkout with its branch, which was at `commit` then; a ref in the project's own repository.
+ * a checkout with its branch, which was at `commit` then; a ref that keeps something for as long as it is made.
  */
 export type MadeItem = JournalItem &
   (
@@ -25,8 +27,19 @@ export type MadeItem = JournalItem &
         /** The branch is removed with it, if it is Berth's and still at `commit`. */
         readonly ownsBranch: boolean;
       }
-    | { readonly kind: "ref"; readonly gitDir: string; readonly ref: string }
+    | {
+        readonly kind: "ref";
+        /** Of a repository on this machine, unless it is said where. */
+        readonly gitDir: string;
+        readonly ref: string;
+        readonly in?: MadeIn | undefined;
+      }
   );
+
+/** The same for things in the same place. */
+export function placeKey({ id, runtime }: MadeIn): string {
+  return JSON.stringify([id ?? null, runtime]);
+}
 
 /** The item of an entry, or undefined when a later version has written it. */
 export function madeItem(entry: JournalEntry): MadeItem | undefined {

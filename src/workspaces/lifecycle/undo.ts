@@ -8,7 +8,7 @@ import { localGitPlace, succeed } from "../git/places.ts";
 import { removeCheckout } from "../git/remove-checkout.ts";
 import type { JournalEntry } from "../registry/registry.ts";
 import { type Lifecycle, openOptions } from "./context.ts";
-import { describe, type MadeIn, type MadeItem, madeItem } from "./made.ts";
+import { describe, type MadeIn, type MadeItem, madeItem, placeKey } from "./made.ts";
 import { pushedRef, startRef } from "./refs.ts";
 import { removeBase } from "./remove-base.ts";
 import { type OpenSite, openSite, repositoryIn, type Site, siteOf } from "./site.ts";
@@ -45,7 +45,7 @@ export async function undo(lifecycle: Lifecycle, id: string, options: UndoOption
   const sites = new Map<string, Promise<OpenSite>>();
   const siteFor = async (made: MadeIn) => siteOfItem(lifecycle, id, made);
   const openFor = (made: MadeIn): Promise<OpenSite> => {
-    const key = JSON.stringify(made.runtime);
+    const key = placeKey(made);
     const known = sites.get(key) ?? siteFor(made).then((site) => openSite(lifecycle, site, options));
     if (!sites.has(key)) known.then((site) => open.use(site)).catch(() => {});
     sites.set(key, known);
@@ -57,7 +57,7 @@ export async function undo(lifecycle: Lifecycle, id: string, options: UndoOption
     entries
       .map(madeItem)
       .filter((item) => item?.kind === "container")
-      .map((item) => JSON.stringify(item.in.runtime)),
+      .map((item) => placeKey(item.in)),
   );
   for (const entry of entries.toReversed()) {
     const item = madeItem(entry);
@@ -65,8 +65,7 @@ export async function undo(lifecycle: Lifecycle, id: string, options: UndoOption
       left.push({ what: entry.item.kind, reason: "another version of Berth has made it" });
       continue;
     }
-    if (item.kind !== "ref" && item.kind !== "container" && whole.has(JSON.stringify(item.in.runtime)))
-      continue;
+    if (item.kind !== "ref" && item.kind !== "container" && whole.has(placeKey(item.in))) continue;
     try {
       const done = await undoItem(lifecycle, id, item, { ...options, siteFor, openFor });
       removed.push(...done.removed);
@@ -97,7 +96,8 @@ async function undoItem(
   switch (item.kind) {
     case "ref": {
       const argv = gitArgv([`--git-dir=${item.gitDir}`, "update-ref", "-d", item.ref]);
-      await succeed(localGitPlace(), argv, { signal: options.signal });
+      const git = item.in === undefined ? localGitPlace() : (await options.openFor(item.in)).git;
+      await succeed(git, argv, { signal: options.signal });
       return NOTHING;
     }
     case "container": {
@@ -168,7 +168,12 @@ function belowOf(path: string): string {
 function siteOfItem(lifecycle: Lifecycle, id: string, made: MadeIn): Promise<Site> {
   return lifecycle.registry.project(made.projectId).then((project) => {
     if (project === undefined) throw new Error("its project is not known any more");
-    return siteOf(lifecycle, project, { id, name: made.name, runtime: made.runtime, place: made.place });
+    return siteOf(lifecycle, project, {
+      id: made.id ?? id,
+      name: made.name,
+      runtime: made.runtime,
+      place: made.place,
+    });
   });
 }
 
@@ -179,10 +184,10 @@ async function hasNeighbours(lifecycle: Lifecycle, id: string, made: MadeIn): Pr
 }
 
 function inside(entries: readonly JournalEntry[], made: MadeIn): JournalEntry[] {
-  const runtime = JSON.stringify(made.runtime);
+  const key = placeKey(made);
   return entries.filter((entry) => {
     const item = madeItem(entry);
-    return item !== undefined && item.kind !== "ref" && JSON.stringify(item.in.runtime) === runtime;
+    return item !== undefined && item.kind !== "ref" && placeKey(item.in) === key;
   });
 }
 
