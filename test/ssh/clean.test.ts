@@ -81,10 +81,16 @@ done`;
   assert.equal(made.exitCode, 0, made.stderr);
   await runtime.close();
   const report = await cleanSsh(own.config({ baseDir: "~/my work/spaces" }));
-  const below = ["empty-012345", "shop-abcdef/fix-login", "shop-abcdef/other"];
+  const below = [
+    ["shop-abcdef/fix-login", "it is a workspace"],
+    ["shop-abcdef/other", "it is a workspace"],
+    ["empty-012345/.base.git", "it is a project's repository, for its next workspace there"],
+  ] as const;
   assert.deepEqual(
-    report.kept.filter(({ kind }) => kind === "workspace").map(({ path }) => path),
-    [join(home, "berth"), elsewhere].flatMap((base) => below.map((path) => join(base, path))),
+    report.kept.map(({ path, kind, reason }) => [path, kind, reason]).sort(),
+    [join(home, "berth"), elsewhere]
+      .flatMap((base) => below.map(([path, reason]) => [join(base, path), "workspace", reason]))
+      .sort(),
   );
   assert.equal(existsSync(stateOf(own)), false);
   await using again = await own.open({ workdir: join(elsewhere, "shop-abcdef/fix-login") });

@@ -189,7 +189,7 @@ test("in a container of the user's a workspace comes and goes, and the container
   assert.equal(git("log", "--format=%s", "-1", "one"), "there");
   await workspaces.delete(first.id);
   await workspaces.delete(second.id);
-  const { stdout } = await own.exec(["ls", "-A", "/home/agent/my work"]);
-  assert.equal(stdout.toString(), "");
+  const { stdout } = await own.exec(["ls", "-A", join(first.place?.base ?? "", "..")]);
+  assert.equal(stdout.toString(), ".base.git\n", "for the next workspace of the project");
   assert.equal((await own.inspect()).State.Running, true);
 });

@@ -34,6 +34,8 @@ export interface FoundState {
   /** What lies beside and is not a place's: Berth's own state of somebody who uses it there. */
   readonly others: readonly string[];
   readonly workspaces: readonly string[];
+  /** Repositories of projects that have no workspace there now. */
+  readonly bases: readonly string[];
   /** Base directories in which a payload is being installed now. */
   readonly installing: readonly string[];
 }
@@ -124,7 +126,7 @@ project() {
     case \${path##*/} in .base.git) continue ;; esac
     ! there "$path" || { any=1; say workspace "$path"; }
   done
-  [ -n "$any" ] || say workspace "$project"
+  [ -n "$any" ] || say base "$project/.base.git"
 }
 workspaces() {
   for found in "$1"/* "$1"/.[!.]*; do
@@ -146,7 +148,7 @@ export function parseList(stdout: string): FoundState | undefined {
   const daemons: Building[] = [];
   const payload: FoundPath[] = [];
   const leftovers: FoundPath[] = [];
-  const lists = { state: [], installing: [], other: [], workspace: [] } as Record<string, string[]>;
+  const lists = { state: [], installing: [], other: [], workspace: [], base: [] } as Record<string, string[]>;
   let uses: string[] = [];
   let whole = false;
   for (const line of stdout.split("\n")) {
@@ -176,8 +178,9 @@ export function parseList(stdout: string): FoundState | undefined {
     else if (key === "bridge") last.bridge = value;
   }
   if (!whole) return undefined;
-  const { state: states = [], installing = [], other: others = [], workspace: workspaces = [] } = lists;
-  return { states, installing, others, workspaces, daemons, payload, leftovers };
+  const { state: states = [], installing = [], other: others = [] } = lists;
+  const { workspace: workspaces = [], base: bases = [] } = lists;
+  return { states, installing, others, workspaces, bases, daemons, payload, leftovers };
 }
 
 export interface RemovalRequest {

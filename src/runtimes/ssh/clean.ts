@@ -21,6 +21,8 @@ const DEADLINE_MS = 120_000;
 const HANDSHAKE_MS = 5_000;
 const NOT_OF_A_PLACE = "it is Berth's own state of who runs it there, or somebody else's";
 
+const A_BASE = "it is a project's repository, for its next workspace there";
+
 export interface CleanOptions extends Pick<OpenOptions, "signal" | "onPrompt" | "maxWaitMs" | "onWait"> {
   /** Daemons with running processes are ended, too. Default false. */
   readonly force?: boolean;
@@ -181,6 +183,7 @@ function planOf(found: FoundState, fates: readonly Fate[], force: boolean) {
     }),
     ...found.others.map((path): KeptPath => ({ path, kind: "other", reason: NOT_OF_A_PLACE })),
     ...found.workspaces.map((path): KeptPath => ({ path, kind: "workspace", reason: "it is a workspace" })),
+    ...found.bases.map((path): KeptPath => ({ path, kind: "workspace", reason: A_BASE })),
   ];
   const remove: FoundPath[] = [
     ...goingDaemons,
