@@ -15,7 +15,7 @@ export interface CheckoutLocation {
 /** Seconds that a script waits for another one about the same checkout, such as one whose client has gone. */
 export const CLAIM_WAIT_SECONDS = 120;
 /** Seconds that a lock of git is waited for: its holders are done in milliseconds, unless they are dead. */
-export const LOCK_WAIT_SECONDS = 10;
+export const LOCK_WAIT_SECONDS = 5;
 
 /**
  * What the scripts about a checkout share. Words: $1 the repository, $2 the checkout, $3 its key.
@@ -137,7 +137,7 @@ patiently() {
   until "$@" </dev/null >"$output" 2>&1 3>&-; do
     said=$(cat -- "$output")
     case $said in
-      *.lock*"File exists"* | *"could not lock config file"* | *commondir* | *worktrees/*/gitdir* | *worktrees/*/HEAD*) ;;
+      *.lock*"File exists"* | *"could not lock config file"* | *commondir* | *worktrees/*/gitdir* | *worktrees/*/HEAD* | *"could not create directory of"*) ;;
       *) return 1 ;;
     esac
     [ $waited -ge ${LOCK_WAIT_SECONDS * 20} ] && return 1
@@ -181,8 +181,8 @@ export async function askCheckout(
 
 /** The error of a lock of git that was held for longer than anything holds one. */
 export function lockHeld(git: GitPlace, stderr: string) {
-  const file = /'([^\n]+\.lock)': File exists/.exec(stderr)?.[1];
-  const config = /could not lock config file (.+): File exists/.exec(stderr)?.[1];
+  const file = /Unable to create '([\s\S]+?\.lock)': File exists/.exec(stderr)?.[1];
+  const config = /could not lock config file ([\s\S]+?): File exists/.exec(stderr)?.[1];
   const path = file ?? (config === undefined ? undefined : `${config}.lock`);
   if (path === undefined) return undefined;
   return berthError("workspace.locked", { runtime: git.description, context: { path } });

@@ -2,6 +2,7 @@ import { berthError } from "../../contract/errors.ts";
 import { askCheckout, type CheckoutLocation } from "./checkout-script.ts";
 import type { GitPlace } from "./git-place.ts";
 import { checkBranchName } from "./names.ts";
+import { KEEP_POINTERS } from "./submodule-checkout.ts";
 
 export interface AddCheckout extends CheckoutLocation {
   readonly branch: string;
@@ -17,7 +18,7 @@ export interface AddCheckout extends CheckoutLocation {
   readonly origin?: string | undefined;
   /** The project is trusted: git's hooks run. */
   readonly hooks: boolean;
-  /** A relative core.hooksPath of the project, which its trusted workspaces have too. */
+  /** core.hooksPath of the project. A relative one is that of its trusted workspaces too. */
   readonly hooksPath?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -42,10 +43,12 @@ branch=$1 commit=$2 kind=$3 own=$4 upstream=$5 origin=$6 hooks=$7 hooksPath=$8
 ref=refs/heads/$branch
 g() { git --git-dir="$gitDir" "$@"; }
 # Paths relative to each other, which newer versions of git can make, would not survive a move of either.
+# A relative directory of hooks means that of the worktree, once git runs there.
 add() {
-  if [ "$hooks" = yes ]; then
-    git_with_hooks --git-dir="$gitDir" -c worktree.useRelativePaths=false worktree add --quiet "$@"
-  else g -c worktree.useRelativePaths=false worktree add --quiet "$@"; fi
+  set -- ${KEEP_POINTERS.join(" ")} -c worktree.useRelativePaths=false worktree add --quiet "$@"
+  if [ "$hooks" != yes ]; then g "$@"
+  elif [ -n "$hooksPath" ]; then git_with_hooks --git-dir="$gitDir" -c core.hooksPath="$real/$hooksPath" "$@"
+  else git_with_hooks --git-dir="$gitDir" "$@"; fi
 }
 # Nothing was made, and nothing says so.
 refuse() {
@@ -157,6 +160,8 @@ fi
 say ok "$checkout" "$noted" "$real" "\${at:-$commit}"
 `;
 
+const isRelative = (path: string | undefined): path is string => path !== undefined && !/^[/~]/.test(path);
+
 /**
  * Makes a checkout: a worktree of a repository on its branch, in one round trip. Safe to repeat after a cut connection
  * or a death at any point: what an earlier attempt has made is taken or made anew, and nothing is made twice.
@@ -174,7 +179,7 @@ export async function addCheckout(git: GitPlace, options: AddCheckout): Promise<
     options.upstream ?? "",
     options.origin ?? "",
     options.hooks ? "yes" : "",
-    options.hooks ? (options.hooksPath ?? "") : "",
+    options.hooks && isRelative(options.hooksPath) ? options.hooksPath : "",
   ];
   const [answer, ...rest] = await askCheckout(git, options, ADD, words, { signal: options.signal });
   const [first = "", second = "", third = "", fourth = ""] = rest;

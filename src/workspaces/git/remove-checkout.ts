@@ -29,6 +29,10 @@ export interface RemovedCheckout {
 const REMOVE = `
 branch=$1 commit=$2 force=$3 below=$4
 g() { git --git-dir="$gitDir" "$@"; }
+forget_branch() {
+  g config --get-regexp '^branch\\.' 2>/dev/null | grep -qF -- "branch.$branch." &&
+    patiently g config --remove-section "branch.$branch"
+}
 if [ -d "$gitDir" ]; then claimed; base=yes; else base=; fi
 entry= real=
 if locate 2>/dev/null; then
@@ -77,18 +81,17 @@ if [ -n "$base" ] && [ -n "$real" ] && [ ! -e "$real" ] && [ ! -L "$real" ]; the
     if [ -e "$entry/locked" ] && [ "$t" != initializing ] && [ "$force" != yes ] && [ -z "\${emptied-}" ]; then say locked "$t"; exit 0; fi
     rm -rf -- "$entry" && say removed entry
     entry=
-    rmdir -- "$gitDir/worktrees" 2>/dev/null
   fi
+  rmdir -- "$gitDir/worktrees" 2>/dev/null
 fi
 if [ -n "$base" ] && [ -n "$branch" ]; then
   at=$(g rev-parse --verify --quiet "refs/heads/$branch")
-  if [ -z "$at" ]; then :
+  if [ -z "$at" ]; then forget_branch
   elif branch_user || { [ -n "$entry" ] && [ -e "$real" ] && user=$real; }; then say kept branch "it is checked out in $user"
   elif [ -n "$commit" ] && [ "$at" != "$commit" ]; then say kept branch "it is at $at, and not at $commit any more"
   elif patiently g update-ref --no-deref -d "refs/heads/$branch" "$at"; then
     say removed branch
-    g config --get-regexp "^branch\\\\..*" 2>/dev/null | grep -qF -- "branch.$branch." &&
-      patiently g config --remove-section "branch.$branch"
+    forget_branch
   elif [ "$(g rev-parse --verify --quiet "refs/heads/$branch")" != "$at" ]; then say kept branch "it has just moved"
   else failed
   fi
