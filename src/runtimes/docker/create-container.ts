@@ -55,7 +55,8 @@ export function configIdentity(config: DockerImageConfig, image: ImageDescriptio
  */
 export function workspaceIdentity(config: DockerImageConfig): string {
   const { keep: _keep, leaseMs: _leaseMs, pull: _pull, env: _env, workdir: _workdir, ...rest } = config;
-  const { engine: _engine, pathMap: _pathMap, processLogDir: _processLogDir, ...made } = rest;
+  const { engine: _engine, pathMap: _pathMap, processLogDir: _processLogDir, ...some } = rest;
+  const { registryCredentials: _registryCredentials, ...made } = some;
   return createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 32);
 }
 
