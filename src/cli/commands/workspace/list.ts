@@ -79,7 +79,7 @@ export function addShowWord(workspace: Command): void {
 }
 
 function shown(one: Workspace): string {
-  const { project, place, operation } = one;
+  const { project, place } = one;
   const started = one.startCommit === null ? "" : `, started at ${one.startCommit.slice(0, 10)}`;
   const rows = [
     ["state", stateText(one)],
@@ -100,19 +100,25 @@ function shown(one: Workspace): string {
         ]),
     ...(one.forkedFrom === undefined ? [] : [["forked from", one.forkedFrom]]),
     ["made", `${one.createdAt}, ${age(one.createdAt)} ago`],
-    ...(operation === undefined
-      ? []
-      : [
-          [
-            "operation",
-            operation.alive
-              ? `${operation.kind} by process ${operation.pid}, for ${age(operation.startedAt)}`
-              : `${operation.kind} of ${operation.startedAt} did not come to its end: \`berth gc\` completes or removes what is there`,
-          ],
-        ]),
+    ...operationRow(one),
     ...(one.init === undefined ? [] : [["set-up", initText(one.init)]]),
   ];
   return `${one.name}\n${table(rows.map(([label = "", text = ""]) => [`  ${label}`, text]))}${outputEnd(one.init)}`;
+}
+
+/** What is done with it now, or what to do about what was not done to its end. */
+function operationRow({ name, state, operation }: Workspace): string[][] {
+  if (operation?.alive) {
+    const { kind, pid, startedAt } = operation;
+    return [["operation", `${kind} by process ${pid}, for ${age(startedAt)}`]];
+  }
+  if (state === "initializing") {
+    return [["operation", `its set-up was interrupted: \`berth workspace init ${name}\` goes on`]];
+  }
+  const interrupted = operation !== undefined || state === "creating" || state === "deleting";
+  if (!interrupted) return [];
+  const what = operation?.kind ?? (state === "creating" ? "create" : "delete");
+  return [["operation", `${what} was interrupted: \`berth gc\` completes or removes what is there`]];
 }
 
 function initText(init: InitResult): string {
