@@ -368,7 +368,10 @@ test("two Berths on one engine do not see each other's, and garbage collection l
 
 test("a checkout that is there already has to outlive the container", async () => {
   await using shared = await scratchDirectory();
-  await using made = await bench("debian", { mounts: [{ source: shared.path, target: "/shared" }] });
+  await using made = await bench("debian", {
+    mounts: [{ source: shared.path, target: "/shared" }],
+    baseDir: "/shared",
+  });
   const { request } = made;
   made.request = { ...request, existing: "/sharedness/app" };
   assert.equal((await errorOf(made.prepare())).code, "workspace.unsupported");

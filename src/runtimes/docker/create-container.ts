@@ -67,8 +67,8 @@ export function workspaceOf(config: DockerImageConfig): string | undefined {
 
 /** Name of the volume that a workspace's checkout is in: the one that is mounted where workspaces stand. */
 export function workspaceVolumeOf(config: DockerImageConfig): string | undefined {
-  if (workspaceOf(config) === undefined) return undefined;
-  return config.mounts?.find(({ target }) => target === config.baseDir)?.source;
+  if (workspaceOf(config) === undefined || config.baseDir === undefined) return undefined;
+  return config.mounts?.findLast(({ target }) => target === config.baseDir)?.source;
 }
 
 /**

@@ -83,7 +83,8 @@ async function decide(
 
 /** The configuration of the container, whichever directory it is opened at. */
 function containerConfig(request: PlacementRequest, place: WorkspacePlace): DockerImageConfig {
-  const config = imageConfig(request);
+  // What is mounted at baseDir is the workspace's volume; one that has none has no such place.
+  const { baseDir: _baseDir, ...config } = imageConfig(request);
   const { path, base, container, volume } = place;
   const mounted =
     volume === undefined || base === null ? undefined : { source: volume, target: baseDirOf(base) };
