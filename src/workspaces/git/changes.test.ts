@@ -236,6 +236,42 @@ test("what can't travel is said: repositories within, changes in submodules, nam
   assert.equal(target.status(), "?? new\n");
 });
 
+test("files of Git LFS travel whole, as nothing else has their content yet", async () => {
+  using scratch = new Scratch();
+  const { source, target } = pair(scratch);
+  writeFileSync(
+    join(scratch.path, "clean"),
+    `#!/bin/sh\nread -r text\ncase $text in pointer*) ;; *) text="pointer $(echo "$text" | cksum)" ;; esac\necho "$text"\n`,
+    { mode: 0o755 },
+  );
+  source.commit("attributes", {
+    ".gitattributes": "*.bin filter=lfs -text\n*.crlf text eol=crlf\n",
+    "old.bin": "pointer 1\n",
+  });
+  target.git("pull", "-q", source.path, "main");
+  for (const repository of [source, target]) {
+    repository.git("config", "filter.lfs.clean", join(scratch.path, "clean"));
+    repository.git("config", "filter.lfs.smudge", "false");
+    repository.git("config", "filter.lfs.required", "true");
+  }
+  source.write({
+    "old.bin": "content\n",
+    "staged.bin": "staged\n",
+    "new.bin": "new\n",
+    "gone.bin": "gone\n",
+  });
+  source.git("add", "staged.bin", "gone.bin");
+  rmSync(join(source.path, "gone.bin"));
+  const changes = await captureChanges(git, source.path, { id: "one" });
+  assert.ok(changes !== undefined);
+  assert.match(source.git("show", `${changes.index}:staged.bin`), /^pointer/);
+  assert.equal(source.git("show", `${changes.tree}:staged.bin`), "staged");
+  bring(source, target);
+  await restoreChanges(git, target.path, changes);
+  assert.equal(target.status(), source.status());
+  assert.deepEqual(picture(target), picture(source));
+});
+
 test("flags of the index: what is assumed unchanged, and outside of a sparse checkout", async () => {
   using scratch = new Scratch();
   const { source, target } = pair(scratch);

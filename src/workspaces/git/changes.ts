@@ -4,6 +4,7 @@ import type { GitPlace } from "./git-place.ts";
 import { checkedObject } from "./objects.ts";
 import { succeed } from "./places.ts";
 import { askState, NOTHING_UNDER_WAY, shown } from "./state-script.ts";
+import { KEEP_POINTERS } from "./submodule-checkout.ts";
 
 /** Uncommitted state of a checkout as two commits; sending `tree` sends both. */
 export interface Changes {
@@ -38,7 +39,7 @@ own_directory "changes-\${ref##*/}"
 own_index
 head=$(git rev-parse --quiet --verify 'HEAD^{commit}') || head=
 index=$(git write-tree --missing-ok) || exit 1
-take_working_tree
+take_working_tree whole
 tree=$(git write-tree --missing-ok) || exit 1
 before=$tree files=0 bytes=0
 if [ "$include" = yes ] && [ -f .berth/include ] && [ ! -L .berth/include ] && [ ! -L .berth ]; then
@@ -132,7 +133,7 @@ was=
 if [ "$was" = "done $tree" ]; then say ok; exit 0; fi
 now=$(git rev-parse --quiet --verify 'HEAD^{commit}') || now=
 if [ "$now" != "$head" ]; then say elsewhere "$now"; exit 0; fi
-put_tree() { git read-tree --no-sparse-checkout --no-recurse-submodules "$@"; }
+put_tree() { git ${KEEP_POINTERS.join(" ")} read-tree --no-sparse-checkout --no-recurse-submodules "$@"; }
 if [ "$was" = "begun $tree" ]; then put_tree --reset -u "$tree" || exit 1
 else
   if [ -n "$(git status --porcelain --ignore-submodules=all --untracked-files=normal | head -n 1)" ]; then say dirty; exit 0; fi

@@ -49,11 +49,11 @@ done
 if [ "$kind" = head ]; then start=$(git rev-parse --quiet --verify 'HEAD^{commit}') || start=$(git mktree < /dev/null); fi
 if [ -z "$start" ] && [ "$kind" = left ] && ! git rev-parse --quiet --verify HEAD > /dev/null; then start=$(git mktree < /dev/null); fi
 if [ -z "$start" ]; then exit ${EXIT_UNKNOWN}; fi
-take_working_tree
 count=$1
 shift
 options=
 while [ "$count" -gt 0 ]; do options="$options $1"; shift; count=$((count - 1)); done
+case $options in *--no-renames*) take_working_tree whole ;; *) take_working_tree ;; esac
 git --literal-pathspecs diff-index --cached --no-color --no-ext-diff $options "$start" -- "$@"
 `;
 

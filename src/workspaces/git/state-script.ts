@@ -10,6 +10,16 @@ const EXIT_MISSING = 61;
 const EXIT_BROKEN = 62;
 const EXIT_UNDER_WAY = 63;
 
+/** Files of Git LFS are taken as they are, and not made pointers. */
+const KEEP_FILES = [
+  "-c",
+  "filter.lfs.clean=",
+  "-c",
+  "filter.lfs.process=",
+  "-c",
+  "filter.lfs.required=false",
+] as const;
+
 /**
  * What the scripts about a checkout's state share. They work in its root, and know its git directory as $gitdir.
  *
@@ -49,20 +59,36 @@ under_way() {
 }
 # Brings the index that GIT_INDEX_FILE names to the working tree: changed, removed and untracked files. Submodules and
 # repositories within stay as they are. Leaves in $own: changed (raw), untracked, and what git said (said).
+#
+# With $1 = whole, files that Git LFS keeps are taken whole where they differ from HEAD: their content is nowhere but in
+# this checkout, and a pointer to it would be of no use elsewhere.
 take_working_tree() {
+  whole=
+  if [ "\${1-}" = whole ] && git config --get-regexp '^filter\\.lfs\\.(clean|process)$' > /dev/null; then whole=yes; fi
+  git update-index -q --refresh > /dev/null 2>&1
   git diff-files -z --raw --no-renames --ignore-submodules=none > "$own/changed" || exit 1
   to_lines < "$own/changed" > "$own/lines"
   sed -n 'h;n;x;/^:160000/d;/ D$/{x;p;}' "$own/lines" | from_lines > "$own/removed"
   sed -n 'h;n;x;/^:160000/d;/^:[0-7]* 160000/d;/ D$/d;x;p' "$own/lines" | from_lines > "$own/edited"
   git ls-files -z --others --exclude-standard > "$own/untracked" 2> "$own/said" || { cat "$own/said" >&2; exit 1; }
   to_lines < "$own/untracked" | sed '/\\/$/d' | from_lines > "$own/new"
+  if [ -n "$whole" ]; then
+    start=$(git rev-parse --quiet --verify 'HEAD^{tree}') || start=$(git mktree < /dev/null)
+    git diff-index --cached --name-only --diff-filter=d --no-renames --ignore-submodules=all -z "$start" > "$own/staged" || exit 1
+    git check-attr -z --stdin filter < "$own/staged" | to_lines | sed -n 'h;n;n;/^lfs$/{x;p;}' > "$own/pointers"
+    sed -n 'h;n;x;/ D$/{x;p;}' "$own/lines" > "$own/gone"
+    if [ -s "$own/gone" ]; then grep -vxF -f "$own/gone" "$own/pointers"; else cat "$own/pointers"; fi | from_lines > "$own/pointed"
+    # What is unchanged by its times is not read again.
+    cat "$own/pointed" >> "$own/removed"
+    cat "$own/pointed" >> "$own/edited"
+  fi
   if [ -s "$own/removed" ]; then git update-index --force-remove -z --stdin < "$own/removed" || exit 1; fi
   put edited
   put new
 }
 put() {
   [ -s "$own/$1" ] || return 0
-  git -c core.safecrlf=false update-index --add --remove -z --stdin < "$own/$1" 2>> "$own/said" || { cat "$own/said" >&2; exit 1; }
+  git -c core.safecrlf=false \${whole:+${KEEP_FILES.join(" ")}} update-index --add --remove -z --stdin < "$own/$1" 2>> "$own/said" || { cat "$own/said" >&2; exit 1; }
 }
 `;
 
