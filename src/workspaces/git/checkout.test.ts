@@ -146,6 +146,17 @@ test("in Berth's own base a branch is brought up to the project's, and never bac
   assert.equal(bench.git(base, "config", "branch.behind.merge"), "refs/heads/side");
 });
 
+test("in Berth's own base the project's committer is who commits, unless somebody is known there", async () => {
+  using bench = new Bench();
+  const { base, options } = ownBase(bench);
+  const identity = { name: "It's $(me)", email: "me@example.com" };
+  const user = () => bench.git(base, "config", "--local", "--get-regexp", "^user\\.");
+  await addCheckout(git, { ...options, identity });
+  assert.equal(user(), "user.name It's $(me)\nuser.email me@example.com");
+  await addCheckout(git, { ...options, identity: { name: "another", email: undefined } });
+  assert.match(user(), /^user\.name It's/);
+});
+
 test("a branch that is checked out elsewhere is refused with the place", async () => {
   using bench = new Bench();
   const { root, commit, options } = project(bench);

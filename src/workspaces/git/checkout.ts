@@ -20,6 +20,8 @@ export interface AddCheckout extends CheckoutLocation {
   readonly hooks: boolean;
   /** core.hooksPath of the project. A relative one is that of its trusted workspaces too. */
   readonly hooksPath?: string | undefined;
+  /** Who commits in a repository of Berth's own, unless git there knows: as git's user.name and user.email. */
+  readonly identity?: { readonly name: string | undefined; readonly email: string | undefined };
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,7 +41,7 @@ export interface AddedCheckout {
  * so that after a death anywhere the next call goes on there.
  */
 const ADD = `
-branch=$1 commit=$2 kind=$3 own=$4 upstream=$5 origin=$6 hooks=$7 hooksPath=$8
+branch=$1 commit=$2 kind=$3 own=$4 upstream=$5 origin=$6 hooks=$7 hooksPath=$8 committer=$9 committerEmail=\${10}
 ref=refs/heads/$branch
 g() { git --git-dir="$gitDir" "$@"; }
 # Paths relative to each other, which newer versions of git can make, would not survive a move of either.
@@ -133,6 +135,10 @@ if [ "$own" = yes ] && [ "$(g config --local --get core.hooksPath)" != "$hooksPa
   if [ -n "$hooksPath" ]; then patiently g config core.hooksPath "$hooksPath" || failed
   else patiently g config --unset-all core.hooksPath || failed; fi
 fi
+if [ "$own" = yes ]; then
+  [ -z "$committer" ] || g config --get user.name >/dev/null || patiently g config user.name "$committer" || failed
+  [ -z "$committerEmail" ] || g config --get user.email >/dev/null || patiently g config user.email "$committerEmail" || failed
+fi
 
 if [ $checkout = made ]; then
   entry=
@@ -180,6 +186,8 @@ export async function addCheckout(git: GitPlace, options: AddCheckout): Promise<
     options.origin ?? "",
     options.hooks ? "yes" : "",
     options.hooks && isRelative(options.hooksPath) ? options.hooksPath : "",
+    options.identity?.name ?? "",
+    options.identity?.email ?? "",
   ];
   const [answer, ...rest] = await askCheckout(git, options, ADD, words, { signal: options.signal });
   const [first = "", second = "", third = "", fourth = ""] = rest;
