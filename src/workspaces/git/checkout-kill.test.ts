@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isAlive, waitFor } from "../../../test/fixtures/process.ts";
 import { Bench } from "./checkout.testing.ts";
 import { addCheckout } from "./checkout.ts";
 import type { GitPlace } from "./git-place.ts";
@@ -232,3 +233,39 @@ kill -9 $all
   assert.deepEqual((await remove(made)).kept, []);
   gone(bench, made);
 });
+
+test("what an aborted call has left running is waited for by the next one", async () => {
+  using bench = new Bench();
+  const made = project(bench);
+  const { directory } = bench;
+  // The filter holds git up until it is let go.
+  const filter = `cat; echo on > '${directory}/on'; until [ -e '${directory}/go' ]; do sleep 0.05; done`;
+  writeFileSync(join(made.base, "info", "attributes"), "b.txt filter=slow\n");
+  bench.git(made.root, "config", "filter.slow.smudge", filter);
+  const abort = new AbortController();
+  const aborted = addCheckout(git, { ...made.add, signal: abort.signal });
+  await waitFor("git writes the files", () => existsSync(join(directory, "on")));
+  abort.abort();
+  await assert.rejects(aborted, { code: "operation.aborted" });
+  const removed = remove(made);
+  const claim = join(
+    made.base,
+    "berth",
+    readdirSync(join(made.base, "berth")).find((name) => name.endsWith(".claim")) ?? "",
+  );
+  const worker = Number(readFileSync(claim, "utf8").split("\n")[1]?.split(" ")[0]);
+  assert.equal(isAlive(worker), true);
+  assert.equal(await Promise.race([removed.then(() => "removed"), stillWaits(claim, made)]), "waits");
+  writeFileSync(join(directory, "go"), "");
+  assert.deepEqual((await removed).kept, []);
+  gone(bench, made);
+});
+
+/** Another script than the one that holds the claim has said that it waits, and git's files are still there. */
+async function stillWaits(claim: string, { add: { path } }: Project): Promise<string> {
+  const first = (file: string) => readFileSync(file, "utf8").split("\n")[0];
+  const next = claim.replace(/claim$/, "next");
+  await waitFor("the next one waits", () => first(next) !== first(claim));
+  assert.equal(existsSync(path), true);
+  return "waits";
+}

@@ -22,8 +22,8 @@ export const LOCK_WAIT_SECONDS = 5;
  *
  * `$gitDir/berth/KEY` says that Berth makes or has made a checkout at that path; its one line is "new" when the branch
  * is Berth's too. `KEY.claim` is held by the script that works on it: "PID START", where START tells a process from a
- * later one of the same number. A script whose client has gone may still run, so the next one waits for it; of several
- * that wait, only the newest goes on (`KEY.next`).
+ * later one of the same number, and in a second line the git that it runs, which may outlive it. A script whose client
+ * has gone may still run, so the next one waits for it; of several that wait, only the newest goes on (`KEY.next`).
  *
  * Answers are words that end with NUL, so that paths may hold anything else.
  */
@@ -36,7 +36,13 @@ started_of() {
   started=0
   { read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 0
   set -- \${stat##*) }
-  started=\${20-}
+  # A zombie has ended; not every init of a container reaps them.
+  if [ "$1" = Z ]; then started=; else started=\${20-}; fi
+}
+alive() {
+  kill -0 "\${1%% *}" 2>/dev/null || return 1
+  started_of "\${1%% *}"
+  [ "$1" = "\${1%% *} $started" ]
 }
 newline='
 '
@@ -53,16 +59,15 @@ claimed() {
     tries=$((tries + 1))
   done 2>/dev/null
   until (set -C; printf '%s\\n' "$me" > "$claim") 2>/dev/null; do
-    holder=
-    { read -r holder < "$claim"; } 2>/dev/null
+    holder= worker=
+    { read -r holder && read -r worker; } 2>/dev/null < "$claim"
     pid=\${holder%% *}
     if [ -z "$holder" ]; then
       empty=$((empty + 1))
       [ $empty -gt 20 ] && rm -f -- "$claim"
-    elif ! kill -0 "$pid" 2>/dev/null; then rm -f -- "$claim"; continue
-    else
-      started_of "$pid"
-      if [ "$holder" != "$pid $started" ]; then rm -f -- "$claim"; continue; fi
+    elif alive "$holder"; then empty=0
+    elif [ -n "$worker" ] && alive "$worker"; then pid=\${worker%% *}
+    else rm -f -- "$claim"; continue
     fi
     [ $tries -ge ${CLAIM_WAIT_SECONDS * 20} ] && { say busy "$pid"; exit 0; }
     tries=$((tries + 1))
@@ -134,7 +139,12 @@ branch_user() {
 # A command that takes a lock of git: tried again while another one has it. What a hook leaves running holds no pipe.
 patiently() {
   waited=0
-  until "$@" </dev/null >"$output" 2>&1 3>&-; do
+  until
+    "$@" </dev/null >"$output" 2>&1 3>&- &
+    started_of $!
+    printf '%s\\n' "$me" "$! $started" > "$claim"
+    wait $!
+  do
     said=$(cat -- "$output")
     case $said in
       *.lock*"File exists"* | *"could not lock config file"* | *commondir* | *worktrees/*/gitdir* | *worktrees/*/HEAD* | *"could not create directory of"*) ;;
