@@ -8,16 +8,10 @@
 set -eu
 [ $# -gt 0 ] || { echo "usage: $0 AGENT [ARGUMENT…]" >&2; exit 2; }
 
-# Who commits, also where nobody has said so.
-GIT_AUTHOR_NAME=$(git config user.name) GIT_AUTHOR_EMAIL=$(git config user.email)
-GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
-export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
-
 start() {
   workspace=$1 task=$2
   shift 2
-  berth exec -w "$workspace" -d --name agent -e GIT_AUTHOR_NAME -e GIT_AUTHOR_EMAIL \
-    -e GIT_COMMITTER_NAME -e GIT_COMMITTER_EMAIL -- "$@" "$task" >/dev/null
+  berth exec -w "$workspace" -d --name agent -- "$@" "$task" >/dev/null
 }
 
 # A workspace each, made at the same time, on branches of their own from trunk.
