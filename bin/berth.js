@@ -28,5 +28,10 @@ if (caches) {
     // Then without.
   }
 }
+// The first releases of Node 24 call node:sqlite experimental, on stderr of every command that uses it.
+const { emitWarning } = process;
+process.emitWarning = (warning, ...rest) => {
+  if (rest[0] !== "ExperimentalWarning") emitWarning.call(process, warning, ...rest);
+};
 const { run } = await import("../dist/command/main.js");
 await run(process.argv);
