@@ -37,8 +37,8 @@ export function sessionStreams(channel: Channel, failure: (cause: Error) => Erro
   const stderr = readable();
   const stdin = new Writable({
     highWaterMark: WRITABLE_HIGH_WATER_BYTES,
-    write: (chunk: Buffer, _encoding, done) => channel.write(chunk, done),
-    writev: (chunks, done) => channel.write(joined(chunks), done),
+    write: (chunk: Buffer, _encoding, done) => channel.write([chunk], done),
+    writev: (chunks, done) => channel.write(piecesOf(chunks), done),
     final: (done) => {
       channel.eof();
       done();
@@ -109,8 +109,8 @@ export function channelDuplex(channel: Channel, options: DuplexOptions): Duplex 
     readableHighWaterMark: STREAM_HIGH_WATER_BYTES,
     writableHighWaterMark: WRITABLE_HIGH_WATER_BYTES,
     read: () => channel.read(unread([stream])),
-    write: (chunk: Buffer, _encoding, done) => channel.write(chunk, done),
-    writev: (chunks, done) => channel.write(joined(chunks), done),
+    write: (chunk: Buffer, _encoding, done) => channel.write([chunk], done),
+    writev: (chunks, done) => channel.write(piecesOf(chunks), done),
     final: (done) => {
       channel.eof();
       done();
@@ -155,6 +155,6 @@ function unread(streams: readonly Readable[]): number {
   return streams.reduce((sum, stream) => sum + (stream.destroyed ? 0 : stream.readableLength), 0);
 }
 
-function joined(chunks: readonly { readonly chunk: Buffer }[]): Buffer {
-  return Buffer.concat(chunks.map(({ chunk }) => chunk));
+function piecesOf(chunks: readonly { readonly chunk: Buffer }[]): Buffer[] {
+  return chunks.map(({ chunk }) => chunk);
 }

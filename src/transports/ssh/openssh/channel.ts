@@ -48,7 +48,8 @@ export class Channel {
   #sendWindow: number;
   /** What the other side may still send. */
   #receiveWindow = RECEIVE_WINDOW_BYTES;
-  #waiting: { bytes: Uint8Array; done: Done } | undefined;
+  /** What waits for the window: its pieces in order, never joined to one, which would be a second copy of everything. */
+  #waiting: { pieces: Uint8Array[]; left: number; done: Done } | undefined;
   #answers: ((accepted: boolean) => void)[] = [];
   #eofSent = false;
   #closeSent = false;
@@ -93,12 +94,12 @@ export class Channel {
   }
 
   /** Sends bytes as far as the window goes, then the rest as it opens. One at a time: the next one after `done`. */
-  write(bytes: Uint8Array, done: Done): void {
+  write(pieces: readonly Uint8Array[], done: Done): void {
     if (this.over || this.#eofSent) {
       done(brokenPipe());
       return;
     }
-    this.#waiting = { bytes, done };
+    this.#waiting = { pieces: [...pieces], left: pieces.reduce((sum, { length }) => sum + length, 0), done };
     this.#flush();
   }
 
@@ -184,19 +185,38 @@ export class Channel {
   }
 
   #flush(): void {
-    while (this.#waiting !== undefined && (this.#sendWindow > 0 || this.#waiting.bytes.length === 0)) {
-      const { bytes, done } = this.#waiting;
-      const piece = bytes.subarray(0, Math.min(this.#sendWindow, this.#maxDataBytes));
-      const last = piece.length === bytes.length;
-      this.#waiting = last ? undefined : { bytes: bytes.subarray(piece.length), done };
-      this.#sendWindow -= piece.length;
-      this.#send([dataHead(this.#remote, piece.length), piece], last ? done : undefined);
+    while (this.#waiting !== undefined && (this.#sendWindow > 0 || this.#waiting.left === 0)) {
+      const waiting = this.#waiting;
+      const length = Math.min(waiting.left, this.#sendWindow, this.#maxDataBytes);
+      const parts = [dataHead(this.#remote, length), ...taken(waiting.pieces, length)];
+      waiting.left -= length;
+      const last = waiting.left === 0;
+      if (last) this.#waiting = undefined;
+      this.#sendWindow -= length;
+      this.#send(parts, last ? waiting.done : undefined);
     }
   }
 
   #message(type: number, fields: readonly Field[] = []): void {
     this.#send([packet(type, [this.#remote, ...fields])]);
   }
+}
+
+/** Takes so many bytes from the front of a list, as pieces. */
+function taken(pieces: Uint8Array[], length: number): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let left = length; left > 0; ) {
+    const first = pieces[0] as Uint8Array;
+    if (first.length <= left) {
+      parts.push(first);
+      pieces.shift();
+    } else {
+      parts.push(first.subarray(0, left));
+      pieces[0] = first.subarray(left);
+    }
+    left -= Math.min(left, first.length);
+  }
+  return parts;
 }
 
 /** What Node says when nobody reads the other end of a pipe. */
