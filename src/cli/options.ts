@@ -143,10 +143,9 @@ export function withPlaceOptions(config: RuntimeConfig, options: RuntimeOptions)
         "Use -r docker-image:NAME[:TAG].",
       );
     }
-    Object.assign(merged, image, {
-      mounts: [...(config.mounts ?? []), ...(image.mounts ?? [])],
-      ports: [...(config.ports ?? []), ...(image.ports ?? [])],
-    });
+    Object.assign(merged, image);
+    if (image.mounts !== undefined) merged.mounts = [...(config.mounts ?? []), ...image.mounts];
+    if (image.ports !== undefined) merged.ports = [...(config.ports ?? []), ...image.ports];
   }
   return parseRuntimeConfig(merged, "command line");
 }
