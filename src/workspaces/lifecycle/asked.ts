@@ -67,13 +67,15 @@ export function isSame(
     readonly runtime: RuntimeConfig;
     readonly start: string | null | undefined;
     readonly existing?: string | undefined;
+    /** The branch is whichever is checked out there. */
+    readonly adopts: boolean;
     readonly forkedFrom?: string | undefined;
   },
 ): boolean {
   return (
-    previous.branch === asked.branch &&
+    (asked.adopts || previous.branch === asked.branch) &&
     previous.forkedFrom === asked.forkedFrom &&
-    previous.ownsCheckout === (asked.existing === undefined) &&
+    previous.ownsCheckout === !asked.adopts &&
     (asked.existing === undefined || previous.place?.path === asked.existing) &&
     (asked.start === undefined || asked.start === previous.startCommit) &&
     isDeepStrictEqual(previous.runtime, asked.runtime)

@@ -47,8 +47,18 @@ export async function create(lifecycle: Lifecycle, options: CreateOptions): Prom
   throwIfAborted(options.signal);
   const asked = await readAsked(options);
   await using interrupted = await interruptedOf(lifecycle, asked, options, (previous) =>
-    isSame(previous, asked),
+    isSame(previous, { ...asked, adopts: adopts(asked) }),
   );
+  if (interrupted?.workspace.state === "initializing") {
+    if (options.trust) await registry.setTrusted(interrupted.workspace.project.id, true);
+    const { settings } = asked;
+    return await finishInit(lifecycle, interrupted.workspace, {
+      ...options,
+      settings,
+      update: false,
+      resume: true,
+    });
+  }
   const start = await startOf(asked, options, interrupted);
   const known = await ensureProject(lifecycle, asked.facts);
   const project = options.trust ? await registry.setTrusted(known.id, true) : known;

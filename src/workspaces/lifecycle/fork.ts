@@ -48,10 +48,18 @@ export async function fork(
   await using from = await openSite(lifecycle, await siteOfWorkspace(lifecycle, origin), options);
   reporter(options)("look", `looking at ${origin.name} in ${from.git.description}`);
   const here = await headOf(from, branch, options);
-  const asked = { name, branch, facts, runtime, start: here.head, forkedFrom: origin.id };
+  const asked = { name, branch, facts, runtime, start: here.head, forkedFrom: origin.id, adopts: false };
   await using interrupted = await interruptedOf(lifecycle, asked, options, (previous) =>
     isSame(previous, asked),
   );
+  if (interrupted?.workspace.state === "initializing") {
+    return await finishInit(lifecycle, interrupted.workspace, {
+      ...options,
+      settings,
+      update: false,
+      resume: true,
+    });
+  }
   const start = await startOf(facts, runtime, branch, here.head, interrupted?.branch !== undefined, options);
   await using fresh =
     interrupted === undefined

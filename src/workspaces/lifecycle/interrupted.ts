@@ -33,19 +33,17 @@ export async function interruptedOf(
   const all = await registry.list({ projectId: project.id });
   const known = all.find(({ name }) => nameKey(name) === nameKey(asked.name));
   if (known === undefined) return undefined;
-  if (known.state !== "creating") {
-    throw berthError("workspace.name_taken", { context: { name: known.name } });
-  }
+  const taken = () => berthError("workspace.name_taken", { context: { name: known.name } });
+  if (!isUnfinished(known) || (known.state === "initializing" && !isSame(known))) throw taken();
   const operation = await registry.operation(known.id, "create", { signal: options.signal });
   await using mine = new AsyncDisposableStack();
   mine.use(operation);
   // It may have come to its end, or have been removed, before it was this process's turn.
   const workspace = await registry.get(known.id);
   if (workspace === undefined) return undefined;
-  if (workspace.state !== "creating") {
-    throw berthError("workspace.name_taken", { context: { name: known.name } });
-  }
+  if (!isUnfinished({ ...workspace, operation: undefined })) throw taken();
   if (!isSame(workspace)) {
+    if (workspace.state === "initializing") throw taken();
     await tidyUp(lifecycle, workspace, options);
     return undefined;
   }
@@ -54,6 +52,11 @@ export async function interruptedOf(
   const branch = worktree === undefined ? undefined : { commit: worktree.commit, made: worktree.ownsBranch };
   const stack = mine.move();
   return { workspace, operation, branch, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** Its creation was cut, or its set-up was. */
+function isUnfinished({ state, operation }: Workspace): boolean {
+  return state === "creating" || (state === "initializing" && !operation?.alive);
 }
 
 async function tidyUp(lifecycle: Lifecycle, workspace: Workspace, options: WorkOptions): Promise<void> {

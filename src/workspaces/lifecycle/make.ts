@@ -10,6 +10,7 @@ import { findSubmodules, type Submodule } from "../git/submodules.ts";
 import type { JournalEntry } from "../registry/registry.ts";
 import { type Lifecycle, record, reporter } from "./context.ts";
 import type { MadeIn, MadeItem } from "./made.ts";
+import { dropRefs } from "./refs.ts";
 import { type OpenSite, openSite, type Site } from "./site.ts";
 import type { Start } from "./start.ts";
 
@@ -84,6 +85,7 @@ export async function make(making: Making): Promise<Made> {
     origin: site.placement.sharesRepository ? undefined : facts.origin,
     hooks: project.trusted,
     hooksPath: facts.hooksPath,
+    identity: { name: facts.config.get("user.name")?.at(-1), email: facts.config.get("user.email")?.at(-1) },
     signal,
   });
   await notes.done(note);
@@ -103,6 +105,7 @@ export async function make(making: Making): Promise<Made> {
     }
     for (const what of leftBehind) report("changes", `left behind: ${what}`);
   }
+  await dropRefs(git, target.repository.gitDir, target.kept, signal);
   throwIfAborted(signal);
   return { place, ownsBranch: added.branchMade, startCommit: added.commit };
 }
@@ -114,6 +117,8 @@ export interface Target {
   readonly hasBranch: boolean;
   /** As they are in the place. */
   readonly submodules: readonly Submodule[];
+  /** Refs that keep commits there until the checkout has them. */
+  readonly kept: readonly string[];
 }
 
 /** The repository in the place, with every commit that the checkout needs. */
@@ -124,7 +129,7 @@ async function getReady(making: Making, open: OpenSite, notes: Notes): Promise<T
   if (source.isTarget || (shares && source.isHome)) {
     await keepPlace(making, open.place);
     const hasBranch = source.hasBranch ?? start.isHere;
-    return { repository: open.repository, place: open.place, hasBranch, submodules };
+    return { repository: open.repository, place: open.place, hasBranch, submodules, kept: [] };
   }
   const { bringHome, sendTo } = await import("./send.ts");
   return shares ? bringHome(making, open, submodules) : sendTo(making, open, notes, submodules);

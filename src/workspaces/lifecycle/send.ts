@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { lookAtBase, type Repository } from "../git/base.ts";
+import { changesRef } from "../git/changes.ts";
 import { type Submodule, sendSubmodules } from "../git/submodules.ts";
 import { listTags } from "../git/tags.ts";
 import { transfer } from "../git/transfer.ts";
@@ -58,6 +59,8 @@ export async function sendTo(
       options.onProgress?.({ step: "sync", message: `sending commits to ${git.description}`, bytesDone }),
     signal,
   });
+  const own = [startRef(workspace.id), changesRef(workspace.id)];
+  const sent = new Set([...refs, ...begin].map(({ name }) => name));
   const submodules =
     found.length === 0
       ? []
@@ -79,6 +82,7 @@ export async function sendTo(
     place: kept,
     hasBranch: look.refs.has(`refs/heads/${start.branch}`),
     submodules,
+    kept: own.filter((name) => sent.has(name) || look.refs.has(name)),
   };
 }
 
@@ -118,7 +122,7 @@ export async function bringHome(
           submodules: found,
           signal,
         });
-  return { repository, place, hasBranch: start.isHere, submodules };
+  return { repository, place, hasBranch: start.isHere, submodules, kept: refs.map(({ name }) => name) };
 }
 
 /** Trunk and the branch as origin has them, and the uncommitted changes. */

@@ -2,14 +2,13 @@ import { posix } from "node:path";
 import { isBerthError } from "../../contract/errors.ts";
 import type { WorkOptions } from "../api.ts";
 import { changesRef } from "../git/changes.ts";
-import { gitArgv, scriptArgv } from "../git/environment.ts";
-import type { GitPlace } from "../git/git-place.ts";
+import { gitArgv } from "../git/environment.ts";
 import { localGitPlace, succeed } from "../git/places.ts";
 import { removeCheckout } from "../git/remove-checkout.ts";
 import type { JournalEntry } from "../registry/registry.ts";
 import { type Lifecycle, openOptions } from "./context.ts";
 import { describe, type MadeIn, type MadeItem, madeItem, placeKey } from "./made.ts";
-import { pushedRef, startRef } from "./refs.ts";
+import { dropRefs, pushedRef, startRef } from "./refs.ts";
 import { removeBase } from "./remove-base.ts";
 import { type OpenSite, openSite, repositoryIn, type Site, siteOf } from "./site.ts";
 import { reasonToKeep } from "./work-there.ts";
@@ -136,7 +135,7 @@ async function undoWorktree(
     below: belowOf(place.path),
     signal: options.signal,
   });
-  await dropRefs(git, gitDir, id, options.signal);
+  await dropRefs(git, gitDir, [startRef(id), changesRef(id), pushedRef(id)], options.signal);
   const nameOf = (what: string) =>
     `${what === "branch" ? `the branch ${item.branch}` : place.path} in ${git.description}`;
   return {
@@ -144,20 +143,6 @@ async function undoWorktree(
     kept: kept.map(({ what, reason }) => ({ what: nameOf(what), reason })),
     left: [],
   };
-}
-
-/** What kept commits in the repository there, until they were on the branch and in the checkout. */
-async function dropRefs(
-  git: GitPlace,
-  gitDir: string,
-  id: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const refs = [startRef(id), changesRef(id), pushedRef(id)];
-  const script = `[ -d "$1" ] || exit 0
-gitDir=$1; shift
-for ref; do git --git-dir="$gitDir" update-ref --no-deref -d "$ref" || exit; done`;
-  await succeed(git, scriptArgv(script, [gitDir, ...refs]), { signal });
 }
 
 /** The directory of the project's workspaces goes with the last of them. */
