@@ -238,6 +238,19 @@ test("an interrupt while a workspace is made leaves nothing, and while it is set
   await at.ok("ws", "delete", "one");
 });
 
+test("from inside of its own checkout a workspace is found, and deleted", async () => {
+  await using at = await workspaceDesk();
+  await at.ok("ws", "create", "one", "-q");
+  const path = (await at.ok("ws", "path", "one")).trim();
+  const inside = (...args: string[]) => at.run(["ws", ...args], undefined, path);
+  assert.match((await inside("list")).stdout.toString(), /^one +one/m);
+  assert.equal((await inside("create", "two", "-q")).stdout.toString(), "two\n");
+  const deleted = await inside("delete", "one");
+  assert.equal(deleted.code, 0, deleted.stderr);
+  assert.ok(!existsSync(path));
+  assert.match(await at.ok("ws", "list"), /^NAME.*\ntwo +[^\n]*\n$/);
+});
+
 test("completion knows the words, and the names of this project's workspaces", async () => {
   await using at = await workspaceDesk();
   const complete = async (cwd: string, ...words: string[]) =>

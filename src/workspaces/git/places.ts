@@ -19,7 +19,8 @@ export function localGitPlace(): GitPlace {
       return await transport.run(argv, {
         env: { ...ownEnvironment(), ...GIT_ENVIRONMENT, ...options.env },
         cleanEnvironment: true,
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        // The directory of the caller may be the one that goes.
+        cwd: options.cwd ?? "/",
       });
     } catch (cause) {
       // A directory that is missing looks the same.
