@@ -182,6 +182,12 @@ export interface ReceiveRequest {
 const CUT_SHORT = 91;
 const BAD_OBJECTS = 90;
 const INCOMPLETE = 89;
+const LOCKED = 88;
+
+/** Tenths of a second that another one's lock of the boundary is waited for. */
+const LOCK_TRIES = 30;
+/** The same for refs, in milliseconds; git's default is 100, which a busy machine does not keep. */
+const REF_LOCK_MS = 3_000;
 
 /**
  * Defects that old programs left in the history of many a project, and that harm nobody who checks it out. Everything
@@ -228,7 +234,8 @@ for old in "$objects"/tmp_objdir-berth-*; do
 done
 q=$objects/tmp_objdir-berth-$$-$here-$chance
 mkdir "$q" "$q/pack" "$q/info" || exit
-trap 'rm -rf "$q"' EXIT; trap 'exit 129' HUP INT TERM PIPE
+lock=
+trap 'rm -rf "$q" \${lock:+"$lock"}' EXIT; trap 'exit 129' HUP INT TERM PIPE
 ended=
 exec 3>"$q/refs" 4>"$q/tags" 5>"$q/shallow" 6>"$q/unshallow" || exit
 while IFS= read -r line; do
@@ -266,6 +273,14 @@ fi
 boundary=
 if [ -s "$q/shallow" ] || [ -s "$q/unshallow" ]; then
   whole= boundary=$q/boundary
+  # git's own lock of that file, from before it is read.
+  tries=0
+  until (set -C; : >"$GIT_DIR/shallow.lock") 2>/dev/null; do
+    tries=$((tries + 1))
+    [ $tries -le ${LOCK_TRIES} ] || { printf '%s\n' "$GIT_DIR/shallow.lock" >&2; exit ${LOCKED}; }
+    sleep 0.1 2>/dev/null || sleep 1
+  done
+  lock=$GIT_DIR/shallow.lock
   {
     if [ -s "$GIT_DIR/shallow" ]; then
       if [ -s "$q/unshallow" ]; then grep -v -x -F -f "$q/unshallow" "$GIT_DIR/shallow"; else cat "$GIT_DIR/shallow"; fi
@@ -300,14 +315,15 @@ for suffix in pack rev idx; do
   done
 done
 if [ "$boundary" ]; then
-  (set -C; : >"$GIT_DIR/shallow.lock") || exit
   if [ -s "$boundary" ]; then
-    cat "$boundary" >"$GIT_DIR/shallow.lock" && mv "$GIT_DIR/shallow.lock" "$GIT_DIR/shallow" || { rm -f "$GIT_DIR/shallow.lock"; exit 1; }
+    cat "$boundary" >"$lock" && mv "$lock" "$GIT_DIR/shallow" || exit
   else
-    rm -f "$GIT_DIR/shallow" "$GIT_DIR/shallow.lock"
+    rm -f "$GIT_DIR/shallow" "$lock"
   fi
+  lock=
 fi
-sed 's/^\\([0-9a-f]*\\) \\(.*\\)$/update \\2 \\1/' "$q/refs" | git update-ref --stdin || exit
+if [ "$lock" ]; then rm -f "$lock"; lock=; fi
+sed 's/^\\([0-9a-f]*\\) \\(.*\\)$/update \\2 \\1/' "$q/refs" | git -c core.filesRefLockTimeout=${REF_LOCK_MS} update-ref --stdin || exit
 if [ -s "$q/tags" ]; then
   if ! sed 's/^\\([0-9a-f]*\\) \\(.*\\)$/create \\2 \\1/' "$q/tags" | git update-ref --stdin 2>/dev/null; then
     # Another one made some, or the file system takes two of them for one.
@@ -321,7 +337,7 @@ exit 0
 
 /**
  * Takes a pack into a repository and sets refs, all or nothing.
- * @throws workspace.git_failed; what the pack's source throws
+ * @throws workspace.locked, workspace.git_failed; what the pack's source throws
  */
 export async function receivePack(
   to: Repository,
@@ -351,6 +367,11 @@ export async function receivePack(
       : "what was sent is damaged",
     [INCOMPLETE]: "what was sent is not complete",
   }[result.exitCode];
+  const lock =
+    result.exitCode === LOCKED
+      ? result.stderr.trim().split("\n").at(-1)
+      : /Unable to create '(.*\.lock)': File exists/s.exec(result.stderr)?.[1];
+  if (lock !== undefined) throw berthError("workspace.locked", { context: { path: lock } });
   const failed = gitFailed(to.git.description, ["git", "index-pack"], result);
   if (what === undefined) throw failed;
   throw berthError("workspace.git_failed", {

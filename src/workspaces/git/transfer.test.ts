@@ -327,6 +327,22 @@ test("a shallow clone's boundary goes along, and goes when the project has been 
   tidy(sent.base);
 });
 
+test("a lock of git's that stays is named, and nothing is changed", async () => {
+  using scratch = new Scratch();
+  const project = scratch.repository("project");
+  const base = join(scratch.path, "base.git");
+  const sent = await send(project, base, { [MAIN]: project.git("rev-parse", "HEAD") });
+  const before = sent.base.git("for-each-ref");
+  const lock = join(sent.base.path, "refs/remotes/origin/main.lock");
+  writeFileSync(lock, "");
+  const abort = AbortSignal.timeout(20_000);
+  const refused = await refusalOf(send(project, base, { [MAIN]: project.commit("next") }, { signal: abort }));
+  assert.equal(refused.code, "workspace.locked");
+  assert.match(refused.message, /refs\/remotes\/origin\/main\.lock/);
+  assert.equal(sent.base.git("for-each-ref"), before);
+  tidy(sent.base);
+});
+
 test("a whole base stays whole when a shallow clone sends to it", async () => {
   using scratch = new Scratch();
   const source = scratch.repository("source");

@@ -44,7 +44,7 @@ export interface TransferResult {
  * Brings commits from one repository to another, with everything that they need and no more than what is lacking, and
  * sets refs there. Nothing at all is said when nothing is to be done. A cut leaves the receiver as it was, or with all
  * of it; up to three attempts, each with a new look, when the way to either place is lost.
- * @throws workspace.partial_clone, workspace.git_failed, what the places throw
+ * @throws workspace.partial_clone, workspace.locked, workspace.git_failed, what the places throw
  */
 export async function transfer(options: TransferOptions): Promise<TransferResult> {
   return retry(
@@ -61,9 +61,13 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
   );
 }
 
-/** Also where the daemon of a place was restarted: a transfer is safe to repeat, whatever of it was done. */
+/**
+ * Also where the daemon of a place was restarted: a transfer is safe to repeat, whatever of it was done. A lock has been
+ * waited for already.
+ */
 function isLost(error: unknown): boolean {
-  return isBerthError(error) && (error.retryable || error.code === "process.lost");
+  if (!isBerthError(error) || error.code === "workspace.locked") return false;
+  return error.retryable || error.code === "process.lost";
 }
 
 function lookAgain(to: Repository, look: BaseLook, signal: AbortSignal | undefined): Promise<BaseLook> {
