@@ -125,6 +125,16 @@ test("an existing branch is taken as it is; one that only origin has becomes a l
   assert.equal((await addCheckout(git, theirs)).branchMade, true);
   assert.equal(bench.git(path, "rev-parse", "--abbrev-ref", "@{upstream}"), "origin/theirs");
   assert.equal(bench.git(path, "config", "remote.origin.url"), "https://127.0.0.1/x");
+  bench.git(root, "update-ref", "refs/remotes/other/ours", commit);
+  const ours = {
+    ...theirs,
+    path: join(bench.directory, "o"),
+    branch: "ours",
+    origin: undefined,
+    remote: "other",
+  };
+  assert.equal((await addCheckout(git, ours)).commit, commit);
+  assert.equal(bench.git(path, "config", "branch.ours.remote"), "other");
 });
 
 test("in Berth's own base a branch is brought up to the project's, and never back", async () => {

@@ -8,12 +8,14 @@ export interface AddCheckout extends CheckoutLocation {
   readonly branch: string;
   /** What the branch starts at when it has to be made; null in an empty repository, where it is born by its first commit. */
   readonly commit: string | null;
-  /** The branch must not be there at another commit. Otherwise an existing one, also of origin, is taken as it is. */
+  /** The branch must not be there at another commit. Otherwise an existing one, also of the remote, is taken as it is. */
   readonly newBranch: boolean;
   /** The repository is Berth's own: its copy of an existing branch is brought up to `commit`, and `hooksPath` is set. */
   readonly ownsBase: boolean;
-  /** Name of the branch at origin that `git pull` follows. Default: that of an existing branch of origin. */
+  /** Name of the branch at the remote that `git pull` follows. Default: that of an existing branch of the remote. */
   readonly upstream?: string | undefined;
+  /** Name of that remote in the repository. Default "origin". */
+  readonly remote?: string | undefined;
   /** URL of origin, without credentials; undefined: the repository's own stays. */
   readonly origin?: string | undefined;
   /** The project is trusted: git's hooks run. */
@@ -41,7 +43,7 @@ export interface AddedCheckout {
  * so that after a death anywhere the next call goes on there.
  */
 const ADD = `
-branch=$1 commit=$2 kind=$3 own=$4 upstream=$5 origin=$6 hooks=$7 hooksPath=$8 committer=$9 committerEmail=\${10}
+branch=$1 commit=$2 kind=$3 own=$4 upstream=$5 origin=$6 hooks=$7 hooksPath=$8 committer=$9 committerEmail=\${10} remote=\${11}
 ref=refs/heads/$branch
 g() { git --git-dir="$gitDir" "$@"; }
 # Paths relative to each other, which newer versions of git can make, would not survive a move of either.
@@ -85,7 +87,7 @@ fi
 at=$(g rev-parse --verify --quiet "$ref^{commit}")
 if [ -z "$at" ]; then
   if [ "$kind" = existing ]; then
-    theirs=$(g rev-parse --verify --quiet "refs/remotes/origin/$branch^{commit}")
+    theirs=$(g rev-parse --verify --quiet "refs/remotes/$remote/$branch^{commit}")
     [ -n "$theirs" ] && { commit=\${commit:-$theirs} upstream=\${upstream:-$branch}; }
   fi
   if [ "$(g config --bool core.ignoreCase)" = true ]; then
@@ -127,8 +129,9 @@ if [ -n "$origin" ] && [ "$(g config --get remote.origin.url)" != "$origin" ]; t
   patiently g config remote.origin.url "$origin" || failed
 fi
 if [ -n "$upstream" ] && ! g config --get "branch.$branch.merge" >/dev/null; then
-  [ "$(g config --get remote.origin.fetch)" ] || patiently g config remote.origin.fetch '+refs/heads/*:refs/remotes/origin/*' || failed
-  patiently g config "branch.$branch.remote" origin || failed
+  [ -n "$(g config --get "remote.$remote.fetch")" ] ||
+    patiently g config "remote.$remote.fetch" "+refs/heads/*:refs/remotes/$remote/*" || failed
+  patiently g config "branch.$branch.remote" "$remote" || failed
   patiently g config "branch.$branch.merge" "refs/heads/$upstream" || failed
 fi
 if [ "$own" = yes ] && [ "$(g config --local --get core.hooksPath)" != "$hooksPath" ]; then
@@ -188,6 +191,7 @@ export async function addCheckout(git: GitPlace, options: AddCheckout): Promise<
     options.hooks && isRelative(options.hooksPath) ? options.hooksPath : "",
     options.identity?.name ?? "",
     options.identity?.email ?? "",
+    options.remote ?? "origin",
   ];
   const [answer, ...rest] = await askCheckout(git, options, ADD, words, { signal: options.signal });
   const [first = "", second = "", third = "", fourth = ""] = rest;

@@ -78,8 +78,9 @@ pull() {
 }
 hooks=$3
 said=$(mktemp "\${TMPDIR:-/tmp}/berth-pull.XXXXXX") || exit 1
-trap 'rm -f -- "$said"' EXIT
-pull >"$said" 2>&1 </dev/null &
+# Without a name it is gone with the script, however that ends.
+exec 4>"$said" 5<"$said" && rm -f -- "$said" || exit 1
+pull >&4 2>&1 </dev/null &
 pulling=$!
 started=$(started_of $pulling)
 (
@@ -89,7 +90,7 @@ started=$(started_of $pulling)
   trap '' TERM
   # When the script was ended before its pull, the number may be another process's by now.
   [ "$(started_of $pulling)" = "$started" ] || exit
-  echo late >> "$said"
+  echo late >&4
   family $pulling
   kill -TERM $found
   tries=0 before=$found
@@ -104,8 +105,10 @@ code=$?
 kill -TERM $watching 2>/dev/null
 wait $watching 2>/dev/null
 if [ $code = 0 ]; then echo updated; echo "$from"; git rev-parse HEAD
-elif grep -qx late "$said"; then echo late
-else echo failed; grep -v '^hint:' "$said" | tail -n 20
+else
+  said=$(cat <&5)
+  if printf '%s\\n' "$said" | grep -qx late; then echo late
+  else echo failed; printf '%s\\n' "$said" | grep -v '^hint:' | tail -n 20; fi
 fi
 `;
 

@@ -82,6 +82,7 @@ export async function make(making: Making): Promise<Made> {
     newBranch: start.newBranch,
     ownsBase: !site.placement.sharesRepository,
     upstream: start.upstream?.branch,
+    remote: site.placement.sharesRepository ? facts.remote : undefined,
     origin: site.placement.sharesRepository ? undefined : facts.origin,
     hooks: project.trusted,
     hooksPath: facts.hooksPath,
@@ -106,6 +107,7 @@ export async function make(making: Making): Promise<Made> {
     for (const what of leftBehind) report("changes", `left behind: ${what}`);
   }
   await dropRefs(git, target.repository.gitDir, target.kept, signal);
+  await notes.forgetRefs(target.kept);
   throwIfAborted(signal);
   return { place, ownsBranch: added.branchMade, startCommit: added.commit };
 }
@@ -132,7 +134,7 @@ async function getReady(making: Making, open: OpenSite, notes: Notes): Promise<T
     return { repository: open.repository, place: open.place, hasBranch, submodules, kept: [] };
   }
   const { bringHome, sendTo } = await import("./send.ts");
-  return shares ? bringHome(making, open, submodules) : sendTo(making, open, notes, submodules);
+  return shares ? bringHome(making, open, notes, submodules) : sendTo(making, open, notes, submodules);
 }
 
 /** Submodules of the commit that are in the source's place; those that are not are left out, and told. */
@@ -173,6 +175,8 @@ export interface Notes {
   plan(item: MadeItem): Promise<Note>;
   done(note: Note): Promise<void>;
   forget(note: Note): Promise<void>;
+  planRefs(items: readonly Extract<MadeItem, { kind: "ref" }>[]): Promise<void>;
+  forgetRefs(names: readonly string[]): Promise<void>;
 }
 
 async function notesOf({ lifecycle, workspace, site }: Making): Promise<Notes> {
@@ -193,5 +197,21 @@ async function notesOf({ lifecycle, workspace, site }: Making): Promise<Notes> {
     },
     done: ({ entry }) => journal.done(entry),
     forget: ({ entry }) => journal.forget(entry),
+    planRefs: async (items) => {
+      const known = refsIn(await journal.entries());
+      const unknown = items.filter(({ gitDir, ref }) => !known.has(`${gitDir} ${ref}`));
+      if (unknown.length > 0) await journal.plan(...unknown);
+    },
+    forgetRefs: async (names) => {
+      if (names.length === 0) return;
+      const entries = (await journal.entries()).filter(
+        ({ item }) => item.kind === "ref" && item.in !== undefined,
+      );
+      await journal.forget(...entries.filter(({ item }) => names.includes(String(item.ref))));
+    },
   };
+}
+
+function refsIn(entries: readonly JournalEntry[]): ReadonlySet<string> {
+  return new Set(entries.map(({ item }) => (item.kind === "ref" ? `${item.gitDir} ${item.ref}` : "")));
 }
