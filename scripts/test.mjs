@@ -11,13 +11,14 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
   process.exit(step(undefined, node, [process.argv[1], ...process.argv.slice(2)], { mayFail: true }));
 }
 const { globSync } = await import("node:fs");
-ensureBuilt();
 const patterns = process.argv.slice(2);
+// Before the build, which writes one of them.
+if (patterns.length === 0) step("generated pages", node, ["scripts/generate-docs.ts", "--check"]);
+ensureBuilt();
 if (patterns.length === 0) {
   step("format and lint", "biome", ["ci", "--error-on-warnings", "."]);
   step("types", "tsc", ["--noEmit"]);
   step("dependency directions", node, ["scripts/check-dependencies.ts"]);
-  step("generated pages", node, ["scripts/generate-docs.ts", "--check"]);
 }
 const all = ["{src,native,scripts}/**/*.test.ts", "test/**/*.test.ts"];
 const files = globSync(patterns.length > 0 ? patterns : all, {

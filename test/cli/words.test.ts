@@ -3,6 +3,8 @@ import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Command } from "commander";
+import { buildProgram } from "../../src/cli/main.ts";
 import { BERTH, desk } from "./berth.ts";
 
 test("a wrong word gets a suggestion and changes nothing", async () => {
@@ -83,4 +85,18 @@ test("files go there and back, into an existing directory as with cp -r", async 
   assert.equal((await at.run(["exec", "--", "cat", "back/a b.txt"])).stdout.toString(), "content");
   const missing = await at.run(["cp", ":/no/such/file", "."]);
   assert.match(missing.stderr, /\[ENOENT\]/);
+});
+
+test("every word that works in a runtime works in a workspace, by the same option everywhere", async () => {
+  const words = (command: Command): Command[] => [command, ...command.commands.flatMap(words)];
+  const all = words(await buildProgram()).filter(({ options }) =>
+    options.some(({ long }) => long === "--runtime"),
+  );
+  const making = ["create", "fork"];
+  const without = all.filter(({ options }) => !options.some(({ long }) => long === "--workspace"));
+  assert.deepEqual(
+    without.map((command) => command.name()),
+    making,
+  );
+  assert.ok(all.length - making.length >= 10);
 });
