@@ -55,10 +55,11 @@ if [ "$include" = yes ] && [ -f .berth/include ] && [ ! -L .berth/include ] && [
 fi
 if [ -s "$own/untracked" ]; then git ls-files -z --others --exclude-standard > "$own/rest" 2>/dev/null || exit 1; else : > "$own/rest"; fi
 sed -n 'h;n;x;/^:160000/{x;p;};/^:[0-7]* 160000/{x;p;}' "$own/lines" > "$own/modules"
+sed -n 's/^warning: could not open directory/wthe directory/p' "$own/said" > "$own/unread"
 sed -n 'h;n;x;/ A$/{x;p;}' "$own/lines" | from_lines > "$own/announced"
 
 start=$(git rev-parse --quiet --verify 'HEAD^{tree}') || start=$(git mktree < /dev/null)
-if [ "$start" = "$index" ] && [ "$index" = "$tree" ] && ! [ -s "$own/announced" ] && ! [ -s "$own/rest" ] && ! [ -s "$own/modules" ] && ! [ -s "$own/said" ]; then
+if [ "$start" = "$index" ] && [ "$index" = "$tree" ] && ! [ -s "$own/announced" ] && ! [ -s "$own/rest" ] && ! [ -s "$own/modules" ] && ! [ -s "$own/unread" ]; then
   say clean
   exit 0
 fi
@@ -77,7 +78,7 @@ git -c core.logAllRefUpdates=false update-ref --no-deref "$ref" "$tree" || exit 
 say captured "$head" "$index" "$tree" "$files" "$bytes"
 sed 's/^/m/' "$own/modules" | from_lines
 to_lines < "$own/rest" | sed 's/^/u/' | from_lines
-sed -n '/^warning:/s/^warning:/w/p' "$own/said" | from_lines
+from_lines < "$own/unread"
 `;
 
 /**
@@ -123,26 +124,26 @@ function leftBehind(word: string): string {
 }
 
 /**
- * "begun" lets the next attempt overwrite what a cut one has left; "done" makes it do nothing. Sparse patterns must not
+ * "begun" lets the next attempt overwrite what a cut one has left; "done" makes it do nothing, unless it was all undone.
+ * Sparse patterns must not
  * keep a file from being written here: it would be missing from the working tree and then from everything.
  */
 const RESTORE = `
 head=$1 index=$2 tree=$3 mark=$gitdir/berth-restored
 was=
 { read -r was < "$mark"; } 2>/dev/null
-if [ "$was" = "done $tree" ]; then say ok; exit 0; fi
+changed() { [ -n "$(git status --porcelain --ignore-submodules=all --untracked-files=normal | head -n 1)" ]; }
+put_tree() { git ${KEEP_POINTERS.join(" ")} read-tree --no-sparse-checkout --no-recurse-submodules "$@"; }
 now=$(git rev-parse --quiet --verify 'HEAD^{commit}') || now=
 if [ "$now" != "$head" ]; then say elsewhere "$now"; exit 0; fi
-put_tree() { git ${KEEP_POINTERS.join(" ")} read-tree --no-sparse-checkout --no-recurse-submodules "$@"; }
 if [ "$was" = "begun $tree" ]; then put_tree --reset -u "$tree" || exit 1
+elif changed; then
+  if [ "$was" = "done $tree" ]; then say ok; else say dirty; fi
+  exit 0
 else
-  if [ -n "$(git status --porcelain --ignore-submodules=all --untracked-files=normal | head -n 1)" ]; then say dirty; exit 0; fi
   start=$(git rev-parse --quiet --verify 'HEAD^{tree}') || start=$(git mktree < /dev/null)
   printf 'begun %s\\n' "$tree" > "$mark" || exit 1
-  put_tree -m -u "$start" "$tree" || {
-    [ -n "$(git status --porcelain --ignore-submodules=all --untracked-files=normal | head -n 1)" ] || rm -f -- "$mark"
-    exit 1
-  }
+  put_tree -m -u "$start" "$tree" || { changed || rm -f -- "$mark"; exit 1; }
 fi
 put_tree -m "$index" || exit 1
 if list=$(git rev-parse --quiet --verify "$tree^3") || { [ -z "$head" ] && list=$(git rev-parse --quiet --verify "$tree^2"); }; then

@@ -121,23 +121,26 @@ if [ -n "$trunk" ] && ! repository cat-file -e "$trunk^{commit}" 2>/dev/null; th
 if [ -n "$trunk" ] && [ -n "$head" ]; then
   printf 'A%s\\000' "$(repository rev-list --left-right --count "$trunk...$head")"
 fi
-# Repositories within $1, whose path here is $2. Each has a number, as no format can hold a path.
+# Repositories within $1, whose path here is $2. Each has a number ($3 and its own), as no format can hold a path.
 inner() {
-  git -C "$1" ls-files --stage -z | to_lines | sed -n 's/^160000 [^	]*	//p' | while IFS= read -r line; do
-    name=$(printf '%sx' "$line" | from_lines)
-    name=\${name%x}
-    [ -e "$1/$name/.git" ] || continue
-    number=$(printf '%s' "$2$name" | cksum | tr -d ' \n')
-    known=
-    [ -z "$trunk" ] || [ -n "$2" ] || known=$(git rev-parse --quiet --verify "$trunk:$name") || known=
-    git -C "$1/$name" cat-file -e "$known^{commit}" 2>/dev/null || known=
-    say "M$number $2$name"
-    stash=$(git -C "$1/$name" rev-parse --quiet --verify refs/stash) || stash=
-    git -C "$1/$name" log -z --max-count=${MAX_INNER_COMMITS} --format="m$number %H %P%x09%s" HEAD $stash --branches --not --remotes $known -- 2>/dev/null
-    inner "$1/$name" "$2$name/"
-  done
+  git -C "$1" ls-files --stage -z | to_lines | sed -n 's/^160000 [^	]*	//p' | (
+    own=0
+    while IFS= read -r line; do
+      own=$((own + 1))
+      name=$(printf '%sx' "$line" | from_lines)
+      name=\${name%x}
+      [ -e "$1/$name/.git" ] || continue
+      known=
+      [ -z "$trunk" ] || [ -n "$2" ] || known=$(git rev-parse --quiet --verify "$trunk:$name") || known=
+      git -C "$1/$name" cat-file -e "$known^{commit}" 2>/dev/null || known=
+      say "M$3$own $2$name"
+      stash=$(git -C "$1/$name" rev-parse --quiet --verify refs/stash) || stash=
+      git -C "$1/$name" log -z --max-count=${MAX_INNER_COMMITS} --format="m$3$own %H %P%x09%s" HEAD $stash --branches --not --remotes $known -- 2>/dev/null
+      (inner "$1/$name" "$2$name/" "$3$own.")
+    done
+  )
 }
-if [ $state = ok ]; then inner . ''; fi
+if [ $state = ok ]; then inner . '' ''; fi
 set --
 [ -z "$head" ] || set -- "$@" "$head"
 [ -z "$at" ] || set -- "$@" "$at"
