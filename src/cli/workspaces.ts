@@ -79,13 +79,16 @@ export async function openWorkspace(
   flags: RuntimeOptions,
   options: OpenWorkspacesOptions & Pick<OpenWorkspaceOptions, "waitForInit">,
 ): Promise<Runtime> {
-  const { waitForInit, ...events } = options;
+  const { waitForInit = true, ...events } = options;
   await using workspaces = await openWorkspaces(events);
+  // What runs in the workspace may be its set-up itself, which would wait for its own end.
+  const inside = process.env.BERTH_WORKSPACE_ID;
+  const isInside = inside !== undefined && (await workspaces.get(selector)).id === inside;
   return await whileShown(flags, (progress, shown) =>
     workspaces.open(selector, {
       ...shown,
       ...events,
-      ...(waitForInit === undefined ? {} : { waitForInit }),
+      waitForInit: waitForInit && !isInside,
       onProgress: (step) => progress.provision(step),
     }),
   );

@@ -28,6 +28,7 @@ export async function desk(): Promise<Desk> {
   const env: NodeJS.ProcessEnv = { ...process.env, BERTH_HOME: join(directory, "state"), NO_COLOR: "1" };
   delete env.BERTH_RUNTIME;
   delete env.BERTH_WORKSPACE;
+  delete env.BERTH_WORKSPACE_ID;
   const start = (args: readonly string[], cwd = directory): ChildProcessWithoutNullStreams =>
     spawn(process.execPath, [BERTH, ...args], { cwd, env, stdio: "pipe" });
   return {

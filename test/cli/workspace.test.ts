@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Workspace, WorkspaceStatus } from "../../src/contract/workspace.ts";
-import { collect } from "./berth.ts";
+import { BERTH, collect } from "./berth.ts";
 import { workspaceDesk } from "./workspace-desk.ts";
 
 const INIT = "#!/bin/sh\necho setting up $BERTH_WORKSPACE\ntouch set-up\n";
@@ -101,6 +101,16 @@ test("a set-up that fails leaves a usable workspace, says how it ended, and can 
   await writeFile(join(one.place?.path ?? "", ".berth/init"), "#!/bin/sh\n");
   assert.equal((await at.berth("ws", "init", "one")).code, 0);
   assert.match(await at.ok("ws", "show", "one"), /state +ready/);
+});
+
+test("in a workspace the command works in that one, in its set-up too", async () => {
+  await using at = await workspaceDesk();
+  const command = `'${process.execPath}' '${BERTH}' exec -- pwd`;
+  await at.write(".berth/init", `#!/bin/sh\nBERTH_HOME='${at.env.BERTH_HOME}' ${command}\n`);
+  at.git(at.project, "add", ".");
+  at.git(at.project, "commit", "--quiet", "-m", "hook");
+  const made = await at.json<Workspace>("ws", "create", "one", "--trust");
+  assert.equal(made.init?.output, `${made.place?.path}\n`);
 });
 
 test("-w, BERTH_WORKSPACE and -r: who wins, and what excludes each other", async () => {
