@@ -115,3 +115,45 @@ git -c user.name=dev -c user.email=dev@example.com commit-tree -p "$2" -m work "
     }
   });
 }
+
+test("1 GB there and back, in memory that does not grow with it", async (t) => {
+  if (process.env.BERTH_LONG !== "1") return t.skip("only with BERTH_LONG=1");
+  const bench = await requireOrSkip(t, sshBench);
+  if (bench === undefined) return;
+  await using _bench = bench;
+  using scratch = new Scratch();
+  const project = scratch.repository("project");
+  let commit = "";
+  for (let part = 0; part < 10; part += 1) {
+    commit = project.commit(`part ${part}`, { [`part-${part}`]: randomBytes(100_000_000) });
+  }
+  const home = { git: local, gitDir: join(project.path, ".git") };
+  const runtime = await bench.open();
+  const git = runtimeGitPlace(runtime);
+  const look = await lookAtBase(git, { base: BASE, wanted: [commit], create: true });
+  const there = { git, gitDir: look.gitDir };
+  let most = 0;
+  const onProgress = () => {
+    most = Math.max(most, process.memoryUsage.rss());
+  };
+  onProgress();
+  const before = most;
+  const refs = [{ name: MAIN, commit }];
+  const sent = await transfer({ from: home, to: there, look, refs, onProgress });
+  const other = await lookAtBase(local, {
+    base: join(scratch.path, "other.git"),
+    wanted: [commit],
+    create: true,
+  });
+  const got = await transfer({
+    from: there,
+    to: { git: local, gitDir: other.gitDir },
+    look: other,
+    refs,
+    untrusted: true,
+    onProgress,
+  });
+  assert.ok(sent.bytes > 1_000_000_000 && got.bytes > 1_000_000_000);
+  assert.ok(most - before < 300_000_000, `${most - before} bytes more`);
+  await isWhole(runtime, look.gitDir);
+});

@@ -48,6 +48,10 @@ export async function sendTo(
   const isLacking = commit !== null && !look.present.includes(commit);
   const isKept = refs.some((ref) => ref.commit === commit);
   const begin = isLacking && !isKept ? [{ name: startRef(workspace.id), commit }] : [];
+  const own = [startRef(workspace.id), changesRef(workspace.id)];
+  const sent = new Set([...refs, ...begin].map(({ name }) => name));
+  const left = own.filter((name) => sent.has(name) || look.refs.has(name));
+  await notes.planRefs(left.map((ref) => ({ kind: "ref", gitDir: look.gitDir, ref, in: notes.in(kept) })));
   await transfer({
     from: source.repository,
     to: target,
@@ -59,8 +63,6 @@ export async function sendTo(
       options.onProgress?.({ step: "sync", message: `sending commits to ${git.description}`, bytesDone }),
     signal,
   });
-  const own = [startRef(workspace.id), changesRef(workspace.id)];
-  const sent = new Set([...refs, ...begin].map(({ name }) => name));
   const submodules =
     found.length === 0
       ? []
@@ -82,7 +84,7 @@ export async function sendTo(
     place: kept,
     hasBranch: look.refs.has(`refs/heads/${start.branch}`),
     submodules,
-    kept: own.filter((name) => sent.has(name) || look.refs.has(name)),
+    kept: left,
   };
 }
 
@@ -90,9 +92,10 @@ export async function sendTo(
 export async function bringHome(
   making: Making,
   { repository, place }: OpenSite,
+  notes: Notes,
   found: readonly Submodule[],
 ): Promise<Target> {
-  const { start, source, workspace, lifecycle, options } = making;
+  const { start, source, workspace, options } = making;
   const { signal } = options;
   const { commit } = start;
   await keepPlace(making, place);
@@ -100,10 +103,8 @@ export async function bringHome(
   const changes =
     source.changes === undefined ? [] : [{ name: source.changes.ref, commit: source.changes.tree }];
   const refs = [...begin, ...changes];
-  const journal = lifecycle.registry.journal(workspace.id);
-  await journal.plan(
-    ...refs.map(({ name }) => ({ kind: "ref" as const, gitDir: repository.gitDir, ref: name })),
-  );
+  const { gitDir } = repository;
+  await notes.planRefs(refs.map(({ name }) => ({ kind: "ref", gitDir, ref: name })));
   const look = await lookAtBase(repository.git, {
     base: repository.gitDir,
     wanted: refs.map((ref) => ref.commit),
