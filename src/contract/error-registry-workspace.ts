@@ -86,11 +86,6 @@ export const WORKSPACE_ERRORS = {
     "deleting {name} would lose work",
     "Bring it home (berth workspace pull, apply), or give --force.",
   ),
-  "workspace.branch_protected": entry(
-    403,
-    "{branch} is a protected branch and is never deleted",
-    "protectedBranches of berth.yaml lists them.",
-  ),
   "workspace.diverged": entry(
     409,
     "{branch} has commits on both sides",
