@@ -179,7 +179,8 @@ function statusLosses(status: WorkspaceStatus): string {
     ...(status.underWay === undefined ? [] : [`a ${visible(status.underWay)} is under way\n`]),
   ].join("");
   const lines = lossLines(status);
-  return `${notes}${lines === "" ? "Nothing would be lost with it.\n" : `Here, and nowhere else:\n${lines}`}`;
+  if (lines !== "") return `${notes}Here, and nowhere else:\n${lines}`;
+  return notes === "" ? "Nothing would be lost with it.\n" : notes;
 }
 
 export function addPathWord(workspace: Command): void {

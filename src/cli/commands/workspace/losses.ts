@@ -20,7 +20,10 @@ export function refusalLines({ context }: BerthError): string {
     stashes: listed(context.stashes),
     commits: listed(context.commits),
     processes: listed(context.processes),
-  });
+  }).concat(
+    ...(typeof context.underWay === "string" ? [`  a ${visible(context.underWay)} is under way\n`] : []),
+    ...(typeof context.problem === "string" ? [`  it can't be told: ${visible(context.problem)}\n`] : []),
+  );
 }
 
 function groups(kinds: {
