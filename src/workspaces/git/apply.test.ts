@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { chmodSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { smallDisk } from "../../../test/fixtures/disk.ts";
+import { requireOrSkip } from "../../../test/fixtures/install.ts";
 import { isBerthError } from "../../contract/errors.ts";
 import { applyUncommitted } from "./apply.ts";
 import { diffOf, type StateDiff } from "./diff.ts";
@@ -148,6 +151,24 @@ test("what does not fit is said, and nothing is changed", async () => {
     assert.deepEqual(picture(here), before);
     assert.equal(here.git("ls-files", "--unmerged"), "");
   }
+});
+
+test("a disk that is full half-way leaves nothing half-done", async (t) => {
+  using scratch = new Scratch();
+  await using disk = await requireOrSkip(t, () => smallDisk({ size: 2 * 1024 * 1024 }));
+  if (disk === undefined) return;
+  const { there } = checkouts(scratch);
+  there.git("clone", "-q", "--no-hardlinks", ".", join(disk.path, "here"));
+  const here = new TestRepository(join(disk.path, "here"));
+  rmSync(join(there.path, "g"));
+  there.write({ f: lines({ 3: "there\n" }), "new/file": "new\n", z: randomBytes(4 * 1024 * 1024) });
+  here.write({ f: lines({ 20: "here\n" }) });
+  const before = picture(here);
+  await assert.rejects(
+    applyUncommitted({ from: { git, path: there.path }, root: here.path, name: "w" }),
+    (error) => isBerthError(error, "workspace.git_failed"),
+  );
+  assert.deepEqual(picture(here), before);
 });
 
 test("nothing to apply, and a merge under way", async () => {

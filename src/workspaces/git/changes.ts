@@ -22,6 +22,9 @@ export interface Changes {
   readonly leftBehind: readonly string[];
 }
 
+/** Things left behind that are named. */
+const MAX_LEFT_BEHIND = 50;
+
 /** Commits of the same state are the same commits: sending them twice sends nothing. */
 const IDENTITY = `
 GIT_AUTHOR_NAME=berth GIT_AUTHOR_EMAIL=berth@localhost GIT_AUTHOR_DATE='1000000000 +0000'
@@ -112,7 +115,10 @@ export async function captureChanges(
     tree: checkedObject(tree ?? "", git.description),
     ref,
     included: { files: Number(files) || 0, bytes: Number(bytes) || 0 },
-    leftBehind: rest.map(leftBehind),
+    leftBehind: [
+      ...rest.slice(0, MAX_LEFT_BEHIND).map(leftBehind),
+      ...(rest.length > MAX_LEFT_BEHIND ? [`and ${rest.length - MAX_LEFT_BEHIND} more`] : []),
+    ],
   };
 }
 

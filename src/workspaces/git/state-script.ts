@@ -5,6 +5,9 @@ import type { GitPlace, GitRunOptions } from "./git-place.ts";
 import { OBJECTS_AS_THEY_ARE } from "./objects.ts";
 import { gitFailed } from "./places.ts";
 
+/** Characters of a path or a subject in a message. */
+const MAX_SHOWN = 500;
+
 /** Exits of the scripts about a checkout's state. */
 const EXIT_MISSING = 61;
 const EXIT_BROKEN = 62;
@@ -110,9 +113,13 @@ if [ -z "$busy" ] && [ -n "$(git ls-files --unmerged | head -n 1)" ]; then busy=
 if [ -n "$busy" ]; then printf '%s\\n' "$busy" >&2; exit ${EXIT_UNDER_WAY}; fi
 `;
 
-/** Words of a place in a message: on one line, without anything that steers a terminal. */
+/** Words of a place in a message: on one line, not too long, and without anything that steers a terminal. */
 export function shown(text: string): string {
-  return text.replace(/\p{Cc}+/gu, " ").trim();
+  const line = text
+    .slice(0, 2 * MAX_SHOWN)
+    .replace(/\p{Cc}+/gu, " ")
+    .trim();
+  return line.length > MAX_SHOWN ? `${line.slice(0, MAX_SHOWN)}…` : line;
 }
 
 /** Argv of a script about the checkout at `path`. */
