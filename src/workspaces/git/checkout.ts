@@ -84,15 +84,19 @@ if [ -e "$real" ] || [ -L "$real" ] || [ -n "$noted" ]; then
 fi
 [ "$of" = "$branch" ] || noted=
 
+# Where case does not count, another branch's file answers to this name.
+if [ "$(g config --bool core.ignoreCase)" = true ]; then
+  same=$(g for-each-ref --ignore-case --format='%(refname)' "$ref")
+  case $newline$same$newline in
+    *"$newline$ref$newline"* | "$newline$newline") ;;
+    *) refuse exists "\${same#refs/heads/}" ;;
+  esac
+fi
 at=$(g rev-parse --verify --quiet "$ref^{commit}")
 if [ -z "$at" ]; then
   if [ "$kind" = existing ]; then
     theirs=$(g rev-parse --verify --quiet "refs/remotes/$remote/$branch^{commit}")
     [ -n "$theirs" ] && { commit=\${commit:-$theirs} upstream=\${upstream:-$branch}; }
-  fi
-  if [ "$(g config --bool core.ignoreCase)" = true ]; then
-    same=$(g for-each-ref --ignore-case --format='%(refname)' "$ref")
-    [ -n "$same" ] && refuse exists "\${same#refs/heads/}"
   fi
   [ "$noted" = new ] || note new
   if [ -n "$commit" ]; then
