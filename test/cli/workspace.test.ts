@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Workspace, WorkspaceStatus } from "../../src/contract/workspace.ts";
@@ -259,6 +259,24 @@ test("from inside of its own checkout a workspace is found, and deleted", async 
   assert.equal(deleted.code, 0, deleted.stderr);
   assert.ok(!existsSync(path));
   assert.match(await at.ok("ws", "list"), /^NAME.*\ntwo +[^\n]*\n$/);
+});
+
+test("a project that was moved is known again, with its worktrees", async () => {
+  await using at = await workspaceDesk();
+  const one = await at.json<Workspace>("ws", "create", "one");
+  const moved = join(at.directory, "moved");
+  await rename(at.project, moved);
+  const there = (...args: string[]) => at.run(args, undefined, moved);
+  assert.match((await there("ws", "list")).stdout.toString(), /^one +one/m);
+  const status = await there("exec", "-w", "one", "--", "git", "status", "--short", "--branch");
+  assert.equal(status.stdout.toString(), "## one\n", status.stderr);
+  const shown = JSON.parse((await there("ws", "show", "one", "--json")).stdout.toString()) as Workspace;
+  assert.deepEqual([shown.id, shown.place?.base, shown.project.path], [one.id, join(moved, ".git"), moved]);
+  // A copy is another project.
+  await cp(moved, join(at.directory, "copy"), { recursive: true });
+  const copied = await at.run(["ws", "list"], undefined, join(at.directory, "copy"));
+  assert.equal(copied.stdout.toString(), "");
+  assert.equal((await there("ws", "delete", "one")).code, 0);
 });
 
 test("completion knows the words, and the names of this project's workspaces", async () => {

@@ -4,8 +4,10 @@ import type { Workspace } from "../../contract/workspace.ts";
 import type { Selection } from "../api.ts";
 import { gitArgv } from "../git/environment.ts";
 import { localGitPlace } from "../git/places.ts";
+import { readProject } from "../git/project.ts";
 import type { StoredProject } from "../registry/registry.ts";
 import type { Lifecycle } from "./context.ts";
+import { ensureProject } from "./project.ts";
 
 /**
  * The workspace that a selector means: a bare name is looked for in the project of the directory first.
@@ -20,7 +22,7 @@ export async function select(
   return lifecycle.registry.find(selector, { projectId: project?.id });
 }
 
-/** The project that a directory is in, if it is known; nothing is made known. */
+/** The project that a directory is in, if it is known, also when it was moved there; nothing is made known. */
 export async function knownProject(
   lifecycle: Lifecycle,
   directory: string,
@@ -28,7 +30,10 @@ export async function knownProject(
   const projects = await lifecycle.registry.projects();
   if (projects.length === 0) return undefined;
   const gitDir = await commonDirectory(directory);
-  return gitDir === undefined ? undefined : projects.find((project) => project.gitDir === gitDir);
+  if (gitDir === undefined) return undefined;
+  const known = projects.find((project) => project.gitDir === gitDir);
+  if (known !== undefined || !(await lifecycle.registry.isKnownProject(gitDir))) return known;
+  return ensureProject(lifecycle, await readProject(localGitPlace(), resolve(directory)));
 }
 
 async function commonDirectory(directory: string): Promise<string | undefined> {

@@ -65,6 +65,7 @@ class StoredRegistry implements Registry {
   }
 
   ensureProject = (found: FoundProject) => this.#projects.ensure(found);
+  isKnownProject = (gitDir: string) => this.#projects.isKnown(gitDir);
   project = (id: string) => this.#projects.get(id);
   projects = () => this.#projects.list();
   setTrusted = (id: string, trusted: boolean) => this.#projects.setTrusted(id, trusted);

@@ -36,6 +36,11 @@ export class Projects {
     }
   }
 
+  async isKnown(gitDir: string): Promise<boolean> {
+    const known = (await this.#at(gitDir)) ?? (await this.#movedHere(await identityOf(gitDir)));
+    return known !== undefined;
+  }
+
   async get(id: string): Promise<StoredProject | undefined> {
     const row = await this.#store.db
       .selectFrom("project")

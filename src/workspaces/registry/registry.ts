@@ -126,6 +126,8 @@ export interface Registry extends AsyncDisposable {
 
   /** The project of a repository, made known when it is not. One that was moved keeps its id, workspaces and trust. */
   ensureProject(found: FoundProject): Promise<EnsuredProject>;
+  /** Whether a common directory is that of a project, which may have been moved there. */
+  isKnownProject(gitDir: string): Promise<boolean>;
   project(id: string): Promise<StoredProject | undefined>;
   /** By name. */
   projects(): Promise<StoredProject[]>;
