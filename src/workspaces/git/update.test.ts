@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -74,27 +74,51 @@ test("hooks of the pull run with trust only", async () => {
   assert.equal(existsSync(join(path, "ran")), true);
 });
 
-test("a pull that hangs ends at its deadline, with all that it has started", async () => {
-  using bench = new Bench();
-  const { base, path } = await cloned(bench);
-  // As a hanging ssh: deaf to TERM, in a process of its own.
+/** As a hanging ssh: deaf to TERM, with a child of its own. Returns the file with their pids. */
+function hangs(bench: Bench, base: string): string {
   const deaf = join(bench.directory, "deaf");
   const pids = join(bench.directory, "pids");
-  writeFileSync(
-    deaf,
-    `#!/bin/sh\ntrap '' TERM\necho $$ >> '${pids}'\nsleep 600 &\necho $! >> '${pids}'\nwait\nwait\n`,
-  );
-  chmodSync(deaf, 0o755);
+  const script = `#!/bin/sh
+trap '' TERM
+sleep 600 &
+echo $$ $! > '${pids}'
+wait
+wait
+`;
+  writeFileSync(deaf, script, { mode: 0o755 });
   bench.git(base, "config", "core.sshCommand", deaf);
   bench.git(base, "config", "ssh.variant", "simple");
   bench.git(base, "config", "remote.origin.url", "ssh://nobody@127.0.0.1/x");
+  return pids;
+}
+
+/** They are killed; whoever adopted them has yet to look. */
+async function nothingLeft(pids: string): Promise<void> {
+  const left = readFileSync(pids, "utf8").trim().split(" ");
+  assert.equal(left.length, 2);
+  await waitFor("nothing of it is left", () => left.every((pid) => !isAlive(Number(pid))));
+}
+
+test("a pull that hangs ends at its deadline, with all that it has started", async () => {
+  using bench = new Bench();
+  const { base, path } = await cloned(bench);
+  const pids = hangs(bench, base);
   const result = await updateCheckout(git, { path, hooks: false, deadlineMs: 1000 });
   assert.deepEqual(result, { state: "failed", notice: "git pull was not done in 1 s" });
-  const left = readFileSync(pids, "utf8").trim().split("\n");
-  assert.equal(left.length >= 2, true);
-  // They are killed; whoever adopted them has yet to look.
-  await waitFor("nothing of it is left", () => left.every((pid) => !isAlive(Number(pid))));
-  assert.equal(existsSync(join(bench.directory, "clone", "worktrees", "w", "index.lock")), false);
+  await nothingLeft(pids);
+  assert.equal(existsSync(join(base, "worktrees", "w", "index.lock")), false);
+});
+
+test("an aborted pull ends with all that it has started, long before its deadline", async () => {
+  using bench = new Bench();
+  const { base, path } = await cloned(bench);
+  const pids = hangs(bench, base);
+  const abort = new AbortController();
+  const update = updateCheckout(git, { path, hooks: false, deadlineMs: 600_000, signal: abort.signal });
+  await waitFor("the pull hangs", () => existsSync(pids) && readFileSync(pids, "utf8").endsWith("\n"));
+  abort.abort();
+  await assert.rejects(update, { code: "operation.aborted" });
+  await nothingLeft(pids);
 });
 
 test("a remote that takes connections and says nothing is asked no questions", async () => {

@@ -83,19 +83,22 @@ exec 4>"$said" 5<"$said" && rm -f -- "$said" || exit 1
 pull >&4 2>&1 </dev/null &
 pulling=$!
 started=$(started_of $pulling)
+living() { for pid in $before; do kill -0 "$pid" && return 0; done; return 1; }
 (
-  sleep "$2" & sleeping=$!
-  trap 'kill $sleeping; exit' TERM
-  wait $sleeping
+  trap exit TERM
+  ticks=0
+  # Until the deadline, or until the script itself is ended from outside.
+  while [ $ticks -lt "$2"0 ] && kill -0 $$; do
+    if sleep 0.1; then ticks=$((ticks + 1)); else sleep 1; ticks=$((ticks + 10)); fi
+  done
   trap '' TERM
-  # When the script was ended before its pull, the number may be another process's by now.
+  # When the script was ended behind its pull, the number may be another process's by now.
   [ "$(started_of $pulling)" = "$started" ] || exit
   echo late >&4
   family $pulling
-  kill -TERM $found
-  tries=0 before=$found
-  # kill succeeds while there is one of them.
-  while [ $tries -lt 10 ] && kill -0 $before; do sleep 0.1 || sleep 1; tries=$((tries + 1)); done
+  before=$found tries=0
+  kill -TERM $before
+  while [ $tries -lt 10 ] && living; do sleep 0.1 || sleep 1; tries=$((tries + 1)); done
   family $pulling
   kill -KILL $before $found
 ) >/dev/null 2>&1 </dev/null &
@@ -103,11 +106,10 @@ watching=$!
 wait $pulling
 code=$?
 kill -TERM $watching 2>/dev/null
-wait $watching 2>/dev/null
 if [ $code = 0 ]; then echo updated; echo "$from"; git rev-parse HEAD
 else
   said=$(cat <&5)
-  if printf '%s\\n' "$said" | grep -qx late; then echo late
+  if printf '%s\\n' "$said" | grep -qx late; then wait $watching; echo late
   else echo failed; printf '%s\\n' "$said" | grep -v '^hint:' | tail -n 20; fi
 fi
 `;
