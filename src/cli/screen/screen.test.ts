@@ -1,43 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import xterm, { type IBuffer, type Terminal } from "@xterm/headless";
+import type { Terminal } from "@xterm/headless";
 import type { TtySize } from "../../contract/process.ts";
-import { CHAR_WIDTHS, charWidth } from "./char-width.ts";
+import { charWidth } from "./char-width.ts";
 import { Screen } from "./screen.ts";
+import { cells, emulator, write } from "./testing.ts";
 
 const SIZE: TtySize = { columns: 40, rows: 10 };
 
-function terminal({ columns, rows }: TtySize = SIZE): Terminal {
-  const made = new xterm.Terminal({ cols: columns, rows, scrollback: 1000, allowProposedApi: true });
-  made.unicode.register(CHAR_WIDTHS);
-  made.unicode.activeVersion = CHAR_WIDTHS.version;
-  return made;
-}
-
-const write = (to: Terminal, data: string | Uint8Array) =>
-  new Promise<void>((resolve) => to.write(data, resolve));
-
-/** Every cell of the screen with its looks, and the cursor. */
-export function cells(of: Terminal, buffer: IBuffer = of.buffer.active): unknown {
-  const rows = Array.from({ length: of.rows }, (_, row) => {
-    const line = buffer.getLine(buffer.baseY + row);
-    return Array.from({ length: of.cols }, (_, column) => {
-      const cell = line?.getCell(column);
-      if (cell === undefined) return "";
-      // An empty cell and a blank look the same.
-      const looks = [cell.getFgColorMode(), cell.getFgColor(), cell.getBgColorMode(), cell.getBgColor()];
-      const flags = [cell.isBold(), cell.isDim(), cell.isItalic(), cell.isUnderline(), cell.isInverse()];
-      const rest = [cell.isInvisible(), cell.isStrikethrough(), cell.isOverline(), cell.isBlink()];
-      return [
-        cell.getWidth() === 2,
-        cell.getChars() || " ",
-        ...looks,
-        ...[...flags, ...rest].map(Boolean),
-      ].join();
-    });
-  });
-  return { type: buffer.type, x: buffer.cursorX, y: buffer.cursorY, rows };
-}
+const terminal = (size = SIZE): Terminal => emulator(size);
 
 /** One that saw everything, and one that saw the first part only as it is drawn again. */
 async function pair(before: string, after = ""): Promise<[Terminal, Terminal]> {
@@ -81,11 +52,11 @@ test("a scroll region goes on scrolling only itself", async () => {
 
 test("lines above the screen come with it", async () => {
   const [whole, again] = await pair(Array.from({ length: 50 }, (_, index) => `line ${index}`).join("\r\n"));
-  const lines = (of: Terminal) =>
+  const all = (of: Terminal) =>
     Array.from({ length: of.buffer.active.length }, (_, row) =>
       of.buffer.active.getLine(row)?.translateToString(true),
     );
-  assert.deepEqual(lines(again), lines(whole));
+  assert.deepEqual(all(again), all(whole));
   assert.equal(again.buffer.active.baseY, 40);
 });
 
