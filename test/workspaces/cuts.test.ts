@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { systemClock } from "../../src/transports/ssh/clock.ts";
 import type { WorkOptions } from "../../src/workspaces/api.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import type { Proxy as FaultyNetwork } from "../fixtures/network.ts";
 import { sshBench } from "../ssh/support.ts";
-import { type Bench, bench, COMMIT, shell } from "./support.ts";
+import { aMinutePasses, type Bench, bench, COMMIT, shell } from "./support.ts";
 
 /** Every point takes a second. */
 const POINTS = process.env.BERTH_LONG === "1" ? 40 : 1;
@@ -45,14 +44,6 @@ async function cutAfter(
   network.refuse(false);
   aMinutePasses();
   return { cut, error };
-}
-
-const { now } = systemClock;
-let passed = 0;
-/** A host that let nobody in is left alone for a while, which nobody has to wait for here. */
-function aMinutePasses(): void {
-  passed += 60_000;
-  systemClock.now = () => now() + passed;
 }
 
 /** What a verb needs, does, and has to have done. */

@@ -4,12 +4,13 @@ import type { RuntimeConfig } from "../../src/contract/config.ts";
 import { type BerthError, isBerthError } from "../../src/contract/errors.ts";
 import type { BerthEventInput } from "../../src/contract/events.ts";
 import type { ErrorCode } from "../../src/index.ts";
+import { systemClock } from "../../src/transports/ssh/clock.ts";
 import type { Workspaces } from "../../src/workspaces/api.ts";
 import { Scratch, type TestRepository } from "../../src/workspaces/git/repository.testing.ts";
 import { openWorkspaces } from "../../src/workspaces/open.ts";
 import { dockerEngine } from "../fixtures/docker.ts";
 import { image } from "../fixtures/images.ts";
-import { type SshBench, sshBench } from "../ssh/support.ts";
+import { sshBench } from "../ssh/support.ts";
 
 /** A project with one commit, and a state directory of the test's own. */
 export interface Bench extends AsyncDisposable {
@@ -118,4 +119,11 @@ export async function shell({ workspaces, here }: Bench, name: string, script: s
 /** Commits in a workspace. */
 export const COMMIT = "git -c user.name=dev -c user.email=dev@example.com commit -q";
 
-export type { SshBench };
+const { now } = systemClock;
+let passed = 0;
+
+/** A host that let nobody in is left alone for a while, which nobody has to wait for here. */
+export function aMinutePasses(): void {
+  passed += 60_000;
+  systemClock.now = () => now() + passed;
+}
