@@ -35,7 +35,7 @@ export const workspaceSettingsSchema = z.strictObject({
    * Trunk, the branch that is checked out in the project, `main`, `master`, `trunk` and `develop` always are.
    */
   protectedBranches: z.array(z.string().min(1)).optional(),
-  /** The branch that new ones start from and that merged work is looked for in. Default: what `origin` says, else `main` or `master`. */
+  /** The branch that new ones start from and that merged work is looked for in. Default: what `origin` says, else the first of `main`, `master`, `trunk` and `develop`. */
   trunk: branchName.optional(),
   /** Time for the `git pull --ff-only` of a new workspace, which may fail: `20s`; `0s` leaves it out. Default: `20s`. */
   updateTimeout: z
