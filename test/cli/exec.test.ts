@@ -121,6 +121,37 @@ test("a detached command stays: ps, logs from a cursor, kill", async () => {
   await waitFor("its end", async () => (await at.run(["ps", "--json"])).stdout.toString().trim() === "[]");
 });
 
+test("a process by its name: matched, signalled, followed to its end, told with its exit", async () => {
+  await using at = await desk();
+  const script =
+    "echo booting; read -r x < go; trap 'echo got-usr1; exit 4' USR1; echo port=3000; while :; do sleep 0.05; done";
+  assert.equal((await at.run(["exec", "--", "mkfifo", "go"])).code, 0);
+  assert.equal((await at.run(["exec", "-d", "--name", "dev", "--", "sh", "-c", script])).code, 0);
+  const late = await at.run(["logs", "dev", "--until", "port", "--timeout", "300ms"]);
+  assert.deepEqual([late.stdout.toString(), late.code], ["booting\n", 124]);
+  assert.match(late.stderr, /no match in time/);
+  const waiting = at.run(["logs", "-f", "dev", "--until", "^port=\\d+$"]);
+  await at.run(["exec", "--", "sh", "-c", "echo > go"]);
+  const matched = await waiting;
+  assert.deepEqual([matched.stdout.toString(), matched.code], ["booting\nport=3000\n", 0]);
+  // What is there already counts too.
+  assert.equal((await at.run(["logs", "dev", "--until", "booting"])).code, 0);
+  const never = at.run(["logs", "dev", "--until", "never"]);
+  assert.equal((await at.run(["kill", "-s", "USR1", "dev"])).code, 0);
+  const ended = await never;
+  assert.deepEqual([ended.stdout.toString(), ended.code], ["booting\nport=3000\ngot-usr1\n", 1]);
+  assert.match(ended.stderr, /dev ended without a match/);
+  const [info] = JSON.parse((await at.run(["ps", "-a", "--json"])).stdout.toString()).filter(
+    (one: { name?: string }) => one.name === "dev",
+  );
+  assert.deepEqual([info.state, info.exit.exitCode], ["exited", 4]);
+  const bad = await at.run(["logs", "dev", "--until", "("]);
+  assert.equal(bad.code, 125);
+  assert.match(bad.stderr, /--until: "\(" is no regular expression \[cli\.usage\]/);
+  assert.equal((await at.run(["rm", "dev"])).code, 0);
+  assert.match((await at.run(["logs", "dev"])).stderr, /\[process\.unknown\]/);
+});
+
 test("kill -9 of the client in the middle of 100 MB: nothing of the output is lost", async () => {
   await using at = await desk();
   const child = at.start(["exec", "--name", "big", "--", "sh", "-c", "seq 1 12700000"]);
