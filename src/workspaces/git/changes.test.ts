@@ -3,8 +3,10 @@ import { chmodSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, w
 import { join } from "node:path";
 import { test } from "node:test";
 import { isBerthError } from "../../contract/errors.ts";
+import { openRuntime } from "../../runtimes/open.ts";
 import { captureChanges, dropChanges, restoreChanges } from "./changes.ts";
-import { localGitPlace } from "./places.ts";
+import type { GitPlace } from "./git-place.ts";
+import { localGitPlace, runtimeGitPlace } from "./places.ts";
 import { picture, Scratch, TestRepository } from "./repository.testing.ts";
 
 const git = localGitPlace();
@@ -127,6 +129,45 @@ test("uncommitted state travels", async (t) => {
   }
   source.intact();
   target.intact();
+});
+
+test("uncommitted state of a checkout in a runtime", async () => {
+  using scratch = new Scratch();
+  await using runtime = await openRuntime({ type: "local", daemon: "never" });
+  const place = runtimeGitPlace(runtime);
+  const { source, target } = pair(scratch);
+  source.write({ "README.md": "staged\n", "new\nline": "1", "-n": "2" });
+  source.git("add", "README.md");
+  source.write({ "README.md": "working\n" });
+  const changes = await captureChanges(place, source.path, { id: "one" });
+  assert.ok(changes !== undefined);
+  bring(source, target);
+  await restoreChanges(place, target.path, changes);
+  assert.equal(target.status(), source.status());
+  assert.deepEqual(picture(target), picture(source));
+  await dropChanges(place, source.path, "one");
+  assert.equal(source.git("for-each-ref", "refs/berth"), "");
+});
+
+test("a place that answers anything at all", async () => {
+  const says = (stdout: string): GitPlace => ({
+    ...git,
+    run: async () => ({ exitCode: 0, stdout: Buffer.from(stdout), stderr: "" }),
+  });
+  for (const answer of [
+    "captured\0--upload-pack=x\0a\0b\0",
+    "captured\0\0\0\0",
+    `captured\0${"a".repeat(39)}\0\0\0`,
+  ]) {
+    await assert.rejects(captureChanges(says(answer), "/x", { id: "one" }), (error) =>
+      isBerthError(error, "workspace.git_failed"),
+    );
+  }
+  const objects = `${"a".repeat(40)}\0`.repeat(3);
+  const many = `captured\0${objects}x\0-1e9\0${"u\u001b[2J\n/\0".repeat(1000)}`;
+  const changes = await captureChanges(says(many), "/x", { id: "one" });
+  assert.equal(changes?.leftBehind.length, 51);
+  assert.equal(changes?.leftBehind[0], "the repository [2J /");
 });
 
 test("the same state is the same commits; a clean checkout has none; a ref keeps them until it is dropped", async () => {

@@ -114,12 +114,16 @@ export async function captureChanges(
     index: checkedObject(index ?? "", git.description),
     tree: checkedObject(tree ?? "", git.description),
     ref,
-    included: { files: Number(files) || 0, bytes: Number(bytes) || 0 },
+    included: { files: count(files), bytes: count(bytes) },
     leftBehind: [
       ...rest.slice(0, MAX_LEFT_BEHIND).map(leftBehind),
       ...(rest.length > MAX_LEFT_BEHIND ? [`and ${rest.length - MAX_LEFT_BEHIND} more`] : []),
     ],
   };
+}
+
+function count(word = ""): number {
+  return /^\d{1,15}$/.test(word) ? Number(word) : 0;
 }
 
 function leftBehind(word: string): string {

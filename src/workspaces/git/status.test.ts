@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isBerthError } from "../../contract/errors.ts";
 import { openRuntime } from "../../runtimes/open.ts";
 import type { GitPlace } from "./git-place.ts";
 import { localGitPlace, runtimeGitPlace } from "./places.ts";
@@ -197,6 +198,39 @@ test("a checkout that is gone, damaged, or another one's; its commits are found 
   writeFileSync(join(gitDir, "worktrees/checkout/index"), "nonsense");
   status = await readStatus(git, { ...options, path: join(scratch.path, "back") });
   assert.match(status.problem ?? "", /^git status: .*index/);
+});
+
+test("what a user has set for git's own commands changes nothing", async () => {
+  using scratch = new Scratch();
+  const { checkout, gitDir } = workspace(scratch);
+  for (const [key, value] of [
+    ["log.showSignature", "true"],
+    ["i18n.logOutputEncoding", "latin1"],
+    ["status.showStash", "true"],
+    ["status.branch", "true"],
+    ["color.ui", "always"],
+    ["status.showUntrackedFiles", "no"],
+  ] as const) {
+    checkout.git("config", key, value);
+  }
+  checkout.commit("für", { f: "2\n" });
+  checkout.write({ f: "3\n", new: "" });
+  checkout.git("stash");
+  checkout.write({ f: "4\n" });
+  const status = await readStatus(git, { path: checkout.path, base: gitDir, branch: BRANCH });
+  assert.deepEqual([status.changed, status.untracked, subjects(status)], [["f"], ["new"], ["für"]]);
+});
+
+test("a place that answers anything at all", async () => {
+  const says = (stdout: string): GitPlace => ({
+    ...git,
+    run: async () => ({ exitCode: 0, stdout: Buffer.from(stdout), stderr: "" }),
+  });
+  for (const answer of ["", "nonsense", "sok\0hHEAD\0", "sok\0C--all x\0", "sevil\0"]) {
+    await assert.rejects(readStatus(says(answer), { path: "/x", base: null, branch: "main" }), (error) =>
+      isBerthError(error, "workspace.git_failed"),
+    );
+  }
 });
 
 test("a repository without a commit", async () => {

@@ -13,6 +13,9 @@ const MAX_STASHES = 500;
 /** Commits that are listed of each repository within. */
 const MAX_INNER_COMMITS = 200;
 
+/** Nothing that a user may have set to see more, or in other letters. */
+const PLAIN = "--no-show-signature --encoding=UTF-8";
+
 export interface Commit {
   readonly commit: string;
   readonly parents: readonly string[];
@@ -115,7 +118,7 @@ if [ $state = ok ]; then
 fi
 if [ $state = ok ] && repository rev-parse --quiet --verify refs/stash > /dev/null; then
   [ ! -f "$gitdir/logs/HEAD" ] || sed -n 's/^.*	checkout: moving from \\(.*\\) to .*$/N\\1/p' "$gitdir/logs/HEAD" | sort -u | tr '\\n' '\\000'
-  repository log --walk-reflogs -z --max-count=${MAX_STASHES} --format='S%gs' refs/stash --
+  repository log --walk-reflogs ${PLAIN} -z --max-count=${MAX_STASHES} --format='S%gs' refs/stash --
 fi
 if [ -n "$trunk" ] && ! repository cat-file -e "$trunk^{commit}" 2>/dev/null; then trunk=; fi
 if [ -n "$trunk" ] && [ -n "$head" ]; then
@@ -135,7 +138,7 @@ inner() {
       git -C "$1/$name" cat-file -e "$known^{commit}" 2>/dev/null || known=
       say "M$3$own $2$name"
       stash=$(git -C "$1/$name" rev-parse --quiet --verify refs/stash) || stash=
-      git -C "$1/$name" log -z --max-count=${MAX_INNER_COMMITS} --format="m$3$own %H %P%x09%s" HEAD $stash --branches --not --remotes $known -- 2>/dev/null
+      git -C "$1/$name" log ${PLAIN} -z --max-count=${MAX_INNER_COMMITS} --format="m$3$own %H %P%x09%s" HEAD $stash --branches --not --remotes $known -- 2>/dev/null
       (inner "$1/$name" "$2$name/" "$3$own.")
     done
   )
@@ -149,7 +152,7 @@ if [ $# -gt 0 ]; then
   set -- "$@" --not --remotes
   [ -n "$alone" ] || set -- "$@" --exclude="$branch" --exclude="\${current#refs/heads/}" --branches
   [ -z "$trunk" ] || set -- "$@" "$trunk"
-  repository log -z --topo-order --max-count=$((${MAX_COMMITS} + 1)) --format='C%H %P%x09%s' "$@" -- || exit 1
+  repository log ${PLAIN} -z --topo-order --max-count=$((${MAX_COMMITS} + 1)) --format='C%H %P%x09%s' "$@" -- || exit 1
 fi
 `;
 
