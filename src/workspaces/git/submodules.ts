@@ -125,13 +125,17 @@ export interface SendSubmodulesOptions {
  * @throws workspace.submodule_missing, and what `transfer` throws
  */
 export async function sendSubmodules(options: SendSubmodulesOptions): Promise<Submodule[]> {
-  const { from, to, base, submodules, signal } = options;
+  const { from, to, base, submodules } = options;
   const missing = submodules.find(({ gitDir }) => gitDir === undefined);
   if (missing !== undefined && !options.optional) {
     throw berthError("workspace.submodule_missing", {
       context: { path: missing.path, commit: missing.commit },
     });
   }
+  // The first that fails ends the others.
+  const failed = new AbortController();
+  const signal =
+    options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
   const waiting = submodules.filter(({ gitDir }) => gitDir !== undefined);
   const placed = new Map<Submodule, Submodule>();
   const bytes = new Map<Submodule, number>();
@@ -157,7 +161,11 @@ export async function sendSubmodules(options: SendSubmodulesOptions): Promise<Su
       placed.set(submodule, { ...submodule, gitDir: look.gitDir });
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, sendNext));
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, sendNext));
+  } finally {
+    failed.abort();
+  }
   return submodules.flatMap((submodule) => placed.get(submodule) ?? []);
 }
 
