@@ -85,11 +85,21 @@ released() {
   rm -f -- "$claim" "$output"
   rmdir -- "$state" 2>/dev/null
 }
-# The real path of the checkout; of its last part only the name counts, so that a link there is not followed.
+# The real path of the checkout; of its last part only the name counts, so that a link there is not followed. Nothing
+# runs in its parent, which goes with the last checkout in it.
 locate() {
   parent=\${path%/*}
   cd -P -- "\${parent:-/}" || return 1
   real=\${PWD%/}/\${path##*/}
+  cd /
+}
+# The same, with a parent that is made, though another script removes it as empty at this moment.
+locate_new() {
+  for attempt in 1 2 3 4 5; do
+    mkdir -p -- "\${path%/*}/" || return 1
+    locate 2>/dev/null && return 0
+  done
+  locate
 }
 # The repository's entry whose worktree is at $1.
 entry_at() {
@@ -154,6 +164,11 @@ patiently() {
     waited=$((waited + 1))
     pause
   done
+}
+# What a name means, and nothing where it means nothing; a git that can't tell is a failure.
+look_up() {
+  at=$(g rev-parse --verify --quiet "$1")
+  [ $? -le 1 ] || exit 1
 }
 failed() { printf '%s\\n' "$said" >&2; exit 1; }
 `;

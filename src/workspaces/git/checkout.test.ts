@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ErrorCode } from "../../contract/error-registry.ts";
@@ -7,7 +16,9 @@ import { isBerthError } from "../../contract/errors.ts";
 import { openRuntime } from "../../runtimes/open.ts";
 import { Bench } from "./checkout.testing.ts";
 import { type AddCheckout, addCheckout } from "./checkout.ts";
+import { moveCheckout } from "./move-checkout.ts";
 import { localGitPlace, runtimeGitPlace } from "./places.ts";
+import { removeCheckout } from "./remove-checkout.ts";
 
 process.env.GIT_CONFIG_GLOBAL = "/dev/null";
 process.env.GIT_CONFIG_SYSTEM = "/dev/null";
@@ -350,6 +361,37 @@ test("ten at once into one base", async () => {
     assert.equal(bench.git(path, "symbolic-ref", "--short", "HEAD"), branch);
   assert.equal(bench.git(base, "config", "--get-regexp", "^branch\\.forks.*merge$").split("\n").length, 10);
   assert.equal(bench.git(base, "config", "--get-all", "remote.origin.url"), "https://127.0.0.1/project");
+});
+
+test("made and removed at once by many, with empty parents that come and go, nothing is left", async () => {
+  using bench = new Bench();
+  const { base, options } = ownBase(bench);
+  const before = readdirSync(base).sort();
+  const cycle = async (index: number) => {
+    const path = join(bench.directory, "places", `f${index}`);
+    for (const round of [0, 1, 2]) {
+      const add = {
+        ...options,
+        branch: `forks/${index}`,
+        path,
+        upstream: "main",
+        origin: "https://127.0.0.1/x",
+      };
+      await addCheckout(git, { ...add, hooks: round % 2 === 0, hooksPath: ".husky" });
+      const { gitDir, branch, commit } = add;
+      const to = `${path}-moved`;
+      const at = round === 1 ? await moveCheckout(git, { gitDir, path, to }) : path;
+      const remove = { gitDir, path: at, branch, branchCommit: commit ?? undefined, below: bench.directory };
+      assert.deepEqual(await removeCheckout(git, remove), {
+        removed: ["checkout", "entry", "branch"],
+        kept: [],
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: 6 }, (_, index) => cycle(index)));
+  assert.deepEqual(readdirSync(base).sort(), before);
+  assert.equal(existsSync(join(bench.directory, "places")), false);
+  assert.equal(readFileSync(join(base, "config"), "utf8").includes("forks"), false);
 });
 
 test("two of the same at once make one", async () => {

@@ -61,7 +61,13 @@ refuse() {
   exit 0
 }
 note() { noted=$1; printf '%s %s\\n' "$1" "$branch" > "$marker" || exit 1; }
-mkdir -p -- "\${path%/*}/" && locate || exit 1
+# Sets a key of the configuration, or removes it; another script may do the same at this moment.
+configure() {
+  [ "$(g config --local --get "$1")" != "$2" ] || return 0
+  if [ -n "$2" ]; then patiently g config "$1" "$2"; else patiently g config --unset-all "$1"; fi ||
+    [ "$(g config --local --get "$1")" = "$2" ] || failed
+}
+locate_new || exit 1
 [ -d "$gitDir/objects" ] || { say no_base; exit 0; }
 claimed
 
@@ -92,7 +98,7 @@ if [ "$(g config --bool core.ignoreCase)" = true ]; then
     *) refuse exists "\${same#refs/heads/}" ;;
   esac
 fi
-at=$(g rev-parse --verify --quiet "$ref^{commit}")
+look_up "$ref^{commit}"
 if [ -z "$at" ]; then
   if [ "$kind" = existing ]; then
     theirs=$(g rev-parse --verify --quiet "refs/remotes/$remote/$branch^{commit}")
@@ -129,22 +135,17 @@ else
   [ -n "$noted" ] || note found
 fi
 
-if [ -n "$origin" ] && [ "$(g config --get remote.origin.url)" != "$origin" ]; then
-  patiently g config remote.origin.url "$origin" || failed
-fi
+[ -z "$origin" ] || configure remote.origin.url "$origin"
 if [ -n "$upstream" ] && ! g config --get "branch.$branch.merge" >/dev/null; then
   [ -n "$(g config --get "remote.$remote.fetch")" ] ||
-    patiently g config "remote.$remote.fetch" "+refs/heads/*:refs/remotes/$remote/*" || failed
-  patiently g config "branch.$branch.remote" "$remote" || failed
-  patiently g config "branch.$branch.merge" "refs/heads/$upstream" || failed
+    configure "remote.$remote.fetch" "+refs/heads/*:refs/remotes/$remote/*"
+  configure "branch.$branch.remote" "$remote"
+  configure "branch.$branch.merge" "refs/heads/$upstream"
 fi
-if [ "$own" = yes ] && [ "$(g config --local --get core.hooksPath)" != "$hooksPath" ]; then
-  if [ -n "$hooksPath" ]; then patiently g config core.hooksPath "$hooksPath" || failed
-  else patiently g config --unset-all core.hooksPath || failed; fi
-fi
+[ "$own" != yes ] || configure core.hooksPath "$hooksPath"
 if [ "$own" = yes ]; then
-  [ -z "$committer" ] || g config --get user.name >/dev/null || patiently g config user.name "$committer" || failed
-  [ -z "$committerEmail" ] || g config --get user.email >/dev/null || patiently g config user.email "$committerEmail" || failed
+  [ -z "$committer" ] || g config --get user.name >/dev/null || configure user.name "$committer"
+  [ -z "$committerEmail" ] || g config --get user.email >/dev/null || configure user.email "$committerEmail"
 fi
 
 if [ $checkout = made ]; then

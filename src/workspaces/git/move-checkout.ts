@@ -21,7 +21,7 @@ locate 2>/dev/null || { say missing; exit 0; }
 from=$real
 entry_at "$from"
 path=$to
-mkdir -p -- "\${to%/*}/" && locate || exit 1
+locate_new || exit 1
 if [ -e "$from" ] || [ -L "$from" ]; then
   [ ! -L "$from" ] && belongs "$from" || { say damaged; exit 0; }
   if [ -e "$entry/locked" ]; then text "$entry/locked"; say locked "$t"; exit 0; fi
@@ -29,7 +29,7 @@ if [ -e "$from" ] || [ -L "$from" ]; then
   if [ -e "$real" ] || [ -L "$real" ]; then
     empty_directory "$real" && rmdir -- "$real" || { say taken; exit 0; }
   fi
-  mv -- "$from" "$real" || exit 1
+  mv -- "$from" "$real" || { locate_new && mv -- "$from" "$real"; } || exit 1
 elif [ -z "$entry" ]; then
   entry_at "$real" || { say missing; exit 0; }
 fi

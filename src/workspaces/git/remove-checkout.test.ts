@@ -61,6 +61,14 @@ test("of a directory that was removed by hand only that entry is pruned", async 
   assert.equal(existsSync(join(bench.directory, "places")), false);
 });
 
+test("a checkout that was removed by hand with its parent is forgotten too", async () => {
+  using bench = new Bench();
+  const { remove, places, gitDir } = await made(bench);
+  rmSync(places, { recursive: true });
+  assert.deepEqual(await removeCheckout(git, remove), { removed: ["entry", "branch"], kept: [] });
+  assert.equal(existsSync(join(gitDir, "worktrees")), false);
+});
+
 test("the branch goes only from the commit that it is known at, and never by a protected name", async () => {
   using bench = new Bench();
   const { root, remove, path, commit, add } = await made(bench);

@@ -35,8 +35,13 @@ forget_branch() {
 }
 if [ -d "$gitDir" ]; then claimed; base=yes; else base=; fi
 entry= real=
-if locate 2>/dev/null; then
-  real=\${real:-$path} trash=\${real%/*}/.berth-removed-$key
+if ! locate 2>/dev/null && { [ ! -e "$parent" ] || ! locate; }; then
+  [ ! -e "$parent" ] || exit 1
+  # Where its parent has gone too, there are no links to be told from directories.
+  real=$path
+  entry_at "$real"
+else
+  trash=\${real%/*}/.berth-removed-$key
   entry_at "$real"
   if [ -e "$real" ] || [ -L "$real" ]; then
     mine=
@@ -75,7 +80,7 @@ if locate 2>/dev/null; then
     fi
   fi
 fi
-if [ -n "$base" ] && [ -n "$real" ] && [ ! -e "$real" ] && [ ! -L "$real" ]; then
+if [ -n "$base" ] && [ ! -e "$real" ] && [ ! -L "$real" ]; then
   if [ -n "$entry" ]; then
     text "$entry/locked"
     if [ -e "$entry/locked" ] && [ "$t" != initializing ] && [ "$force" != yes ] && [ -z "\${emptied-}" ]; then say locked "$t"; exit 0; fi
@@ -85,7 +90,7 @@ if [ -n "$base" ] && [ -n "$real" ] && [ ! -e "$real" ] && [ ! -L "$real" ]; the
   rmdir -- "$gitDir/worktrees" 2>/dev/null
 fi
 if [ -n "$base" ] && [ -n "$branch" ]; then
-  at=$(g rev-parse --verify --quiet "refs/heads/$branch")
+  look_up "refs/heads/$branch"
   if [ -z "$at" ]; then forget_branch
   elif branch_user || { [ -n "$entry" ] && [ -e "$real" ] && user=$real; }; then say kept branch "it is checked out in $user"
   elif [ -n "$commit" ] && [ "$at" != "$commit" ]; then say kept branch "it is at $at, and not at $commit any more"
@@ -96,15 +101,15 @@ if [ -n "$base" ] && [ -n "$branch" ]; then
   else failed
   fi
 fi
-if [ -n "$real" ] && [ ! -e "$real" ]; then
-  [ -n "$base" ] && rm -f -- "$marker"
+if [ ! -e "$real" ] && [ ! -L "$real" ]; then
+  [ -z "$base" ] || rm -f -- "$marker"
   up=\${real%/*}
-  case $below in
-    ?*) root=$(cd -P -- "$below" 2>/dev/null && printf '%s' "$PWD")
-      while [ -n "$root" ] && [ "\${up#"$root"/}" != "$up" ] && cd / && rmdir -- "$up" 2>/dev/null; do up=\${up%/*}; done ;;
-  esac
+  root=$([ -n "$below" ] && cd -P -- "$below" 2>/dev/null && printf '%s' "$PWD")
+  while [ -n "$root" ] && [ "\${up#"$root"/}" != "$up" ]; do
+    rmdir -- "$up" 2>/dev/null || [ ! -e "$up" ] || break
+    up=\${up%/*}
+  done
 fi
-[ -n "$real" ] || { [ -n "$base" ] && rm -f -- "$marker"; }
 say done
 `;
 
