@@ -396,6 +396,33 @@ test("only a clean checkout of the same commit is restored into; a cut in the mi
   assert.deepEqual(picture(target), picture(source));
 });
 
+test("restoring is ended at any moment: the next attempt completes it", async () => {
+  using scratch = new Scratch();
+  const { source, target } = pair(scratch);
+  source.write(
+    Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`many/${at}`, `${at}\n`.repeat(1000)])),
+  );
+  source.write({ "README.md": "staged\n", announced: "1\n" });
+  source.git("add", "README.md", "many/7");
+  source.git("add", "-N", "announced");
+  source.write({ "README.md": "working\n" });
+  const changes = await captureChanges(git, source.path, { id: "one" });
+  assert.ok(changes !== undefined);
+  bring(source, target);
+  let ended = 0;
+  for (const ms of [5, 10, 15, 20, 25, 30, 40, 50, 70, 90]) {
+    await restoreChanges(git, target.path, changes, AbortSignal.timeout(ms)).catch(() => {
+      ended += 1;
+    });
+    await restoreChanges(git, target.path, changes);
+    assert.equal(target.status(), source.status());
+    assert.deepEqual(picture(target), picture(source));
+    target.git("reset", "-q", "--hard");
+    target.git("clean", "-fdxq");
+  }
+  assert.ok(ended > 0);
+});
+
 test("a lock of git, and a directory that is no checkout", async () => {
   using scratch = new Scratch();
   const { source, target } = pair(scratch);

@@ -134,7 +134,7 @@ function leftBehind(word: string): string {
 }
 
 /**
- * "begun" lets the next attempt overwrite what a cut one has left; "done" makes it do nothing, unless it was all undone.
+ * "begun" lets the next attempt overwrite what a cut one has left, or still does: both end with the same steps; "done" makes it do nothing, unless it was all undone.
  * Sparse patterns must not
  * keep a file from being written here: it would be missing from the working tree and then from everything.
  */
@@ -143,7 +143,7 @@ head=$1 index=$2 tree=$3 mark=$gitdir/berth-restored
 was=
 { read -r was < "$mark"; } 2>/dev/null
 changed() { [ -n "$(git status --porcelain --ignore-submodules=all --untracked-files=normal | head -n 1)" ]; }
-put_tree() { git ${KEEP_POINTERS.join(" ")} read-tree --no-sparse-checkout --no-recurse-submodules "$@"; }
+put_tree() { patiently git ${KEEP_POINTERS.join(" ")} read-tree --no-sparse-checkout --no-recurse-submodules "$@"; }
 now=$(git rev-parse --quiet --verify 'HEAD^{commit}') || now=
 if [ "$now" != "$head" ]; then say elsewhere "$now"; exit 0; fi
 if [ "$was" = "begun $tree" ]; then put_tree --reset -u "$tree" || exit 1
@@ -157,7 +157,9 @@ else
 fi
 put_tree -m "$index" || exit 1
 if list=$(git rev-parse --quiet --verify "$tree^3") || { [ -z "$head" ] && list=$(git rev-parse --quiet --verify "$tree^2"); }; then
-  git cat-file blob "$list:announced" | git --literal-pathspecs add --intent-to-add --force --pathspec-from-file=- --pathspec-file-nul || exit 1
+  git cat-file blob "$list:announced" > "$gitdir/berth-announced" || exit 1
+  patiently git --literal-pathspecs add --intent-to-add --force --pathspec-from-file="$gitdir/berth-announced" --pathspec-file-nul || exit 1
+  rm -f -- "$gitdir/berth-announced"
 fi
 git update-index -q --refresh > /dev/null
 printf 'done %s\\n' "$tree" > "$mark" || exit 1

@@ -5,6 +5,9 @@ import type { GitPlace, GitRunOptions } from "./git-place.ts";
 import { OBJECTS_AS_THEY_ARE } from "./objects.ts";
 import { gitFailed } from "./places.ts";
 
+/** Tenths of a second that the index's lock is waited for. */
+const LOCK_TRIES = 50;
+
 /** Characters of a path or a subject in a message. */
 const MAX_SHOWN = 500;
 
@@ -46,6 +49,17 @@ own_index() {
   if [ -f "$gitdir/index" ]; then cp -p -- "$gitdir/index" "$own/index" || exit 1; fi
   GIT_INDEX_FILE=$own/index
   export GIT_INDEX_FILE
+}
+# A command that takes the lock of the index: tried again while another one has it, such as one whose client has gone.
+patiently() {
+  tries=0
+  until said=$("$@" 2>&1 < /dev/null); do
+    tries=$((tries + 1))
+    case $said in *index.lock*"File exists"*) [ $tries -lt ${LOCK_TRIES} ] || { printf '%s\\n' "$said" >&2; return 1; } ;;
+      *) printf '%s\\n' "$said" >&2; return 1 ;;
+    esac
+    sleep 0.1 2>/dev/null || sleep 1
+  done
 }
 # What git is in the middle of.
 under_way() {
