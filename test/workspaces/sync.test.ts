@@ -123,6 +123,8 @@ test("1 GB there and back, in memory that does not grow with it", async (t) => {
   await using _bench = bench;
   using scratch = new Scratch();
   const project = scratch.repository("project");
+  // Nobody looks for deltas between such files.
+  project.git("config", "core.bigFileThreshold", "10m");
   let commit = "";
   for (let part = 0; part < 10; part += 1) {
     commit = project.commit(`part ${part}`, { [`part-${part}`]: randomBytes(100_000_000) });
