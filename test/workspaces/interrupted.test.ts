@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import type { RuntimeConfig } from "../../src/contract/config.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { run } from "../fixtures/process.ts";
-import { type Bench, KINDS, type Kind, shell } from "./support.ts";
+import { type Bench, KINDS, type Kind, refused, shell } from "./support.ts";
 
 const CLIENT = join(import.meta.dirname, "killed-client.ts");
 /** Every note of every place takes minutes. */
@@ -58,6 +58,7 @@ for (const kind of KINDS.filter(({ title }) => title === "worktree" || LONG)) {
           if (left.state === "creating") {
             assert.equal(left.operation?.alive, false);
             assert.match(found[0]?.problem ?? "", /making it did not come to its end/);
+            await refused(workspaces.open("fix", here), "workspace.interrupted");
           }
           if (goOn === "gc") {
             const planned = await workspaces.garbage({ dryRun: true });
@@ -115,5 +116,48 @@ for (const kind of KINDS.filter(({ title }) => title === "worktree" || LONG)) {
       await isTidy(bench, kind, ["base"]);
       assert.equal(await shell(bench, "base", "cat src/a.txt"), "changed\n");
     });
+  });
+}
+
+for (const kind of KINDS.filter(({ title }) => title !== "docker" || LONG)) {
+  test(`a creation that is given up leaves nothing, ${kind.title}`, async (t) => {
+    await using stack = new AsyncDisposableStack();
+    const made = await requireOrSkip(t, () => kind.make(stack));
+    if (made === undefined) return;
+    const { bench, runtime } = made;
+    const { workspaces, project } = bench;
+    const before = project.git("for-each-ref");
+    project.write({ "src/a.txt": "changed\n" });
+    for (const last of ["look", "checkout", "changes"]) {
+      const giveUp = new AbortController();
+      const creating = workspaces.create({
+        name: "fix",
+        project: project.path,
+        runtime,
+        changes: true,
+        signal: giveUp.signal,
+        onProgress: ({ step }) => {
+          if (step === last) giveUp.abort();
+        },
+      });
+      // On this machine there is nothing to look at.
+      if (last === "look" && kind.shares)
+        await creating.then(() => workspaces.delete("fix", { ...bench.here, force: true }));
+      else await refused(creating, "operation.aborted");
+      assert.deepEqual(await workspaces.list(), []);
+      assert.equal(project.git("for-each-ref"), before);
+      assert.equal(project.git("worktree", "list").split("\n").length, 1);
+    }
+    assert.deepEqual(await workspaces.garbage(), { completed: [], removed: [], kept: [] });
+    const { state } = await workspaces.create({ name: "fix", project: project.path, runtime });
+    assert.equal(state, "ready");
+    if (!kind.shares) {
+      // Nothing but that one is there.
+      assert.equal(
+        await shell(bench, "fix", "cd ../..; ls; ls -A *"),
+        `${project.path.split("/").at(-1)}-${(await workspaces.projects())[0]?.id.slice(0, 6)}\n.base.git\nfix\n`,
+      );
+    }
+    await workspaces.delete("fix", { ...bench.here, force: true });
   });
 }

@@ -148,13 +148,13 @@ async function startOf(
   return { ...found, commit: begun.commit, newBranch: begun.made, isHere: !begun.made };
 }
 
-/** Whether a commit that nobody has changed since has a set-up hook; undefined: it is not known. */
+/** Whether a commit that nobody has changed since has a set-up hook; undefined: it is looked for where it is. */
 async function hookIn(
   asked: Asked,
   start: Start,
   { changes, signal }: CreateOptions,
 ): Promise<boolean | undefined> {
-  if (adopts(asked) || changes || !start.newBranch) return undefined;
+  if (adopts(asked) || changes || !start.newBranch || asked.runtime.type === "worktree") return undefined;
   if (start.commit === null) return false;
   const argv = gitArgv([`--git-dir=${asked.facts.gitDir}`, "cat-file", "-e", `${start.commit}:${INIT_HOOK}`]);
   return (await localGitPlace().run(argv, { signal })).exitCode === 0;
