@@ -28,9 +28,8 @@ while [ "$pid" -gt 1 ]; do
   while read -r key value; do
     if [ "$key" = PPid: ]; then pid=$value; break; fi
   done < "/proc/$pid/status"
-  case "$(tr '\\0' ' ' < "/proc/$pid/cmdline")" in *" serve --dir "*) kill -9 "$pid" ;; esac
-done
-exit 9`;
+  case "$(tr '\\0' ' ' < "/proc/$pid/cmdline")" in *" serve --dir "*) kill -9 "$pid"; exit ;; esac
+done`;
 
 /** Nothing of it is told any more: whoever waits has lost the command. */
 async function killDaemon(runtime: Runtime): Promise<void> {
