@@ -78,7 +78,7 @@ export const WORKSPACE_ERRORS = {
   "workspace.locked": entry(
     409,
     "git's lock {path} is held",
-    "Another git works there. If none does, remove that file.",
+    "Another git works there. If it has died: berth doctor tells, and berth gc removes a lock that nobody holds.",
     true,
   ),
   "workspace.would_lose_work": entry(

@@ -22,7 +22,7 @@ export type CheckoutProblem =
 
 export interface CheckoutFinding {
   readonly kind: CheckoutProblem;
-  /** What is wrong, and what to do, for people. */
+  /** What is wrong, and what to do, for people; NAME stands for the name of the workspace. */
   readonly problem: string;
   readonly remedy: string;
   /** repairCheckout sets it right. */
@@ -234,22 +234,22 @@ function describe(kind: CheckoutProblem, { first, second, options, runtime }: Fa
     case "base_missing":
       return finding(
         `the repository ${gitDir} is not in ${runtime} any more`,
-        "Bring it back (a volume, a moved directory), or forget the workspace: berth workspace delete --force",
+        "Bring it back (a volume, a moved directory), or forget the workspace: berth workspace delete --force NAME",
       );
     case "missing":
       return finding(
         `the directory ${path} is not in ${runtime} any more`,
-        "Bring it back there, or forget the workspace: berth workspace delete --force",
+        "Bring it back there, or forget the workspace: berth workspace delete --force NAME",
       );
     case "not_a_directory":
       return finding(
         `${path} in ${runtime} is ${first === "link" ? "a link" : "a file"}, and no checkout`,
-        "Move it away and bring the checkout back, or forget the workspace: berth workspace delete --force",
+        "Move it away and bring the checkout back, or forget the workspace: berth workspace delete --force NAME",
       );
     case "not_a_worktree":
       return finding(
         `${path} in ${runtime} is a checkout of another repository${first === "" ? "" : ` (${first})`}`,
-        "Move it away, or forget the workspace: berth workspace delete --force",
+        "Move it away, or forget the workspace: berth workspace delete --force NAME",
       );
     case "half_made":
       return finding(
