@@ -55,6 +55,7 @@ for (const kind of KINDS) {
 
       const pulled = await workspaces.pull("fix", here);
       assert.equal(pulled.to, project.git("rev-parse", "fix"));
+      assert.equal(pulled.commits, kind.shares ? 0 : 1);
       assert.equal(project.git("log", "-1", "--format=%s", "fix"), "more");
       assert.equal(project.status(), "");
 
@@ -107,6 +108,35 @@ for (const kind of KINDS) {
     });
   });
 }
+
+test("a checkout on a host is adopted, forked, pulled from and left as it is", async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const kind = KINDS.find(({ title }) => title === "ssh");
+  const made = await requireOrSkip(t, async () => kind?.make(stack));
+  if (made === undefined) return;
+  const { bench, runtime } = made;
+  const { workspaces, project, here } = bench;
+  await workspaces.create({ name: "fix", runtime, project: project.path });
+  const clone = `git clone -q . ~/own && cd ~/own && git checkout -q -b theirs && echo more > more && git add . && ${COMMIT} -m more && echo new > new && pwd`;
+  const existing = (await shell(bench, "fix", clone)).trim();
+  const own = await workspaces.create({ name: "own", runtime, project: project.path, existing });
+  assert.deepEqual(
+    [own.branch, own.place, own.ownsCheckout],
+    ["theirs", { path: existing, base: null }, false],
+  );
+  const status = await workspaces.status("own", here);
+  assert.deepEqual([status.untracked, status.unpublished.map(({ subject }) => subject)], [["new"], ["more"]]);
+  await workspaces.fork("own", { ...here, name: "fork" });
+  assert.equal(await shell(bench, "fork", "cat more new; git status --porcelain"), "more\nnew\n?? new\n");
+  await workspaces.fork("own", { ...here, name: "home", runtime: { type: "worktree", daemon: "never" } });
+  assert.equal(await shell(bench, "home", "cat more new; git status --porcelain"), "more\nnew\n?? new\n");
+  assert.equal((await workspaces.pull("own", here)).to, project.git("rev-parse", "theirs"));
+  assert.deepEqual((await workspaces.delete("own", here)).removed, []);
+  assert.equal(await shell(bench, "fix", "cat ~/own/new"), "new\n");
+  for (const name of ["fix", "fork", "home"]) await workspaces.delete(name, { ...here, force: true });
+  assert.equal(project.git("for-each-ref", "refs/berth"), "");
+  assert.deepEqual(await workspaces.doctor(), []);
+});
 
 async function text(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   let all = "";

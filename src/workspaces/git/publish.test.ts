@@ -61,7 +61,7 @@ test("a new branch, one that follows, one that has it already, one that is ahead
   using scratch = new Scratch();
   const { repository, commit, move, at } = bench(scratch);
   const main = at("main");
-  assert.deepEqual(await move(BRANCH), { from: null, to: commit, commits: 3, checkout: undefined });
+  assert.deepEqual(await move(BRANCH), { from: null, to: commit, commits: 1, checkout: undefined });
   assert.equal(at(`refs/heads/${BRANCH}`), commit);
   assert.deepEqual(await move(BRANCH), { from: commit, to: commit, commits: 0, checkout: undefined });
   repository.git("branch", "behind", "main");

@@ -27,7 +27,7 @@ export interface Published {
   /** What the branch was at; null: it was made. */
   readonly from: string | null;
   readonly to: string;
-  /** Commits that the branch has got. */
+  /** Commits that the branch has got; of a new one those that no other branch or tag had. */
   readonly commits: number;
   /** Absolute path of the checkout that was moved along. */
   readonly checkout: string | undefined;
@@ -72,7 +72,9 @@ attempt=0
 while :; do
   attempt=$((attempt + 1))
   from=$(repository rev-parse --quiet --verify "$ref^{commit}") || from=
-  count=$(repository rev-list --count "$commit" \${from:+"^$from"}) || exit 1
+  if [ -n "$from" ]; then count=$(repository rev-list --count "$commit" "^$from") || exit 1
+  else count=$(repository rev-list --count "$commit" --not --branches --tags --remotes) || exit 1
+  fi
   if [ "$from" = "$commit" ]; then break; fi
   if [ -n "$from" ]; then
     if repository merge-base --is-ancestor "$commit" "$from"; then say newer "$from"; exit 0; fi
