@@ -54,10 +54,10 @@ claimed() {
   me="$$ $started"
   tries=0 empty=0
   # Another one may remove the directory, which is empty until the next line.
-  until mkdir -p -- "$state" && printf '%s\\n' "$me" > "$next"; do
-    [ $tries -ge 5 ] && exit 1
+  until { mkdir -p -- "$state" && printf '%s\\n' "$me" > "$next"; } 2>/dev/null; do
+    [ $tries -lt 5 ] || { mkdir -p -- "$state" && : > "$next"; exit 1; }
     tries=$((tries + 1))
-  done 2>/dev/null
+  done
   until (set -C; printf '%s\\n' "$me" > "$claim") 2>/dev/null; do
     holder= worker=
     { read -r holder && read -r worker; } 2>/dev/null < "$claim"
@@ -130,6 +130,9 @@ branch_user() {
   text "$gitDir/HEAD"
   if [ "$t" = "ref: refs/heads/$branch" ] && [ "$(git --git-dir="$gitDir" config --bool core.bare)" != true ]; then
     user=\${gitDir%/.git}
+    # The repository of a submodule, or one apart from its checkout, says where that is.
+    tree=$(git --git-dir="$gitDir" config core.worktree) &&
+      user=$(cd -P -- "$gitDir" && cd -P -- "$tree" && printf '%s' "$PWD")
     return 0
   fi
   for file in "$gitDir"/worktrees/*/HEAD; do

@@ -204,6 +204,30 @@ test("a branch that is checked out elsewhere is refused with the place", async (
   assert.notEqual(commit, "");
 });
 
+test("a project in a submodule, and one with other names of objects", async () => {
+  using bench = new Bench();
+  const { root } = project(bench);
+  const outer = bench.repository("outer");
+  bench.git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", root, "lib");
+  const gitDir = join(outer, ".git", "modules", "lib");
+  const commit = bench.git(join(outer, "lib"), "rev-parse", "HEAD");
+  const options = { gitDir, path: join(bench.directory, "s"), ownsBase: false, hooks: false, commit };
+  assert.equal((await addCheckout(git, { ...options, branch: "a", newBranch: true })).commit, commit);
+  assert.equal(status(bench, options.path), "## a");
+  await assert.rejects(
+    addCheckout(git, { ...options, path: `${options.path}2`, branch: "main", newBranch: false }),
+    (error) => isBerthError(error, "workspace.branch_in_use") && error.context.path === join(outer, "lib"),
+  );
+  const long = join(bench.directory, "sha256");
+  bench.git(bench.directory, "init", "-q", "--object-format=sha256", long);
+  const first = bench.commit(long, "first", { "a.txt": "a\n" });
+  const path = join(bench.directory, "l");
+  const add = { ...options, gitDir: join(long, ".git"), path, branch: "a", commit: first, newBranch: true };
+  assert.equal((await addCheckout(git, add)).commit, first);
+  const remove = { gitDir: add.gitDir, path, branch: "a", branchCommit: first };
+  assert.deepEqual((await removeCheckout(git, remove)).removed, ["checkout", "entry", "branch"]);
+});
+
 test("a new branch never takes another one over", async () => {
   using bench = new Bench();
   const { root, commit, options } = project(bench);

@@ -215,6 +215,23 @@ test("directories without write permission go; files of others stay, and are nam
   );
 });
 
+test("a repository that can't be written is said, and nothing was made", async (t) => {
+  const user = await requireOrSkip(t, () => ordinaryUser({ groups: [] }));
+  if (user === undefined) return;
+  await using _user = user;
+  using bench = new Bench();
+  const { add } = await made(bench);
+  const ids = [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
+  chmodSync(bench.directory, 0o777);
+  const asUser: GitPlace = { ...git, run: (argv, options) => git.run(["setpriv", ...ids, ...argv], options) };
+  const path = join(bench.directory, "of the user", "w");
+  await assert.rejects(
+    addCheckout(asUser, { ...add, path, branch: "b" }),
+    (error) => isBerthError(error, "workspace.git_failed") && /Permission denied/.test(error.message),
+  );
+  assert.equal(existsSync(path), false);
+});
+
 test("a checkout moves with its submodules, and what runs in it", async () => {
   using bench = new Bench();
   const library = bench.repository("library");
