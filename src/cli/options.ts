@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { type DockerImageConfig, parseRuntimeConfig, type RuntimeConfig } from "../contract/config.ts";
+import { berthError, isBerthError } from "../contract/errors.ts";
 import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { openRuntime, resolveRuntime } from "../runtimes/open.ts";
 import { byteSize, collect, positiveNumber } from "./arguments.ts";
@@ -222,6 +223,14 @@ export function parsePublish(text: string): NonNullable<DockerImageConfig["ports
     ...(address === undefined ? {} : { address: address.replace(/[[\]]/g, "") }),
     ...(protocol === undefined ? {} : { protocol: protocol as "tcp" | "udp" }),
   };
+}
+
+/** The error of a workspace whose checkout is gone, in place of a directory that is missing. */
+export function explained(cause: unknown, options: RuntimeOptions & { readonly cwd?: string }): unknown {
+  const name = askedWorkspace(options);
+  if (name === undefined || options.cwd !== undefined || !isBerthError(cause, "process.cwd_not_found"))
+    return cause;
+  return berthError("workspace.missing", { context: { name, path: cause.context.cwd }, cause });
 }
 
 /** Opens the place with progress on stderr. An interrupt meanwhile ends the opening. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { cp, readFile, rename, writeFile } from "node:fs/promises";
+import { cp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Workspace, WorkspaceStatus } from "../../src/contract/workspace.ts";
@@ -277,6 +277,26 @@ test("a project that was moved is known again, with its worktrees", async () => 
   const copied = await at.run(["ws", "list"], undefined, join(at.directory, "copy"));
   assert.equal(copied.stdout.toString(), "");
   assert.equal((await there("ws", "delete", "one")).code, 0);
+});
+
+test("a checkout that was removed by hand is told as that, its commits are found, and it can be forgotten", async () => {
+  await using at = await workspaceDesk();
+  await at.ok("ws", "create", "one", "-q");
+  const path = (await at.ok("ws", "path", "one")).trim();
+  at.git(path, "commit", "--quiet", "--allow-empty", "-m", "there");
+  await rm(path, { recursive: true });
+  for (const args of [
+    ["exec", "-w", "one", "--", "true"],
+    ["exec", "-w", "one", "-d", "--", "true"],
+  ]) {
+    const ran = await at.berth(...args);
+    assert.equal(ran.code, 125);
+    assert.match(ran.stderr, /the checkout of one is not at .*one any more.*\[workspace\.missing\]/);
+  }
+  assert.match(await at.ok("ws", "status", "one"), /problem: .*\n.*\n {2}1 commit\n {4}[0-9a-f]{10} there\n/);
+  assert.match((await at.berth("ws", "delete", "one")).stderr, /\[workspace\.would_lose_work\]/);
+  await at.ok("ws", "delete", "one", "--force");
+  assert.equal(at.git(at.project, "branch", "--format=%(refname:short)"), "main");
 });
 
 test("completion knows the words, and the names of this project's workspaces", async () => {

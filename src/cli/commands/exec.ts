@@ -2,7 +2,14 @@ import type { Command } from "commander";
 import type { SpawnOptions } from "../../contract/process.ts";
 import { collect, duration } from "../arguments.ts";
 import { EXIT, usageError } from "../errors.ts";
-import { addImageOptions, addRuntimeOption, environment, open, type RuntimeOptions } from "../options.ts";
+import {
+  addImageOptions,
+  addRuntimeOption,
+  environment,
+  explained,
+  open,
+  type RuntimeOptions,
+} from "../options.ts";
 import { printJson } from "../print.ts";
 import { exitCodeOfStatus, printOutput, runSession, terminalSize } from "../session.ts";
 
@@ -87,7 +94,9 @@ async function exec(words: readonly string[], flags: CommandFlags): Promise<numb
     detached: flags.detach ?? false,
     overflow: flags.detach ? "drop" : "pause",
   };
-  const started = await runtime.spawn(words, options);
+  const started = await runtime.spawn(words, options).catch((cause: unknown) => {
+    throw explained(cause, flags);
+  });
   if (flags.detach) {
     if (flags.json) printJson(await started.info());
     else process.stdout.write(`${started.name ?? started.id}\n`);
@@ -122,7 +131,7 @@ async function execPlain(
     return exit === undefined ? 0 : exitCodeOfStatus(exit);
   } catch (cause) {
     if (stop.signal.aborted) return 130;
-    throw cause;
+    throw explained(cause, flags);
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     process.stdin.pause();

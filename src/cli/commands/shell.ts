@@ -3,7 +3,14 @@ import { isBerthError } from "../../contract/errors.ts";
 import type { Process } from "../../contract/process.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { usageError } from "../errors.ts";
-import { addImageOptions, addRuntimeOption, askedWorkspace, environment, open } from "../options.ts";
+import {
+  addImageOptions,
+  addRuntimeOption,
+  askedWorkspace,
+  environment,
+  explained,
+  open,
+} from "../options.ts";
 import { exitCodeOfStatus, runSession, type SessionEnd, terminalSize } from "../session.ts";
 import { followTerminal } from "../terminal.ts";
 import { DETACH_KEYS, parseKeys } from "./attach.ts";
@@ -27,7 +34,9 @@ export function addShellCommand(program: Command): void {
     async (flags: ShellFlags) => {
       await using runtime = await open(flags);
       const name = askedWorkspace(flags) === undefined ? undefined : WORKSPACE_SHELL;
-      process.exitCode = await runShell(runtime, flags, name);
+      process.exitCode = await runShell(runtime, flags, name).catch((cause: unknown) => {
+        throw explained(cause, flags);
+      });
     },
   );
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { explained } from "../../options.ts";
 import { addSshWait } from "../../ssh-options.ts";
 import { openWorkspace } from "../../workspaces.ts";
 import { addCommandOptions } from "../exec.ts";
@@ -16,7 +17,9 @@ export function addShellWord(workspace: Command): void {
   addShellOptions(addCommandOptions(addSshWait(command))).action(
     async (selector: string, flags: ShellFlags & { now?: boolean }) => {
       await using runtime = await openWorkspace(selector, flags, { waitForInit: flags.now !== true });
-      process.exitCode = await runShell(runtime, flags, WORKSPACE_SHELL);
+      process.exitCode = await runShell(runtime, flags, WORKSPACE_SHELL).catch((cause: unknown) => {
+        throw explained(cause, { ...flags, workspace: selector });
+      });
     },
   );
 }
