@@ -11,6 +11,7 @@ import type {
 } from "../workspaces/api.ts";
 import { openWorkspaces } from "../workspaces/open.ts";
 import { type RuntimeOptions, whileShown } from "./options.ts";
+import { visible } from "./print.ts";
 
 /** Options of every word that works on workspaces. */
 export interface WorkspaceFlags {
@@ -20,10 +21,26 @@ export interface WorkspaceFlags {
   readonly wait?: number;
 }
 
+/** What happened that the user should read, although the work succeeded. */
+const REMARKS: ReadonlySet<string> = new Set([
+  "workspace.left_behind",
+  "workspace.files_included",
+  "workspace.submodules_missing",
+]);
+
 /** Runs what only looks at this machine's registry. */
-export async function withWorkspaces<T>(work: (workspaces: Workspaces) => Promise<T>): Promise<T> {
-  await using workspaces = await openWorkspaces({});
-  return await work(workspaces);
+export async function withWorkspaces<T>(
+  work: (workspaces: Workspaces) => Promise<T>,
+  flags: WorkspaceFlags = {},
+): Promise<T> {
+  const remarks: string[] = [];
+  const onEvent: OpenWorkspacesOptions["onEvent"] = ({ type, message }) => {
+    if (REMARKS.has(type)) remarks.push(`berth: ${visible(message)}\n`);
+  };
+  await using workspaces = await openWorkspaces({ onEvent });
+  const result = await work(workspaces);
+  if (!flags.quiet) process.stderr.write(remarks.join(""));
+  return result;
 }
 
 /** The same, unless this user has never had a workspace: then nothing is made, and undefined is returned. */
@@ -38,7 +55,7 @@ export async function working<T>(
   flags: WorkspaceFlags,
   work: (workspaces: Workspaces, options: WorkOptions) => Promise<T>,
 ): Promise<T> {
-  return withWorkspaces((workspaces) => whileWorking(flags, (options) => work(workspaces, options)));
+  return withWorkspaces((workspaces) => whileWorking(flags, (options) => work(workspaces, options)), flags);
 }
 
 /**

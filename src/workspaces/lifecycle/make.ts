@@ -99,17 +99,25 @@ export async function make(making: Making): Promise<Made> {
   if (source.changes !== undefined) {
     report("changes", "bringing the uncommitted changes along");
     await restoreChanges(git, place.path, source.changes, signal);
-    const { included, leftBehind } = source.changes;
-    if (included.files > 0) {
-      const size = Math.ceil(included.bytes / 1024);
-      report("changes", `${included.files} ignored files came along by .berth/include (${size} KiB)`);
-    }
-    for (const what of leftBehind) report("changes", `left behind: ${what}`);
+    await tellOf(source.changes, making);
   }
   await dropRefs(git, target.repository.gitDir, target.kept, signal);
   await notes.forgetRefs(target.kept);
   throwIfAborted(signal);
   return { place, ownsBranch: added.branchMade, startCommit: added.commit };
+}
+
+/** What came along besides, and what did not; that stays in the workspace's history. */
+async function tellOf({ included, leftBehind }: Changes, { lifecycle, workspace }: Making): Promise<void> {
+  if (included.files > 0) {
+    const size = Math.ceil(included.bytes / 1024);
+    const message = `${included.files} ignored files came along by .berth/include (${size} KiB)`;
+    await record(lifecycle, workspace, "workspace.files_included", message, included);
+  }
+  if (leftBehind.length > 0) {
+    const message = `left behind: ${leftBehind.join(", ")}`;
+    await record(lifecycle, workspace, "workspace.left_behind", message, { leftBehind });
+  }
 }
 
 export interface Target {
