@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { RuntimeConfig } from "../../src/contract/config.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
-import { run } from "../fixtures/process.ts";
-import { type Bench, KINDS, type Kind, refused, shell } from "./support.ts";
+import { run, waitFor } from "../fixtures/process.ts";
+import { type Bench, bench, KINDS, type Kind, refused, shell } from "./support.ts";
 
 const CLIENT = join(import.meta.dirname, "killed-client.ts");
 /** Every note of every place takes minutes. */
 const LONG = process.env.BERTH_LONG === "1";
+const STEP = LONG ? 1 : 3;
 
 /** Whether it came to its end. */
 async function dies(
@@ -101,14 +105,14 @@ for (const kind of KINDS.filter(({ title }) => title === "worktree" || LONG)) {
       const { workspaces, project, here } = bench;
       await workspaces.create({ name: "base", project: project.path, runtime });
       await shell(bench, "base", "echo changed > src/a.txt");
-      for (let at = 1; await dies(bench, runtime, "fork", at); at += 1) {
+      for (let at = 1; await dies(bench, runtime, "fork", at); at += STEP) {
         const [, left] = await workspaces.list();
         if (left?.state === "creating") await workspaces.fork("base", { ...here, name: "fix", runtime });
         assert.equal(await shell(bench, "fix", "cat src/a.txt"), "changed\n");
         await isTidy(bench, kind, ["base"]);
         await workspaces.delete("fix", { ...here, force: true });
       }
-      for (let at = 1; await dies(bench, runtime, "delete", at); at += 1) {
+      for (let at = 1; await dies(bench, runtime, "delete", at); at += STEP) {
         await workspaces.delete("fix", { ...here, force: true });
         await isTidy(bench, kind, ["base"]);
         await workspaces.fork("base", { ...here, name: "fix", runtime });
@@ -161,3 +165,38 @@ for (const kind of KINDS.filter(({ title }) => title !== "docker" || LONG)) {
     await workspaces.delete("fix", { ...bench.here, force: true });
   });
 }
+
+test("a set-up whose Berth was killed is taken up by whoever opens the workspace, and runs once", async () => {
+  await using it = await bench();
+  const { project, path, workspaces, here, stateDirectory } = it;
+  const [go, runs] = [join(path, "go"), join(path, "runs")];
+  await using end = new AsyncDisposableStack();
+  end.defer(() => writeFileSync(go, ""));
+  project.write({
+    ".berth/init": `#!/bin/sh\necho run >> '${runs}'\nuntil [ -e '${go}' ]; do sleep 0.05; done\necho went\n`,
+  });
+  chmodSync(join(project.path, ".berth/init"), 0o755);
+  project.commit("init");
+  await workspaces.trust(project.path, true);
+  const runtime = { type: "worktree" };
+  const orders = { stateDirectory, project: project.path, runtime, verb: "create", dieAfter: 1000 };
+  const client = spawn(process.execPath, [CLIENT, JSON.stringify(orders)], { stdio: "ignore" });
+  end.defer(() => {
+    client.kill("SIGKILL");
+  });
+  await waitFor("the set-up", () => existsSync(runs));
+  client.kill("SIGKILL");
+  await once(client, "exit");
+  assert.equal((await workspaces.get("fix", here)).state, "initializing");
+  assert.match((await workspaces.doctor())[0]?.problem ?? "", /set-up did not come to its end/);
+  assert.deepEqual((await workspaces.garbage()).removed, []);
+  const opening = workspaces.open("fix", here);
+  await waitFor(
+    "somebody to take it up",
+    async () => (await workspaces.get("fix", here)).operation?.kind === "init",
+  );
+  writeFileSync(go, "");
+  await using _runtime = await opening;
+  const { state, init } = await workspaces.get("fix", here);
+  assert.deepEqual([state, init?.output, readFileSync(runs, "utf8")], ["ready", "went\n", "run\n"]);
+});
