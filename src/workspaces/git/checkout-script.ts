@@ -13,9 +13,9 @@ export interface CheckoutLocation {
 }
 
 /** Seconds that a script waits for another one about the same checkout, such as one whose client has gone. */
-export const CLAIM_WAIT_SECONDS = 120;
+const CLAIM_WAIT_SECONDS = 120;
 /** Seconds that a lock of git is waited for: its holders are done in milliseconds, unless they are dead. */
-export const LOCK_WAIT_SECONDS = 5;
+const LOCK_WAIT_SECONDS = 5;
 
 /**
  * What the scripts about a checkout share. Words: $1 the repository, $2 the checkout, $3 its key.

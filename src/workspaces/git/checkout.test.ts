@@ -1,53 +1,18 @@
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ErrorCode } from "../../contract/error-registry.ts";
 import { isBerthError } from "../../contract/errors.ts";
 import { openRuntime } from "../../runtimes/open.ts";
-import { Bench } from "./checkout.testing.ts";
-import { type AddCheckout, addCheckout } from "./checkout.ts";
-import { moveCheckout } from "./move-checkout.ts";
+import { Bench, ownBase, project } from "./checkout.testing.ts";
+import { addCheckout } from "./checkout.ts";
 import { localGitPlace, runtimeGitPlace } from "./places.ts";
 import { removeCheckout } from "./remove-checkout.ts";
 
 process.env.GIT_CONFIG_GLOBAL = "/dev/null";
 process.env.GIT_CONFIG_SYSTEM = "/dev/null";
 const git = localGitPlace();
-
-/** A project with a hard name, and what its next checkout is made of. */
-function project(bench: Bench, files?: Readonly<Record<string, string>>) {
-  const root = bench.repository(`it's "a"\n$(project)`, files);
-  const commit =
-    files !== undefined && Object.keys(files).length === 0 ? null : bench.git(root, "rev-parse", "HEAD");
-  const options: AddCheckout = {
-    gitDir: join(root, ".git"),
-    path: join(bench.directory, "places", "w"),
-    branch: "fix/a",
-    commit,
-    newBranch: true,
-    ownsBase: false,
-    hooks: false,
-  };
-  return { root, commit: commit ?? "", options };
-}
-
-/** A bare repository of Berth's own, with the project's commits. */
-function ownBase(bench: Bench) {
-  const { root, options } = project(bench);
-  const base = join(bench.directory, ".base.git");
-  bench.git(bench.directory, "clone", "-q", "--bare", root, base);
-  return { root, base, options: { ...options, gitDir: base, ownsBase: true } };
-}
 
 const refused =
   (code: ErrorCode, message: RegExp = /./) =>
@@ -367,87 +332,6 @@ test("LFS pointers stay pointers, also where its filter is required and missing"
   bench.git(root, "config", "filter.lfs.required", "true");
   await addCheckout(git, { ...options, commit });
   assert.equal(readFileSync(join(options.path, "x.bin"), "utf8"), "version 1\n");
-});
-
-test("ten at once into one base", async () => {
-  using bench = new Bench();
-  const { base, options } = ownBase(bench);
-  const all = Array.from({ length: 10 }, (_, index) => ({
-    ...options,
-    branch: `forks/${index}`,
-    path: join(bench.directory, "places", `f${index}`),
-    upstream: "main",
-    origin: "https://127.0.0.1/project",
-  }));
-  const made = await Promise.all(all.map((one) => addCheckout(git, one)));
-  assert.deepEqual(new Set(made.map(({ checkout }) => checkout)), new Set(["made"]));
-  for (const { path, branch } of all)
-    assert.equal(bench.git(path, "symbolic-ref", "--short", "HEAD"), branch);
-  assert.equal(bench.git(base, "config", "--get-regexp", "^branch\\.forks.*merge$").split("\n").length, 10);
-  assert.equal(bench.git(base, "config", "--get-all", "remote.origin.url"), "https://127.0.0.1/project");
-});
-
-test("made and removed at once by many, with empty parents that come and go, nothing is left", async () => {
-  using bench = new Bench();
-  const { base, options } = ownBase(bench);
-  const before = readdirSync(base).sort();
-  const cycle = async (index: number) => {
-    const path = join(bench.directory, "places", `f${index}`);
-    for (const round of [0, 1, 2]) {
-      const add = {
-        ...options,
-        branch: `forks/${index}`,
-        path,
-        upstream: "main",
-        origin: "https://127.0.0.1/x",
-      };
-      await addCheckout(git, { ...add, hooks: round % 2 === 0, hooksPath: ".husky" });
-      const { gitDir, branch, commit } = add;
-      const to = `${path}-moved`;
-      const at = round === 1 ? await moveCheckout(git, { gitDir, path, to }) : path;
-      const remove = { gitDir, path: at, branch, branchCommit: commit ?? undefined, below: bench.directory };
-      assert.deepEqual(await removeCheckout(git, remove), {
-        removed: ["checkout", "entry", "branch"],
-        kept: [],
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: 6 }, (_, index) => cycle(index)));
-  assert.deepEqual(readdirSync(base).sort(), before);
-  assert.equal(existsSync(join(bench.directory, "places")), false);
-  assert.equal(readFileSync(join(base, "config"), "utf8").includes("forks"), false);
-});
-
-test("two of the same at once make one", async () => {
-  using bench = new Bench();
-  const { root, options } = project(bench);
-  const both = await Promise.allSettled([addCheckout(git, options), addCheckout(git, options)]);
-  const done = both.filter((one) => one.status === "fulfilled").map(({ value }) => value.checkout);
-  assert.equal(done.includes("made"), true);
-  for (const one of both) {
-    if (one.status === "rejected")
-      assert.equal(isBerthError(one.reason, "workspace.busy"), true, String(one.reason));
-  }
-  assert.equal(
-    bench
-      .git(root, "worktree", "list")
-      .split("\n")
-      .filter((line) => line.includes("/places/")).length,
-    1,
-  );
-});
-
-test("a lock of git that nobody lets go is told, and the next call goes on behind it", async () => {
-  using bench = new Bench();
-  const { root, options } = project(bench);
-  writeFileSync(join(options.gitDir, "config.lock"), "");
-  const add = { ...options, upstream: "main", origin: "https://127.0.0.1/x" };
-  await assert.rejects(addCheckout(git, add), (error) => {
-    return isBerthError(error, "workspace.locked") && String(error.context.path).endsWith(".git/config.lock");
-  });
-  rmSync(join(options.gitDir, "config.lock"));
-  assert.equal((await addCheckout(git, add)).branchMade, true);
-  assert.equal(bench.git(root, "config", "branch.fix/a.remote"), "origin");
 });
 
 test("a repository that has gone is told", async () => {

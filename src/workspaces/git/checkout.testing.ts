@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { AddCheckout } from "./checkout.ts";
 
 /** A directory for a test's repositories, with git that knows no configuration but the test's. */
 export class Bench implements Disposable {
@@ -50,4 +51,29 @@ export class Bench implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** A project with a hard name, and what its next checkout is made of. */
+export function project(bench: Bench, files?: Readonly<Record<string, string>>) {
+  const root = bench.repository(`it's "a"\n$(project)`, files);
+  const commit =
+    files !== undefined && Object.keys(files).length === 0 ? null : bench.git(root, "rev-parse", "HEAD");
+  const options: AddCheckout = {
+    gitDir: join(root, ".git"),
+    path: join(bench.directory, "places", "w"),
+    branch: "fix/a",
+    commit,
+    newBranch: true,
+    ownsBase: false,
+    hooks: false,
+  };
+  return { root, commit: commit ?? "", options };
+}
+
+/** A bare repository of Berth's own, with the project's commits. */
+export function ownBase(bench: Bench) {
+  const { root, options } = project(bench);
+  const base = join(bench.directory, ".base.git");
+  bench.git(bench.directory, "clone", "-q", "--bare", root, base);
+  return { root, base, options: { ...options, gitDir: base, ownsBase: true } };
 }
