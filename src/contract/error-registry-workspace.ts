@@ -100,7 +100,7 @@ export const WORKSPACE_ERRORS = {
   "workspace.partial_clone": entry(
     409,
     "the project is a partial clone, and objects that are needed are missing",
-    "git fetch --refetch --filter=blob:none=false gets all of them.",
+    "git fetch --refetch --no-filter gets all of them (git 2.36 or newer).",
   ),
   "workspace.submodule_missing": entry(
     409,

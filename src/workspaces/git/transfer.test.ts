@@ -375,6 +375,12 @@ test("a partial clone sends what it has, and is refused when objects are missing
   await send(source, base, { [MAIN]: tip });
   const sent = await send(project, base, { [MAIN]: last });
   assert.deepEqual(objectsOf(sent.base, MAIN), objectsOf(source, last));
+
+  // The remedy that the refusal names.
+  assert.match(refused.hint, /^git fetch --refetch --no-filter /);
+  project.git("fetch", "--quiet", "--refetch", "--no-filter");
+  const all = await send(project, join(scratch.path, "other.git"), { [MAIN]: last });
+  assert.deepEqual(objectsOf(all.base, MAIN), objectsOf(source, last));
 });
 
 test("a cut leaves the receiver as it was, and the next attempt completes", async () => {
