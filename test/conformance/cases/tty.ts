@@ -104,12 +104,26 @@ export const TTY: readonly Case[] = [
       const last = await Promise.all(
         Array.from({ length: 8 }, async (_, index) => {
           await using one = await runtime.spawn(`printf last-${index}`, { tty: true });
-          return wholeOutput(one);
+          const { all, gaps, exit } = await readAll(one.output());
+          // All of it, so that a failure tells whether bytes are missing, were dropped, or were never written.
+          return {
+            text: all.toString(),
+            gaps,
+            exit: exit?.exit.exitCode,
+            signal: exit?.exit.signal,
+            end: exit?.cursor,
+          };
         }),
       );
       assert.deepEqual(
         last,
-        Array.from({ length: 8 }, (_, index) => `last-${index}`),
+        Array.from({ length: 8 }, (_, index) => ({
+          text: `last-${index}`,
+          gaps: [],
+          exit: 0,
+          signal: null,
+          end: 6,
+        })),
       );
     },
   },
