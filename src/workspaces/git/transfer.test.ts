@@ -327,6 +327,28 @@ test("a shallow clone's boundary goes along, and goes when the project has been 
   tidy(sent.base);
 });
 
+test("shallow clones that send at once keep each its boundary", async () => {
+  using scratch = new Scratch();
+  const source = scratch.repository("source");
+  const commits = Array.from({ length: 5 }, (_, at) => source.commit(`c${at}`, { [`f${at}`]: `${at}` }));
+  const base = join(scratch.path, "base.git");
+  await lookAtBase(local, { base, wanted: [], create: true });
+  await Promise.all(
+    commits.slice(1).map(async (commit, at) => {
+      source.git("branch", `b${at}`, commit);
+      source.git("clone", "--quiet", "--depth=1", "--no-local", "--branch", `b${at}`, ".", `../clone-${at}`);
+      const clone = new TestRepository(join(scratch.path, `clone-${at}`));
+      await send(clone, base, { [`refs/berth/start/${at}`]: commit });
+    }),
+  );
+  const there = new TestRepository(base);
+  tidy(there);
+  for (const [at, commit] of commits.slice(1).entries()) {
+    assert.equal(there.git("rev-parse", `refs/berth/start/${at}`), commit);
+    assert.equal(there.git("show", `${commit}:f${at + 1}`), `${at + 1}`);
+  }
+});
+
 test("a lock of git's that stays is named, and nothing is changed", async () => {
   using scratch = new Scratch();
   const project = scratch.repository("project");
