@@ -63,7 +63,7 @@ test("on a host: an interrupt in the middle of the sending leaves nothing; the n
   assert.equal(away.code, 125);
   assert.match(away.stderr, /\[ssh\./);
   network.refuse(false);
-  assert.match(await at.ok("ws", "pull", "one"), /^agent\/one: new, at [0-9a-f]{10} \(\d/);
+  assert.match(await at.ok("ws", "pull", "one"), /^agent\/one: 1 commit, new, at [0-9a-f]{10} \(\d/);
   // Nobody is known to git there: the project's committer is.
   const by = at.git(at.project, "log", "-1", "--format=%s by %an <%ae>", "agent/one");
   assert.equal(by, "there by Dev <dev@example.com>");

@@ -92,9 +92,7 @@ function rendered({ branch, from, to, commits, bytes, ref }: PullReport): string
   const name = visible(branch);
   if (from === to) return `${name}: nothing new, at ${to.slice(0, 10)}\n`;
   const count = `${commits} ${commits === 1 ? "commit" : "commits"}`;
-  // How many a new branch has says nothing: all of its history.
-  const what =
-    from === null ? `new, at ${to.slice(0, 10)}` : `${count}, ${from.slice(0, 10)}..${to.slice(0, 10)}`;
+  const range = from === null ? `new, at ${to.slice(0, 10)}` : `${from.slice(0, 10)}..${to.slice(0, 10)}`;
   const where = ref === `refs/heads/${branch}` ? "" : `, at ${visible(ref)}`;
-  return `${name}: ${what}${where} (${formatBytes(bytes)})\n`;
+  return `${name}: ${count}, ${range}${where} (${formatBytes(bytes)})\n`;
 }
