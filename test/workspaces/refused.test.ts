@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { ErrorCode } from "../../src/index.ts";
 import type { CreateOptions } from "../../src/workspaces/api.ts";
+import { openRegistry } from "../../src/workspaces/registry/open.ts";
 import { bench, refused, snapshot } from "./support.ts";
 
 test("what can't be made changes nothing", async () => {
@@ -70,7 +71,7 @@ test("names: one in a project, whatever the case, and found by project, name and
   assert.deepEqual([branch.name, branch.branch], ["feature-uber-id-s", "feature/über-$(id)'s"]);
 });
 
-test("what a workspace's configuration says of its place stays; the rest is validated, and an unknown type is kept", async () => {
+test("what a workspace's configuration says of its place stays; the rest is validated", async () => {
   await using it = await bench();
   const { workspaces, project, here } = it;
   await workspaces.create({ name: "fix", project: project.path });
@@ -90,4 +91,20 @@ test("what a workspace's configuration says of its place stays; the rest is vali
     type: "worktree",
     daemon: "never",
   });
+});
+
+test("a configuration of a type that is not known yet is kept and shown, and opened by nobody", async () => {
+  await using it = await bench();
+  const { workspaces, project, here, stateDirectory } = it;
+  const fix = await workspaces.create({ name: "fix", project: project.path });
+  const runtime = { type: "sandbox", size: { cpus: 3 }, since: "2030" };
+  await using registry = await openRegistry(stateDirectory);
+  await registry.update(fix.id, { runtime });
+  assert.deepEqual((await workspaces.list())[0]?.runtime, runtime);
+  assert.deepEqual(await workspaces.config("fix", here), runtime);
+  await refused(workspaces.open("fix", here), "runtime.type_unsupported");
+  await refused(workspaces.setConfig("fix", { since: "2031" }, here), "runtime.type_unsupported");
+  await refused(workspaces.delete("fix", here), "runtime.type_unsupported");
+  await workspaces.delete("fix", { ...here, force: true });
+  assert.deepEqual(await workspaces.list(), []);
 });

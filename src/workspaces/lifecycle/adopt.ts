@@ -2,6 +2,7 @@ import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { WorkOptions } from "../api.ts";
 import { readProject } from "../git/project.ts";
 import { type Lifecycle, reporter } from "./context.ts";
+import type { MadeItem } from "./made.ts";
 import type { Made } from "./make.ts";
 import { openSite, type Site } from "./site.ts";
 
@@ -15,6 +16,14 @@ export async function adopt(
   site: Site,
   options: WorkOptions,
 ): Promise<Made & { readonly branch: string }> {
+  const { workspaceId, name, config } = site.request;
+  if (site.placement.stoppable) {
+    const made: MadeItem = {
+      kind: "container",
+      in: { projectId: site.project.id, name, runtime: config, place: undefined },
+    };
+    await lifecycle.registry.journal(workspaceId).plan(made);
+  }
   await using open = await openSite(lifecycle, site, options);
   const { git, place } = open;
   reporter(options)("look", `looking at ${place.path} in ${git.description}`);

@@ -70,10 +70,14 @@ async function forget(
 /** Looks whether something would be lost, ends what runs there, and writes down what is to be removed. */
 async function prepare(lifecycle: Lifecycle, workspace: Workspace, options: DeleteOptions): Promise<void> {
   const { registry } = lifecycle;
-  const site = await siteOfWorkspace(lifecycle, workspace);
+  const site = await siteOfWorkspace(lifecycle, workspace).catch((cause) => {
+    // A later version may remove it: what is there is written down all the same.
+    if (!options.force) throw cause;
+    return undefined;
+  });
   const facts = await factsOf(workspace, options);
-  let items = workspace.ownsCheckout ? await itemsOf(workspace, site, facts, options, undefined) : [];
-  if (workspace.ownsCheckout) {
+  let items = await itemsOf(workspace, site, facts, options, undefined);
+  if (workspace.ownsCheckout && site !== undefined) {
     try {
       await using open = await openSite(lifecycle, site, options);
       const looked = await checked(lifecycle, workspace, open, facts, options);
@@ -114,18 +118,20 @@ async function checked(
 /** What is to be removed, for the journal. */
 async function itemsOf(
   workspace: Workspace,
-  { placement, project, request }: Site,
+  site: Site | undefined,
   facts: ProjectFacts | undefined,
   options: DeleteOptions,
   looked: Looked | undefined,
 ): Promise<MadeItem[]> {
-  const { id, name, runtime, place, branch } = workspace;
+  const { id, name, runtime, place, branch, project } = workspace;
   const made: MadeIn = { projectId: project.id, name, runtime, place };
-  if (placement.stoppable) return [{ kind: "container", in: made }];
-  const gone = { kind: "ref", gitDir: request.gitDir, ref: changesRef(id) } as const;
+  if (site?.placement.stoppable) return [{ kind: "container", in: made }];
+  if (!workspace.ownsCheckout) return [];
   const ownsBranch = workspace.ownsBranch && !options.keepBranch && !(await isKept(workspace, facts));
   const commit = looked === undefined ? workspace.startCommit : looked.raw.branchCommit;
-  return [gone, { kind: "worktree", in: made, branch, commit, ownsBranch }];
+  const worktree: MadeItem = { kind: "worktree", in: made, branch, commit, ownsBranch };
+  if (site === undefined) return [worktree];
+  return [{ kind: "ref", gitDir: site.request.gitDir, ref: changesRef(id) }, worktree];
 }
 
 async function isKept(workspace: Workspace, facts: ProjectFacts | undefined): Promise<boolean> {
