@@ -109,12 +109,21 @@ export interface Workspaces extends AsyncDisposable {
   /** @throws workspace.unknown, workspace.ambiguous */
   get(selector: string, selection?: Selection): Promise<Workspace>;
   history(selector: string, selection?: Selection): Promise<WorkspaceEvent[]>;
+  /**
+   * Makes a workspace and runs its set-up; a set-up that fails leaves it usable. What fails before is undone; where the
+   * place can't be reached for that, it is written down, and the same call again goes on with it.
+   * @throws workspace.*, config.*, operation.aborted, what the way to the place throws
+   */
   create(options: CreateOptions): Promise<Workspace>;
+  /** Repeats the set-up. @throws workspace.init_running, workspace.busy, workspace.interrupted */
   init(selector: string, options?: WorkOptions & Selection): Promise<InitResult>;
+  /** A workspace of another one, on a branch of its own; in the same place nothing crosses the network. */
   fork(selector: string, options: ForkOptions & Selection): Promise<Workspace>;
+  /** Its directory gets the name, too; its branch keeps its own. */
   rename(selector: string, name: string, options?: WorkOptions & Selection): Promise<Workspace>;
   stop(selector: string, options?: WorkOptions & Selection): Promise<Workspace>;
   start(selector: string, options?: WorkOptions & Selection): Promise<Workspace>;
+  /** @throws workspace.would_lose_work: what would be lost is in message and context */
   delete(selector: string, options?: DeleteOptions & Selection): Promise<DeleteReport>;
   status(selector: string, options?: WorkOptions & Selection): Promise<WorkspaceStatus>;
   pull(selector: string, options?: WorkOptions & Selection): Promise<PullReport>;
@@ -144,7 +153,9 @@ export interface Workspaces extends AsyncDisposable {
   open(selector: string, options?: OpenWorkspaceOptions & Selection): Promise<Runtime>;
   trust(directory: string, trusted: boolean): Promise<Project>;
   projects(): Promise<Project[]>;
+  /** What is wrong with workspaces and their places, and what to do about it. Changes nothing. */
   doctor(): Promise<WorkspaceFinding[]>;
+  /** Completes or removes what was cut, and repairs checkouts; nothing that somebody may have worked in is removed. */
   garbage(options?: WorkOptions & { readonly dryRun?: boolean }): Promise<GarbageReport>;
   close(): Promise<void>;
 }

@@ -39,6 +39,7 @@ for (const path of [undefined, "hooks"]) {
     const runtime = { type: "worktree", daemon: "never" } as const;
     const fix = await workspaces.create({ name: "fix", runtime, project: project.path });
     assert.deepEqual([fix.state, fix.init?.skipped], ["ready", "untrusted"]);
+    assert.ok(it.events.some(({ type }) => type === "workspace.hooks_disabled"));
     await workspaces.status("fix", here);
     await workspaces.fork("fix", { name: "fork", ...here });
     await workspaces.init("fix", here);

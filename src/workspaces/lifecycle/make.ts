@@ -9,6 +9,7 @@ import { checkOutSubmodules } from "../git/submodule-checkout.ts";
 import { findSubmodules, type Submodule } from "../git/submodules.ts";
 import type { JournalEntry } from "../registry/registry.ts";
 import { type Lifecycle, record, reporter } from "./context.ts";
+import { hasHooks } from "./hooks.ts";
 import type { MadeIn, MadeItem } from "./made.ts";
 import { dropRefs } from "./refs.ts";
 import { type OpenSite, openSite, type Site } from "./site.ts";
@@ -90,6 +91,11 @@ export async function make(making: Making): Promise<Made> {
     signal,
   });
   await notes.done(note);
+  if (!project.trusted && (await hasHooks(facts))) {
+    const message = "git's hooks do not run in it: the project is not trusted (berth trust)";
+    report("checkout", message);
+    await record(lifecycle, making.workspace, "workspace.hooks_disabled", message);
+  }
   const place = { ...target.place, path: added.path };
   if (target.submodules.length > 0) {
     report("submodules", `checking out ${target.submodules.length} submodules`);
