@@ -7,6 +7,7 @@ import type { TtySize } from "../../src/contract/process.ts";
 import type { Runtime } from "../../src/contract/runtime.ts";
 import { openRuntime } from "../../src/runtimes/open.ts";
 import { outputMatching } from "../conformance/kit.ts";
+import { endDaemons } from "../conformance/place.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { waitFor } from "../fixtures/process.ts";
 import { sshBench } from "../ssh/support.ts";
@@ -21,9 +22,9 @@ async function office(environment: Record<string, string> = {}) {
   const at = stack.use(await desk());
   // Its daemon is nobody's child: a terminal that is killed takes with it what was started in it.
   await at.run(["ps"]);
-  const runtime = stack.use(
-    await openRuntime({ type: "local" }, { stateDirectory: join(at.directory, "terminals") }),
-  );
+  const stateDirectory = join(at.directory, "terminals");
+  stack.defer(() => endDaemons(stateDirectory));
+  const runtime = stack.use(await openRuntime({ type: "local" }, { stateDirectory }));
   return {
     at,
     runtime,
