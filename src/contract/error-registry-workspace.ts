@@ -34,15 +34,15 @@ export const WORKSPACE_ERRORS = {
     "{path} is in no git repository",
     "Go to a checkout of the project, or make one: git init",
   ),
-  "workspace.git_missing": entry(501, "there is no git in {runtime}", "Install git there."),
+  "workspace.git_missing": entry(501, "{runtime} has no git", "Install git there."),
   "workspace.git_too_old": entry(
     501,
-    "git {version} in {runtime} is too old",
+    "{runtime} has git {version}, which is too old",
     "Version {needed} or newer is needed there.",
   ),
   "workspace.git_failed": entry(
     500,
-    "git did not succeed in {runtime}",
+    "git of {runtime} did not succeed",
     "The end of what it said is in the details.",
   ),
   "workspace.branch_invalid": entry(
@@ -67,7 +67,7 @@ export const WORKSPACE_ERRORS = {
   ),
   "workspace.path_taken": entry(
     409,
-    "{path} exists already in {runtime}, and Berth did not make it",
+    "{runtime} has {path} already, and Berth did not make it",
     "Move it away, or use it as it is: --existing {path}",
   ),
   "workspace.missing": entry(

@@ -1,5 +1,6 @@
 import { Duplex, finished } from "node:stream";
 import { berthError } from "../contract/errors.ts";
+import { located } from "../contract/located.ts";
 import type { RawProcess } from "./transport.ts";
 
 const STDERR_LIMIT = 4_096;
@@ -61,7 +62,7 @@ function bridgeFailed(description: string, exitCode: number | null, stderr: stri
   const lastLine = stderr.trim().split("\n").at(-1) ?? "";
   return berthError("transport.unavailable", {
     hop: "transport",
-    message: `the daemon in ${description} cannot be reached: ${lastLine === "" ? `exit code ${exitCode}` : lastLine}`,
+    message: `the daemon ${located(description)} cannot be reached: ${lastLine === "" ? `exit code ${exitCode}` : lastLine}`,
     context: { exitCode, reason: lastLine },
   });
 }

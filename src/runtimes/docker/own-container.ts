@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { throwIfAborted } from "../../transports/abort.ts";
 import { collect } from "../../transports/collect.ts";
 import type { DockerEngine } from "../../transports/docker/engine.ts";
@@ -140,7 +141,7 @@ async function silent(container: OwnContainer, cause: unknown): Promise<BerthErr
   const reason = isBerthError(cause) ? cause.message : "no answer";
   return berthError("provision.start_failed", {
     hop: "transport",
-    message: `the daemon did not start in ${container.transport.description}: ${output.at(-1) ?? reason}`,
+    message: `the daemon did not start ${located(container.transport.description)}: ${output.at(-1) ?? reason}`,
     context: { reason, output },
     cause,
   });

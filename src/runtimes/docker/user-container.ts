@@ -1,4 +1,5 @@
 import type { DockerContainerConfig } from "../../contract/config.ts";
+import { located } from "../../contract/located.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { VERSION } from "../../contract/version.ts";
 import { resolveEndpoint } from "../../transports/docker/endpoint.ts";
@@ -98,7 +99,7 @@ export async function openUserContainer(
       if (!cannotBeInstalled(error)) throw error;
       onEvent?.({
         type: "provision.fallback",
-        message: `no daemon in ${description}: ${error.message}`,
+        message: `no daemon ${located(description)}: ${error.message}`,
         runtime: description,
         data: { code: error.code },
       });

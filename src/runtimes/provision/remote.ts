@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { collect } from "../../transports/collect.ts";
 import type { Transport } from "../../transports/transport.ts";
 import { PROTOCOL_MAX } from "../../wire/frame.ts";
@@ -167,7 +168,7 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     const base = `${state}/payload`;
     await install(payload, "bundle", base, answer, signal);
     if (answer.node === undefined) await install(payload, "node", base, answer, signal);
-    progress.phase("start", `starting the daemon in ${transport.description}`);
+    progress.phase("start", `starting the daemon ${located(transport.description)}`);
     const script = startScript({
       manifest: payload.manifest,
       bundleDirectory: `${base}/${payload.directoryName("bundle")}`,
@@ -280,7 +281,7 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     const lines = lastLines(`${output}\n${log?.stdout ?? ""}`);
     return berthError("provision.start_failed", {
       hop: "transport",
-      message: `the daemon did not start in ${transport.description}: ${lines.at(-1) ?? reason}`,
+      message: `the daemon did not start ${located(transport.description)}: ${lines.at(-1) ?? reason}`,
       context: { reason, output: lines },
       cause,
     });

@@ -2,6 +2,7 @@ import type { Capabilities, CapabilityName, Isolation } from "../../contract/cap
 import type { RuntimeConfig } from "../../contract/config.ts";
 import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
+import { located } from "../../contract/located.ts";
 import type { Command, ExecHandle, ExecOptions } from "../../contract/process.ts";
 import type { CheckStep, Runtime } from "../../contract/runtime.ts";
 import type { Transport } from "../../transports/transport.ts";
@@ -170,7 +171,7 @@ function unsupportedError(
   const reason = capabilities.reasons[capability] ?? NEEDS_DAEMON;
   return berthError("runtime.capability_unsupported", {
     runtime,
-    message: `${capability} is not available in ${runtime}: ${reason}`,
+    message: `${capability} is not available ${located(runtime)}: ${reason}`,
     context: { capability },
   });
 }

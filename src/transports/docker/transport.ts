@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { bridgeStream } from "../bridge.ts";
 import { collect } from "../collect.ts";
 import type { DialOptions, RunOptions, Transport } from "../transport.ts";
@@ -95,7 +96,7 @@ export function createDockerTransport(options: DockerTransportOptions): Transpor
       if (dialOptions.bridge === undefined) {
         throw berthError("transport.unavailable", {
           hop: "transport",
-          message: `there is no way to ${socketPath} in ${description}`,
+          message: `there is no way to ${socketPath} ${located(description)}`,
         });
       }
       const dialling = new AbortController();

@@ -1,4 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { scriptArgv } from "./environment.ts";
 import type { GitPlace, GitResult } from "./git-place.ts";
 import { checkedObject, isObjectName, isRefName, OBJECTS_AS_THEY_ARE } from "./objects.ts";
@@ -191,7 +192,7 @@ export async function lookAtBase(git: GitPlace, options: LookOptions): Promise<B
   const objectFormat = format.trim() === "sha256" ? "sha256" : "sha1";
   if (options.objectFormat !== undefined && options.objectFormat !== objectFormat) {
     throw berthError("workspace.unsupported", {
-      message: `the repository ${gitDir} in ${git.description} names objects by ${objectFormat}, the project by ${options.objectFormat}`,
+      message: `the repository ${gitDir} ${located(git.description)} names objects by ${objectFormat}, the project by ${options.objectFormat}`,
       hint: "Move it away, or use another baseDir.",
       context: { operation: "synchronizing", path: gitDir },
     });
@@ -234,13 +235,13 @@ function refused(git: GitPlace, options: LookOptions, result: GitResult) {
       });
     case TAKEN:
       return berthError("workspace.path_taken", {
-        message: `${options.base} exists already in ${runtime}, and is no git repository`,
+        message: `${options.base} exists already ${located(runtime)}, and is no git repository`,
         hint: "Move it away, or use another baseDir.",
         context: { runtime, path: options.base },
       });
     case NOT_THERE:
       return berthError("workspace.missing", {
-        message: `there is no repository ${options.base} in ${runtime} any more`,
+        message: `there is no repository ${options.base} ${located(runtime)} any more`,
         hint: "Bring it back there, or forget its workspaces: berth workspace delete --force",
         context: { runtime, path: options.base },
       });

@@ -1,4 +1,5 @@
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import type { Repository } from "./base.ts";
 import { scriptArgv } from "./environment.ts";
 import { isObjectName, isRefName, OBJECTS_AS_THEY_ARE } from "./objects.ts";
@@ -147,7 +148,7 @@ function parsePreamble(from: Repository, text: Buffer, pack: Buffer): Preamble {
 
 function noPack(from: Repository) {
   return berthError("workspace.git_failed", {
-    message: `git in ${from.git.description} sent something that is no pack`,
+    message: `git ${located(from.git.description)} sent something that is no pack`,
     context: { runtime: from.git.description },
   });
 }

@@ -1,4 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { gitArgv } from "./environment.ts";
 import type { GitPlace } from "./git-place.ts";
 import { checkedObject } from "./objects.ts";
@@ -185,8 +186,8 @@ export async function restoreChanges(
   throw berthError("workspace.apply_conflict", {
     message:
       answer === "elsewhere"
-        ? `the checkout in ${git.description} is at ${at}, and the uncommitted changes belong on ${changes.head ?? "an empty branch"}`
-        : `the checkout in ${git.description} has uncommitted changes of its own`,
+        ? `the checkout ${located(git.description)} is at ${at}, and the uncommitted changes belong on ${changes.head ?? "an empty branch"}`
+        : `the checkout ${located(git.description)} has uncommitted changes of its own`,
     runtime: git.description,
     context: { path },
   });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { scriptArgv } from "./environment.ts";
 import type { GitPlace } from "./git-place.ts";
 import { gitFailed } from "./places.ts";
@@ -200,7 +201,7 @@ export async function askCheckout(
   if (result.exitCode !== 0) throw lockHeld(git, result.stderr) ?? gitFailed(git.description, argv, result);
   if (said[0] === "busy" || said[0] === "superseded") {
     throw berthError("workspace.busy", {
-      message: `${said[0] === "busy" ? `process ${said[1]}` : "a later command"} works on ${location.path} in ${git.description}`,
+      message: `${said[0] === "busy" ? `process ${said[1]}` : "a later command"} works on ${location.path} ${located(git.description)}`,
       context: { path: location.path, ...(said[1] === undefined ? {} : { pid: said[1] }) },
     });
   }

@@ -1,4 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { askCheckout, type CheckoutLocation } from "./checkout-script.ts";
 import type { GitPlace } from "./git-place.ts";
 import { checkBranchName } from "./names.ts";
@@ -212,7 +213,7 @@ export async function addCheckout(git: GitPlace, options: AddCheckout): Promise<
     case "taken":
       if (first !== "") {
         throw berthError("workspace.path_taken", {
-          message: `${path} in ${runtime} is kept for a worktree that is not there now: ${first}`,
+          message: `${path} ${located(runtime)} is kept for a worktree that is not there now: ${first}`,
           hint: `git worktree unlock ${path} lets it go.`,
           runtime,
           context: { path, runtime },
@@ -238,14 +239,14 @@ export async function addCheckout(git: GitPlace, options: AddCheckout): Promise<
       });
     case "diverged":
       throw berthError("workspace.diverged", {
-        message: `${branch} has commits in ${runtime} that it lacks here, and lacks commits that it has here`,
+        message: `${branch} has commits ${located(runtime)} that it lacks here, and lacks commits that it has here`,
         hint: `There it is at ${first}. Choose another branch, or bring both together first.`,
         runtime,
         context: { branch, ref: first },
       });
     default:
       throw berthError("workspace.missing", {
-        message: `there is no git repository at ${options.gitDir} in ${runtime}`,
+        message: `there is no git repository at ${options.gitDir} ${located(runtime)}`,
         hint: "Try again: it is made anew.",
         runtime,
         context: { path: options.gitDir },

@@ -1,4 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { askCheckout, type CheckoutLocation, checkoutKey } from "./checkout-script.ts";
 import type { GitPlace } from "./git-place.ts";
 
@@ -73,8 +74,8 @@ export async function moveCheckout(git: GitPlace, options: MoveCheckout): Promis
   throw berthError("workspace.missing", {
     message:
       answer === "damaged"
-        ? `${path} in ${runtime} is not the worktree that the repository knows there`
-        : `there is no checkout at ${path} in ${runtime} any more`,
+        ? `${path} ${located(runtime)} is not the worktree that the repository knows there`
+        : `there is no checkout at ${path} ${located(runtime)} any more`,
     hint: "berth doctor tells what has happened to it.",
     runtime,
     context: { path },

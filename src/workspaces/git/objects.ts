@@ -1,4 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 
 /** Name of an object: 40 hex digits of SHA-1, or 64 of SHA-256. */
 const OBJECT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
@@ -12,7 +13,7 @@ export function isObjectName(text: string): boolean {
 export function checkedObject(text: string, description: string): string {
   if (isObjectName(text)) return text;
   throw berthError("workspace.git_failed", {
-    message: `git in ${description} gave something that is no name of an object`,
+    message: `git ${located(description)} gave something that is no name of an object`,
   });
 }
 

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { withDeadline } from "../../transports/collect.ts";
 import { createLocalTransport } from "../../transports/local.ts";
@@ -105,7 +106,9 @@ export function runtimeGitPlace(runtime: Runtime): GitPlace {
       let stderr = Buffer.alloc(0);
       for await (const chunk of runtime.exec(argv, execOptions(options))) {
         if (chunk.type === "gap") {
-          throw berthError("workspace.git_failed", { message: `output of git in ${description} was lost` });
+          throw berthError("workspace.git_failed", {
+            message: `output of git ${located(description)} was lost`,
+          });
         }
         if (chunk.type === "exit") {
           if (chunk.exit.timedOut)
@@ -135,7 +138,7 @@ export function gitFailed(
       : undefined;
   const what = command === undefined ? "git" : `git ${command}`;
   return berthError("workspace.git_failed", {
-    message: `${what} in ${description}: ${last === "" ? `exit code ${result.exitCode}` : last}`,
+    message: `${what} ${located(description)}: ${last === "" ? `exit code ${result.exitCode}` : last}`,
     context: { runtime: description, exitCode: result.exitCode, output: lines.slice(-20) },
   });
 }
@@ -163,7 +166,7 @@ function exitCodeOf(exit: { readonly exitCode: number | null }): number {
 
 function tooMuch(description: string, argv: readonly string[], max: number) {
   return berthError("workspace.git_failed", {
-    message: `${argv[0]} in ${description} said more than ${max} bytes`,
+    message: `${argv[0]} ${located(description)} said more than ${max} bytes`,
   });
 }
 

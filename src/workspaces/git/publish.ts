@@ -1,4 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { lockHeld } from "./checkout-script.ts";
 import { scriptArgv } from "./environment.ts";
 import type { GitPlace } from "./git-place.ts";
@@ -163,8 +164,8 @@ export async function publish(options: PublishOptions): Promise<Published> {
       throw berthError("workspace.branch_in_use", {
         message:
           answer === "away"
-            ? `the branch ${branch} is checked out in ${path} in ${runtime}, which is locked and not there now`
-            : `the checkout ${path} in ${runtime} was just switched to another branch`,
+            ? `the branch ${branch} is checked out in ${path} ${located(runtime)}, which is locked and not there now`
+            : `the checkout ${path} ${located(runtime)} was just switched to another branch`,
         hint: `The commits are at ${keptAt}. Try again when it is there.`,
         runtime,
         context: { branch, path, ref: keptAt },
@@ -194,7 +195,7 @@ function refused(git: GitPlace, branch: string, keptAt: string, path: string, sa
   const reason =
     files.length === 0 ? shown(said.split("\n")[0] ?? "") : `changes in ${files.slice(0, 5).join(", ")}`;
   return berthError("workspace.apply_conflict", {
-    message: `${branch} is checked out in ${shown(path)} in ${git.description}, which can't follow: ${reason}`,
+    message: `${branch} is checked out in ${shown(path)} ${located(git.description)}, which can't follow: ${reason}`,
     hint: `Nothing was changed; the commits are at ${keptAt}. Commit or stash what is there, and try again.`,
     runtime: git.description,
     context: { branch, path: shown(path), ref: keptAt, files },

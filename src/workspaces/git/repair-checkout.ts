@@ -1,3 +1,4 @@
+import { located } from "../../contract/located.ts";
 import { askCheckout, type CheckoutLocation } from "./checkout-script.ts";
 import type { GitPlace } from "./git-place.ts";
 
@@ -233,27 +234,27 @@ function describe(kind: CheckoutProblem, { first, second, options, runtime }: Fa
   switch (kind) {
     case "base_missing":
       return finding(
-        `the repository ${gitDir} is not in ${runtime} any more`,
+        `the repository ${gitDir} is not ${located(runtime)} any more`,
         "Bring it back (a volume, a moved directory), or forget the workspace: berth workspace delete --force NAME",
       );
     case "missing":
       return finding(
-        `the directory ${path} is not in ${runtime} any more`,
+        `the directory ${path} is not ${located(runtime)} any more`,
         "Bring it back there, or forget the workspace: berth workspace delete --force NAME",
       );
     case "not_a_directory":
       return finding(
-        `${path} in ${runtime} is ${first === "link" ? "a link" : "a file"}, and no checkout`,
+        `${path} ${located(runtime)} is ${first === "link" ? "a link" : "a file"}, and no checkout`,
         "Move it away and bring the checkout back, or forget the workspace: berth workspace delete --force NAME",
       );
     case "not_a_worktree":
       return finding(
-        `${path} in ${runtime} is a checkout of another repository${first === "" ? "" : ` (${first})`}`,
+        `${path} ${located(runtime)} is a checkout of another repository${first === "" ? "" : ` (${first})`}`,
         "Move it away, or forget the workspace: berth workspace delete --force NAME",
       );
     case "half_made":
       return finding(
-        `the checkout ${path} in ${runtime} has not been made completely`,
+        `the checkout ${path} ${located(runtime)} has not been made completely`,
         "berth gc completes or removes it.",
       );
     case "git_file_damaged":

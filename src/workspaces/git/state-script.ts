@@ -1,4 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import { lockHeld } from "./checkout-script.ts";
 import { scriptArgv } from "./environment.ts";
 import type { GitPlace, GitRunOptions } from "./git-place.ts";
@@ -167,13 +168,13 @@ export function stateProblem(git: GitPlace, path: string, exitCode: number, stde
   switch (exitCode) {
     case EXIT_MISSING:
       return berthError("workspace.missing", {
-        message: `there is no directory ${path} in ${runtime}`,
+        message: `there is no directory ${path} ${located(runtime)}`,
         runtime,
         context: { path },
       });
     case EXIT_BROKEN:
       return berthError("workspace.missing", {
-        message: `${path} in ${runtime} is no checkout any more: ${said}`,
+        message: `${path} ${located(runtime)} is no checkout any more: ${said}`,
         runtime,
         context: { path },
       });

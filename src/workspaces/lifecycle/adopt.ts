@@ -1,4 +1,5 @@
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import type { WorkOptions } from "../api.ts";
 import { readProject } from "../git/project.ts";
 import { type Lifecycle, reporter } from "./context.ts";
@@ -26,11 +27,11 @@ export async function adopt(
   }
   await using open = await openSite(lifecycle, site, options);
   const { git, place } = open;
-  reporter(options)("look", `looking at ${place.path} in ${git.description}`);
+  reporter(options)("look", `looking at ${place.path} ${located(git.description)}`);
   const facts = await readProject(git, place.path, { signal: options.signal }).catch((cause) => {
     if (!isBerthError(cause, "workspace.not_a_project")) throw cause;
     throw berthError("workspace.missing", {
-      message: `there is no git checkout at ${place.path} in ${git.description}`,
+      message: `there is no git checkout at ${place.path} ${located(git.description)}`,
       hint: "Give the absolute path of a checkout there, or leave --existing out to have one made.",
       runtime: git.description,
       context: { path: place.path, name: site.request.name },

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseRuntimeConfig, type RuntimeConfig } from "../../contract/config.ts";
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import type { Workspace } from "../../contract/workspace.ts";
 import { throwIfAborted } from "../../transports/abort.ts";
 import type { ForkOptions, Selection } from "../api.ts";
@@ -46,7 +47,7 @@ export async function fork(
   const facts = await factsOf(origin, options);
   if (facts === undefined) throw berthError("workspace.not_a_project", { context: { path: directory } });
   await using from = await openSite(lifecycle, await siteOfWorkspace(lifecycle, origin), options);
-  reporter(options)("look", `looking at ${origin.name} in ${from.git.description}`);
+  reporter(options)("look", `looking at ${origin.name} ${located(from.git.description)}`);
   const here = await headOf(from, branch, options);
   const asked = { name, branch, facts, runtime, start: here.head, forkedFrom: origin.id, adopts: false };
   await using interrupted = await interruptedOf(lifecycle, asked, options, (previous) =>

@@ -1,3 +1,4 @@
+import { located } from "../../contract/located.ts";
 import type { Workspace, WorkspacePlace } from "../../contract/workspace.ts";
 import { throwIfAborted } from "../../transports/abort.ts";
 import type { WorkOptions } from "../api.ts";
@@ -63,7 +64,7 @@ export async function make(making: Making): Promise<Made> {
   throwIfAborted(signal);
   const { git } = open;
   const target = await getReady(making, open, notes);
-  report("checkout", `checking out ${start.branch} in ${git.description}`);
+  report("checkout", `checking out ${start.branch} ${located(git.description)}`);
   const item: MadeItem = {
     kind: "worktree",
     in: notes.in(target.place),
@@ -164,7 +165,7 @@ async function submodulesOf({ lifecycle, workspace, start, source, options }: Ma
   });
   const missing = all.filter(({ gitDir }) => gitDir === undefined).map(({ path }) => path);
   if (missing.length > 0) {
-    const message = `left out, as they are not in ${repository.git.description}: submodules ${missing.join(", ")}`;
+    const message = `left out, as they are not ${located(repository.git.description)}: submodules ${missing.join(", ")}`;
     reporter(options)("submodules", message);
     await record(lifecycle, workspace, "workspace.submodules_missing", message, { submodules: missing });
   }

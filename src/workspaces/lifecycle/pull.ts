@@ -1,4 +1,5 @@
 import { berthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import type { Workspace } from "../../contract/workspace.ts";
 import type { PullReport, Selection, WorkOptions } from "../api.ts";
 import { lookAtBase } from "../git/base.ts";
@@ -37,13 +38,13 @@ export async function pullFrom(
   const { project, placement } = open.site;
   const { branch } = workspace;
   const report = reporter(options);
-  report("look", `looking at ${branch} in ${open.git.description}`);
+  report("look", `looking at ${branch} ${located(open.git.description)}`);
   const { gitDir } = open.repository;
   const there = await lookAtBase(open.git, { base: gitDir, wanted: [], create: false, signal });
   const commit = there.refs.get(`refs/heads/${branch}`);
   if (commit === undefined) {
     throw berthError("workspace.missing", {
-      message: `there is no commit on ${branch} in ${open.git.description}`,
+      message: `there is no commit on ${branch} ${located(open.git.description)}`,
       hint: "Commit something there first.",
       runtime: open.git.description,
       context: { name: workspace.name, path: open.place.path },

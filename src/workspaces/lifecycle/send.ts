@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { located } from "../../contract/located.ts";
 import { lookAtBase, type Repository } from "../git/base.ts";
 import { changesRef } from "../git/changes.ts";
 import { type Submodule, sendSubmodules } from "../git/submodules.ts";
@@ -23,7 +24,7 @@ export async function sendTo(
   const { signal } = options;
   if (place.base === null) throw new Error("a checkout that is made is a worktree of a base repository");
   const note = await notes.plan({ kind: "base", in: notes.in(place) });
-  reporter(options)("look", `looking at ${place.base} in ${git.description}`);
+  reporter(options)("look", `looking at ${place.base} ${located(git.description)}`);
   const refs = refsToSend(making);
   const wanted = [start.commit, source.changes?.tree, ...refs.map(({ commit }) => commit)];
   const tags = await listTags(source.repository.git, source.repository.gitDir, { signal });

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { isBerthError } from "../../contract/errors.ts";
+import { located } from "../../contract/located.ts";
 import type { WorkOptions } from "../api.ts";
 import { changesRef } from "../git/changes.ts";
 import { gitArgv } from "../git/environment.ts";
@@ -21,6 +22,8 @@ export interface UndoOptions extends WorkOptions {
 interface Reason {
   readonly what: string;
   readonly reason: string;
+  /** Somebody may have worked in it. */
+  readonly worked?: boolean;
 }
 
 export interface Undone {
@@ -109,7 +112,7 @@ async function undoItem(
       const { git, place } = await options.openFor(item.in);
       if (place.base === null) return NOTHING;
       const gone = await removeBase(git, { gitDir: place.base, signal: options.signal });
-      return gone ? { ...NOTHING, removed: [`${place.base} in ${git.description}`] } : NOTHING;
+      return gone ? { ...NOTHING, removed: [`${place.base} ${located(git.description)}`] } : NOTHING;
     }
     case "worktree":
       return undoWorktree(id, item, options);
@@ -126,7 +129,7 @@ async function undoWorktree(
   const { git, site } = await options.openFor(item.in);
   const { gitDir } = repositoryIn(site, git, place);
   const reason = options.careful ? await reasonToKeep(git, place.path, item.commit, options) : undefined;
-  if (reason !== undefined) return { ...NOTHING, left: [{ what: describe(item), reason }] };
+  if (reason !== undefined) return { ...NOTHING, left: [{ what: describe(item), reason, worked: true }] };
   const { removed, kept } = await removeCheckout(git, {
     gitDir,
     path: place.path,
@@ -137,7 +140,7 @@ async function undoWorktree(
   });
   await dropRefs(git, gitDir, [startRef(id), changesRef(id), pushedRef(id)], options.signal);
   const nameOf = (what: string) =>
-    `${what === "branch" ? `the branch ${item.branch}` : place.path} in ${git.description}`;
+    `${what === "branch" ? `the branch ${item.branch}` : place.path} ${located(git.description)}`;
   return {
     removed: removed.filter((what) => what !== "entry").map(nameOf),
     kept: kept.map(({ what, reason }) => ({ what: nameOf(what), reason })),
