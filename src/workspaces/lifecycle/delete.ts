@@ -1,5 +1,6 @@
 import { berthError } from "../../contract/errors.ts";
 import type { Workspace, WorkspaceStatus } from "../../contract/workspace.ts";
+import { throwIfAborted } from "../../transports/abort.ts";
 import type { DeleteOptions, DeleteReport, Selection } from "../api.ts";
 import { changesRef } from "../git/changes.ts";
 import { isProtected } from "../git/names.ts";
@@ -36,6 +37,7 @@ export async function deleteWorkspace(
   reporter(options)("remove", `removing ${workspace.name}`);
   const careful = workspace.state === "creating" && !options.force;
   const done = await undo(lifecycle, workspace.id, { ...options, careful });
+  throwIfAborted(options.signal);
   const [left] = done.left;
   if (left !== undefined && !options.force) {
     throw berthError("workspace.interrupted", {
@@ -107,7 +109,8 @@ async function checked(
   const looked = await lookAt(workspace, open, facts, { ...options, branchGoes });
   await using running = await runningIn(lifecycle, workspace, site, options);
   const losses = lossesOf(looked);
-  if (losses.length > 0 && !options.force) throw wouldLose(workspace, looked.status, losses, running.names);
+  if (losses.length > 0 && !options.force)
+    throw wouldLose(workspace, site, looked.status, losses, running.names);
   if (running.names.length > 0) {
     reporter(options)("remove", `ending ${running.names.join(", ")}`);
     await running.end();
@@ -165,13 +168,16 @@ function lossesOf({ raw, status }: Looked): string[] {
 }
 
 function wouldLose(
-  { name }: Workspace,
+  workspace: Workspace,
+  site: Site,
   status: WorkspaceStatus,
   losses: readonly string[],
   processes: readonly string[],
 ) {
+  const { name } = workspace;
   const { changed, untracked, stashes, unpublished } = status;
   return berthError("workspace.would_lose_work", {
+    hint: lossHint(workspace, site, status),
     message: `deleting ${name} would lose work: ${losses.join("; ")}`,
     context: {
       name,
@@ -184,4 +190,28 @@ function wouldLose(
       ...(status.problem === undefined ? {} : { problem: status.problem }),
     },
   });
+}
+
+/** How what would be lost is kept. A pull brings nothing home from a worktree: its branch is there already. */
+function lossHint(
+  { name, branch }: Workspace,
+  { placement }: Site,
+  { branch: current, changed, untracked, stashes, unpublished }: WorkspaceStatus,
+): string {
+  const commits =
+    placement.sharesRepository && current === branch
+      ? "--keep-branch leaves the commits on their branch"
+      : placement.sharesRepository
+        ? "commits that are on no branch stay with one: git branch NAME COMMIT"
+        : `berth workspace pull ${name} brings the commits home`;
+  const ways = [
+    ...(unpublished.length > 0 ? [commits] : []),
+    ...(changed.length + untracked.length > 0
+      ? [`berth workspace apply ${name} takes a copy of what is not committed`]
+      : []),
+    ...(stashes.length > 0 ? ["a stash can be applied and committed there"] : []),
+    "--force deletes all the same",
+  ];
+  const text = ways.join("; ");
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -70,18 +70,7 @@ async function tidy(tidying: Tidying, operation: Operation): Promise<void> {
   if (workspace !== undefined && state !== "creating" && state !== "deleting") {
     return finish(tidying, workspace, entries);
   }
-  if (workspace !== undefined && isWhole(workspace, entries)) {
-    report.completed.push({
-      workspace: workspace.name,
-      what: "its checkout is whole; opening it runs its set-up",
-    });
-    if (options.dryRun) return;
-    const worktree = entries.map(madeItem).find((item) => item?.kind === "worktree");
-    await registry.update(id, { state: "initializing", ownsBranch: worktree?.ownsBranch ?? false });
-    await registry.journal(id).forget(...entries);
-    await record(lifecycle, workspace, "workspace.created", `${workspace.name} was completed`);
-    return;
-  }
+  if (workspace !== undefined && isWhole(workspace, entries)) return complete(tidying, workspace, entries);
   const reason =
     state === "creating" ? "making it did not come to its end" : "deleting it did not come to its end";
   if (options.dryRun) {
@@ -91,19 +80,45 @@ async function tidy(tidying: Tidying, operation: Operation): Promise<void> {
     return;
   }
   const done = await undo(lifecycle, id, { ...options, maxWaitMs: 0, careful: state === "creating" });
+  if (workspace !== undefined && hasCheckout(workspace, entries) && done.left.some(({ worked }) => worked)) {
+    return complete(tidying, workspace, entries);
+  }
   report.removed.push(...done.removed.map((what) => ({ what, reason })));
-  report.kept.push(...done.kept, ...done.left);
+  report.kept.push(...[...done.kept, ...done.left].map(({ what, reason: why }) => ({ what, reason: why })));
   if (workspace === undefined || done.left.length > 0) return;
   if (done.removed.length === 0) report.removed.push({ what: workspace.name, reason });
   await record(lifecycle, workspace, "workspace.deleted", `what was left of ${workspace.name} was removed`);
   await registry.remove(id);
 }
 
+/** What is left of making it is its set-up. */
+async function complete(
+  { lifecycle, options, report }: Tidying,
+  workspace: Workspace,
+  entries: readonly JournalEntry[],
+): Promise<void> {
+  const { registry } = lifecycle;
+  report.completed.push({
+    workspace: workspace.name,
+    what: "its checkout is whole; opening it runs its set-up",
+  });
+  if (options.dryRun) return;
+  const worktree = entries.map(madeItem).find((item) => item?.kind === "worktree");
+  const ownsBranch = worktree?.ownsBranch ?? false;
+  await registry.update(workspace.id, { state: "initializing", ownsBranch });
+  await registry.journal(workspace.id).forget(...entries);
+  await record(lifecycle, workspace, "workspace.created", `${workspace.name} was completed`);
+}
+
+function hasCheckout({ state }: Workspace, entries: readonly JournalEntry[]): boolean {
+  return (
+    state === "creating" && entries.some(({ item, state: how }) => item.kind === "worktree" && how === "done")
+  );
+}
+
 /** Everything but its set-up was done, and its changes have come, if any were to. */
 function isWhole(workspace: Workspace, entries: readonly JournalEntry[]): boolean {
-  if (workspace.state !== "creating") return false;
-  const worktree = entries.find(({ item }) => item.kind === "worktree");
-  return worktree?.state === "done" && !entries.some(({ item }) => item.kind === "ref");
+  return hasCheckout(workspace, entries) && !entries.some(({ item }) => item.kind === "ref");
 }
 
 /** Of a workspace that is there: a move that was begun, and notes that nobody needs any more. */

@@ -6,7 +6,10 @@ const LOOK = `
 cd -P -- "$1" 2>/dev/null || exit 0
 [ -e .git ] || exit 0
 printf '%s\\n' "$(git rev-parse --verify --quiet 'HEAD^{commit}')"
-git status --porcelain | head -n 1
+state=
+{ read -r state < "$(git rev-parse --absolute-git-dir)/berth-restored"; } 2>/dev/null
+# Changes that were being brought along are nobody's work there yet.
+case $state in begun*) ;; *) git status --porcelain | head -n 1 ;; esac
 `;
 
 /** Why a checkout is not removed unasked, in words: somebody has worked in it. */
