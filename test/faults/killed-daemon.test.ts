@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { globSync } from "node:fs";
+import { join } from "node:path";
 import { kill } from "node:process";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { BerthEventInput } from "../../src/contract/events.ts";
 import { numbered, outputMatching, printNumbered, readAll, refused, sha256 } from "../conformance/kit.ts";
-import { isAlive, waitFor } from "../fixtures/process.ts";
+import { isAlive, killGroup, waitFor } from "../fixtures/process.ts";
 import { localBench } from "./bench.ts";
 
 test("kill -9 of berthd: typed errors at once, processes ended and lost, logs readable, the next call works", async () => {
@@ -87,3 +92,36 @@ test("a daemon that ends between two calls is started again by the next one", as
     assert.equal(stdout, `${turn}\n`);
   }
 });
+
+test("a daemon that lets go of its lock later than of its connections keeps no other one from starting", async () => {
+  await using bench = await localBench();
+  const first = await bench.open();
+  await first.exec(["true"]);
+  await first.close();
+  const daemon = await bench.daemon();
+  kill(daemon, "SIGKILL");
+  await waitFor("it has ended", () => !isAlive(daemon));
+  const [lock = ""] = globSync(join(bench.stateDirectory, "run/*/*/lock"));
+  using holder = holdLock(lock);
+  await once(holder.child.stdout, "data");
+  const starting = Promise.withResolvers<void>();
+  const opened = bench.open({
+    onEvent: ({ type }) => {
+      if (type === "provision.start") starting.resolve();
+    },
+  });
+  await Promise.race([starting.promise, opened]);
+  // Nothing tells that the client has found the lock held: it has by then.
+  await delay(500);
+  killGroup(holder.child);
+  const runtime = await opened;
+  assert.equal((await runtime.exec(["echo", "up"])).stdout, "up\n");
+});
+
+function holdLock(path: string) {
+  const child = spawn("flock", [path, "sh", "-c", "echo held; exec sleep 60"], {
+    stdio: ["ignore", "pipe", "ignore"],
+    detached: true,
+  });
+  return { child, [Symbol.dispose]: () => killGroup(child) };
+}

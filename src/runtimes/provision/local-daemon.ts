@@ -18,6 +18,9 @@ import type { ProgressSink } from "./progress.ts";
 
 const START_DEADLINE_MS = 20_000;
 const DIAL_INTERVAL_MS = 5;
+/** Before the lock is tried again, doubled up to the second. */
+const RELAUNCH_MS = 20;
+const MOST_RELAUNCH_MS = 1_000;
 const HELPER_DEADLINE_MS = 10_000;
 const LOG_TAIL_BYTES = 2_000;
 
@@ -136,8 +139,10 @@ export function createLocalConnector(options: LocalDaemonOptions): LocalConnecto
     await makeToken(join(run, "token")).catch((cause) => {
       throw stateError(run, cause);
     });
-    const pid = await launch(installation, run, transport);
+    let pid = await launch(installation, run, transport);
     const deadline = performance.now() + START_DEADLINE_MS;
+    let relaunchMs = RELAUNCH_MS;
+    let relaunchAt = performance.now() + relaunchMs;
     for (;;) {
       throwIfAborted(signal);
       const client = await dial(run, signal);
@@ -150,6 +155,12 @@ export function createLocalConnector(options: LocalDaemonOptions): LocalConnecto
         throw pid === undefined ? await noAnswer(run) : await startFailed(run, "it does not answer");
       }
       await delay(DIAL_INTERVAL_MS);
+      // Whoever held the lock may have been a daemon at its end, which lets go of it after its connections.
+      if (pid === undefined && performance.now() > relaunchAt) {
+        pid = await launch(installation, run, transport);
+        relaunchMs = Math.min(relaunchMs * 2, MOST_RELAUNCH_MS);
+        relaunchAt = performance.now() + relaunchMs;
+      }
     }
   }
 

@@ -58,18 +58,22 @@ printf '%s\\n' ${[bundleDirectory, ...("directory" in request.node ? [request.no
 umask "$old"
 cd /
 keep_bridge() { (umask 077; printf '%s\\n' "$bridge" >"$run/bridge.$$" && mv "$run/bridge.$$" "$run/bridge"); }
-if ${shellQuote(helper)} version >/dev/null 2>&1; then
-  bridge=${shellQuote(helperBridge)}
-  keep_bridge
+locked=
+launch() {
   pid=$(
 ${launchScript(withHelper, daemonize)}
   )
   status=$?
   case $status in
-    0) say pid "$pid" ;;
-    75) pid=; say locked - ;;
+    0) locked=; say pid "$pid" ;;
+    75) pid= locked=locked ;;
     *) say failed "$status"; exit 70 ;;
   esac
+}
+if ${shellQuote(helper)} version >/dev/null 2>&1; then
+  bridge=${shellQuote(helperBridge)}
+  keep_bridge
+  launch
 else
   bridge=${shellQuote(nodeBridge)}
   keep_bridge
@@ -100,6 +104,8 @@ while :; do
   attempt=$((attempt + 1))
   [ "$attempt" -lt ${DIAL_ATTEMPTS} ] || { echo "the daemon's socket did not appear" >&2; exit 71; }
   pause
+  # Whoever held the lock may have been a daemon at its end, which lets go of it after its connections.
+  [ -z "$locked" ] || launch
 done
 echo ${DIAL_MARK}
 eval "exec $bridge \\"\\$run/sock\\""
