@@ -67,7 +67,7 @@ ${launchScript(withHelper, daemonize)}
   case $status in
     0) locked=; say pid "$pid" ;;
     75) pid= locked=locked ;;
-    *) say failed "$status"; exit 70 ;;
+    *) [ -z "$locked" ] || return 0; say failed "$status"; exit 70 ;;
   esac
 }
 if ${shellQuote(helper)} version >/dev/null 2>&1; then
@@ -104,8 +104,9 @@ while :; do
   attempt=$((attempt + 1))
   [ "$attempt" -lt ${DIAL_ATTEMPTS} ] || { echo "the daemon's socket did not appear" >&2; exit 71; }
   pause
-  # Whoever held the lock may have been a daemon at its end, which lets go of it after its connections.
-  [ -z "$locked" ] || launch
+  # Whoever held the lock may have been a daemon at its end, which lets go of it after its connections. Where it is a
+  # daemon that starts, its client may have swept this payload meanwhile.
+  [ -z "$locked" ] || launch 2>/dev/null
 done
 echo ${DIAL_MARK}
 eval "exec $bridge \\"\\$run/sock\\""
