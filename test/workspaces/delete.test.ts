@@ -24,6 +24,8 @@ test("commits that are nowhere else are named; merged ones, also squashed, are n
   );
   const refusal = await refused(workspaces.delete("fix", here), "workspace.would_lose_work");
   assert.match(refusal.message, /2 commits \(\w+ second part, \w+ first part\)/);
+  assert.match(refusal.hint ?? "", /^To keep it: --keep-branch leaves the commits/);
+  assert.doesNotMatch(refusal.hint ?? "", /pull|apply/);
   assert.equal((await workspaces.get("fix", here)).state, "ready");
   project.commit("both, squashed", { one: "one\ntwo\n" });
   const { removed } = await workspaces.delete("fix", here);

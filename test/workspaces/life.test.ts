@@ -45,6 +45,10 @@ for (const kind of KINDS) {
 
       const refusal = await refused(workspaces.delete("fix", here), "workspace.would_lose_work");
       assert.match(refusal.message, /1 changed file \(src\/a\.txt\); 1 untracked file \(new\.txt\)/);
+      assert.match(refusal.hint ?? "", /berth workspace apply fix takes/);
+      // On a host the fork has the commit, too.
+      const lost = refusal.context.commits as string[];
+      assert.equal(/workspace pull/.test(refusal.hint ?? ""), !kind.shares && lost.length > 0);
       assert.deepEqual([refusal.context.changed, refusal.context.untracked], [["src/a.txt"], ["new.txt"]]);
 
       const applied = await workspaces.apply("fix", here);

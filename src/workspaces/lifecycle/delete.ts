@@ -210,8 +210,6 @@ function lossHint(
       ? [`berth workspace apply ${name} takes a copy of what is not committed`]
       : []),
     ...(stashes.length > 0 ? ["a stash can be applied and committed there"] : []),
-    "--force deletes all the same",
   ];
-  const text = ways.join("; ");
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return `${ways.length === 0 ? "" : `To keep it: ${ways.join("; ")}. `}--force deletes all the same.`;
 }
