@@ -8,9 +8,8 @@ import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { openRuntime, resolveRuntime } from "../runtimes/open.ts";
 import { byteSize, collect, positiveNumber } from "./arguments.ts";
 import { usageError } from "./errors.ts";
-import { Progress } from "./progress.ts";
-import { terminalPrompt } from "./prompt.ts";
 import { addSshOptions, givenSshFlags, type SshOptions, sshFields } from "./ssh-options.ts";
+import { whileOpening } from "./while-opening.ts";
 
 /** Options of every command that works in a runtime. */
 export interface RuntimeOptions extends SshOptions {
@@ -245,51 +244,4 @@ export async function open(options: RuntimeOptions, onEvent?: OpenOptions["onEve
   return whileOpening(options, (openOptions) =>
     runtimeConfig(options).then((config) => openRuntime(config, { ...openOptions, ...events })),
   );
-}
-
-/**
- * Runs what opens a place: with progress and questions on the terminal, ended by an interrupt. A host that can't be
- * reached fails at once, unless `--wait` says otherwise.
- */
-export async function whileOpening<T>(
-  options: RuntimeOptions,
-  work: (openOptions: OpenOptions) => Promise<T>,
-): Promise<T> {
-  return whileShown(options, (progress, shown) =>
-    work({ ...shown, onProgress: (step) => progress.provision(step) }),
-  );
-}
-
-/** What everything that takes a while is given: an end by interrupt, questions, news of waiting. */
-export type ShownOptions = Pick<OpenOptions, "signal" | "onPrompt" | "onWait" | "maxWaitMs">;
-
-export async function whileShown<T>(
-  options: RuntimeOptions,
-  work: (progress: Progress, shown: ShownOptions) => Promise<T>,
-): Promise<T> {
-  const quiet = options.quiet === true || options.json === true;
-  using progress = new Progress({ quiet });
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
-  try {
-    return await work(progress, {
-      signal: stop.signal,
-      onWait: (milliseconds) => void showWait(progress, milliseconds),
-      ...(quiet ? {} : terminalPrompt({ progress, interrupt })),
-      maxWaitMs: options.wait ?? 0,
-    });
-  } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
-  }
-}
-
-async function showWait(progress: Progress, milliseconds: number): Promise<void> {
-  const { sharedSshPool } = await import("../transports/ssh/pool.ts");
-  const failed = sharedSshPool()
-    .states()
-    .find(({ state }) => state === "unhealthy");
-  progress.waiting(milliseconds, failed?.lastError?.message, failed?.attemptsLastMinute);
 }

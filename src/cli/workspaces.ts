@@ -10,8 +10,9 @@ import type {
   Workspaces,
 } from "../workspaces/api.ts";
 import { openWorkspaces } from "../workspaces/open.ts";
-import { type RuntimeOptions, whileShown } from "./options.ts";
+import type { RuntimeOptions } from "./options.ts";
 import { visible } from "./print.ts";
+import { whileShown } from "./while-opening.ts";
 
 /** Options of every word that works on workspaces. */
 export interface WorkspaceFlags {

@@ -7,9 +7,9 @@ import {
   askedWorkspace,
   type RuntimeOptions,
   runtimeConfig,
-  whileOpening,
 } from "../options.ts";
 import { printJson, visible } from "../print.ts";
+import { whileOpening } from "../while-opening.ts";
 
 export function addCheckCommand(program: Command): void {
   const command = program.command("check").description("test the connection to a place, step by step");

@@ -11,10 +11,10 @@ import { listMasters } from "../../transports/ssh/openssh/list-masters.ts";
 import { socketDirectoryPath } from "../../transports/ssh/openssh/socket-directory.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
 import { usageError } from "../errors.ts";
-import { whileOpening } from "../options.ts";
 import { formatBytes, printJson, table, visible } from "../print.ts";
 import { askLine, canAsk } from "../prompt.ts";
 import { addSshOptions, ownPath, type SshOptions, sshFields } from "../ssh-options.ts";
+import { whileOpening } from "../while-opening.ts";
 
 interface HostFlags extends SshOptions {
   readonly stateDir?: string;
