@@ -127,15 +127,15 @@ test("a process by its name: matched, signalled, followed to its end, told with 
     "echo booting; read -r x < go; trap 'echo got-usr1; exit 4' USR1; echo port=3000; while :; do sleep 0.05; done";
   assert.equal((await at.run(["exec", "--", "mkfifo", "go"])).code, 0);
   assert.equal((await at.run(["exec", "-d", "--name", "dev", "--", "sh", "-c", script])).code, 0);
-  const late = await at.run(["logs", "dev", "--until", "port", "--timeout", "300ms"]);
+  // What is there already counts too.
+  assert.equal((await at.run(["logs", "dev", "--until", "booting"])).code, 0);
+  const late = await at.run(["logs", "dev", "--until", "port", "--timeout", "2s"]);
   assert.deepEqual([late.stdout.toString(), late.code], ["booting\n", 124]);
   assert.match(late.stderr, /no match in time/);
   const waiting = at.run(["logs", "-f", "dev", "--until", "^port=\\d+$"]);
   await at.run(["exec", "--", "sh", "-c", "echo > go"]);
   const matched = await waiting;
   assert.deepEqual([matched.stdout.toString(), matched.code], ["booting\nport=3000\n", 0]);
-  // What is there already counts too.
-  assert.equal((await at.run(["logs", "dev", "--until", "booting"])).code, 0);
   const never = at.run(["logs", "dev", "--until", "never"]);
   assert.equal((await at.run(["kill", "-s", "USR1", "dev"])).code, 0);
   const ended = await never;

@@ -8,13 +8,19 @@ import type { Runtime } from "../../src/contract/runtime.ts";
 import { openRuntime } from "../../src/runtimes/open.ts";
 import { outputMatching } from "../conformance/kit.ts";
 import { endDaemons } from "../conformance/place.ts";
-import { requireOrSkip } from "../fixtures/install.ts";
+import { ensurePackages, requireOrSkip } from "../fixtures/install.ts";
 import { waitFor } from "../fixtures/process.ts";
 import { sshBench } from "../ssh/support.ts";
 import { BERTH, type Desk, desk } from "./berth.ts";
 
 const PROMPT = /[#$] $/m;
 const SIZE: TtySize = { columns: 90, rows: 24 };
+
+/** Full-screen programs that people use. */
+async function programs(): Promise<true> {
+  await ensurePackages(["vim", "less"]);
+  return true;
+}
 
 /** Where people sit: terminals of their own, in which `berth` runs. */
 async function office(environment: Record<string, string> = {}) {
@@ -83,7 +89,7 @@ type Seat = Awaited<ReturnType<typeof terminal>>;
 /** Waits until both show the same; what they show last is compared cell by cell. */
 async function sameScreens(one: Seat, other: Seat): Promise<void> {
   const equal = () => JSON.stringify(cells(one.screen)) === JSON.stringify(cells(other.screen));
-  await waitFor("the same screen", equal, { deadlineMs: 10_000 }).catch(() => {});
+  await waitFor("the same screen", equal).catch(() => {});
   assert.deepEqual(lines(other.screen), lines(one.screen));
   assert.deepEqual(cells(other.screen), cells(one.screen));
   assert.deepEqual(other.screen.modes, one.screen.modes);
@@ -94,7 +100,8 @@ const TEXT = Array.from(
   (_, index) => `line ${index + 1} 日本語 é 😀 ${"x".repeat(index % 60)}`,
 );
 
-test("a terminal comes back with its screen: prompt, colours, wide characters, and full-screen programs", async () => {
+test("a terminal comes back with its screen: prompt, colours, wide characters, and full-screen programs", async (t) => {
+  if ((await requireOrSkip(t, programs)) === undefined) return;
   await using on = await office();
   await writeFile(join(on.at.directory, "text"), `${TEXT.join("\n")}\n`);
   const first = await on.open(["shell", "--name", "work"]);
@@ -143,7 +150,8 @@ test("a terminal comes back with its screen: prompt, colours, wide characters, a
   await sameScreens(first, paging);
 });
 
-test("a killed client and another size: the program draws itself anew, what was left stays left", async () => {
+test("a killed client and another size: the program draws itself anew, what was left stays left", async (t) => {
+  if ((await requireOrSkip(t, programs)) === undefined) return;
   await using on = await office();
   await writeFile(join(on.at.directory, "text"), `${TEXT.join("\n")}\n`);
   const first = await on.open(["shell", "--name", "work"]);

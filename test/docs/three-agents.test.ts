@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { stringify } from "yaml";
 import type { Workspace } from "../../src/contract/workspace.ts";
+import { ownerId } from "../../src/runtimes/owner-id.ts";
 import { BERTH } from "../cli/berth.ts";
 import { workspaceDesk } from "../cli/workspace-desk.ts";
 import { dockerEngine } from "../fixtures/docker.ts";
@@ -46,7 +47,7 @@ test("examples/three-agents.sh: three agents on one repository, in a worktree, a
   const ran = await run([join(root, "examples/three-agents.sh"), "sh", "-c", AGENT, "agent"], {
     cwd: at.project,
     env: { ...at.env, PATH: `${bin}:${process.env.PATH}` },
-    deadlineMs: 120_000,
+    deadlineMs: 300_000,
   });
   const said = ran.stdout.toString();
   assert.equal(ran.exitCode, 0, `${said}\n${ran.stderr}`);
@@ -69,9 +70,9 @@ test("examples/three-agents.sh: three agents on one repository, in a worktree, a
   assert.deepEqual(await at.json<Workspace[]>("ws", "list", "--all"), []);
   assert.equal(at.git(at.project, "worktree", "list", "--porcelain").match(/^worktree /gm)?.length, 1);
   const { docker } = engine;
-  const label = ["berth.workspace"];
+  const label = [`berth.owner=${await ownerId(at.env.BERTH_HOME ?? "")}`];
   const left = (await docker.listContainers({ all: true, filters: { label } })).flatMap(({ Names }) => Names);
-  assert.ok(!left.some((name) => name.startsWith("/berth-my-project-tests-")), left.join());
-  const { Volumes } = await docker.listVolumes();
-  assert.ok(!Volumes.some(({ Name }) => Name.startsWith("berth-my-project-tests-")));
+  assert.deepEqual(left, []);
+  const { Volumes } = await docker.listVolumes({ filters: { label } });
+  assert.deepEqual(Volumes, []);
 });
