@@ -26,6 +26,8 @@ async function programs(): Promise<true> {
 async function office(environment: Record<string, string> = {}) {
   const stack = new AsyncDisposableStack();
   const at = stack.use(await desk());
+  // What vim and less take a byte for, whatever the locale of this machine.
+  at.env.LC_ALL = "C.UTF-8";
   // Its daemon is nobody's child: a terminal that is killed takes with it what was started in it.
   await at.run(["ps"]);
   const stateDirectory = join(at.directory, "terminals");
@@ -56,6 +58,7 @@ async function terminal(
       BERTH_HOME: at.env.BERTH_HOME,
       HOME: at.directory,
       SHELL: "/bin/sh",
+      LC_ALL: at.env.LC_ALL,
       ...environment,
     },
   });
