@@ -16,16 +16,19 @@ test("imports of Node's modules become what they mean, before all else", () => {
     'import fs, { open as openFile, rm } from "node:fs";',
     'import os from "node:os";',
     'const util = __require("util");',
+    // A variable of that name in a package must not be in its own way.
+    'var process = __require("node:process");',
     "",
   ].join("\n");
   assert.deepEqual(plainBuiltins(text).split("\n"), [
-    'const net = process.getBuiltinModule("node:net");',
-    'const fs = process.getBuiltinModule("node:fs");',
-    'const { open: openFile, rm } = process.getBuiltinModule("node:fs");',
-    'const os = process.getBuiltinModule("node:os");',
+    'const net = globalThis.process.getBuiltinModule("node:net");',
+    'const fs = globalThis.process.getBuiltinModule("node:fs");',
+    'const { open: openFile, rm } = globalThis.process.getBuiltinModule("node:fs");',
+    'const os = globalThis.process.getBuiltinModule("node:os");',
     'import { join } from "./chunk.js";',
     "net.isIP(join());",
-    'const util = process.getBuiltinModule("util");',
+    'const util = globalThis.process.getBuiltinModule("util");',
+    'var process = globalThis.process.getBuiltinModule("node:process");',
     "",
   ]);
 });

@@ -40,8 +40,9 @@ export async function buildCommandBundle(options: { readonly root: string; reado
 }
 
 /**
- * Node's own modules as `process.getBuiltinModule` gives them. An `import` of one makes a module record with every
- * export, and so runs its getters: those of node:http alone load a fetch client, 40 ms of every command.
+ * Node's own modules as `process.getBuiltinModule` gives them; packages have variables of the name "process", too. An
+ * `import` of one makes a module record with every export, and so runs its getters: those of node:http alone load a
+ * fetch client, 40 ms of every command.
  */
 export function plainBuiltins(text: string): string {
   const taken: string[] = [];
@@ -55,14 +56,14 @@ export function plainBuiltins(text: string): string {
         names: string | undefined,
         module: string,
       ) => {
-        const source = `process.getBuiltinModule("${module}")`;
+        const source = `globalThis.process.getBuiltinModule("${module}")`;
         for (const name of [namespace, whole])
           if (name !== undefined) taken.push(`const ${name} = ${source};\n`);
         if (names !== undefined) taken.push(`const {${names.replaceAll(" as ", ": ")}} = ${source};\n`);
         return "";
       },
     )
-    .replace(/\b__require\("([\w:/]+)"\)/g, 'process.getBuiltinModule("$1")');
+    .replace(/\b__require\("([\w:/]+)"\)/g, 'globalThis.process.getBuiltinModule("$1")');
   return taken.join("") + rest;
 }
 
