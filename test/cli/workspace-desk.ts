@@ -56,6 +56,9 @@ export async function workspaceDesk(files: Readonly<Record<string, string>> = {}
     await made.write(path, text);
   }
   made.git(project, "init", "--quiet");
+  // Commands in a worktree have the environment of a login on this machine, whose git may know nobody.
+  made.git(project, "config", "user.name", "Dev");
+  made.git(project, "config", "user.email", "dev@example.com");
   made.git(project, "add", ".");
   made.git(project, "commit", "--quiet", "-m", "first");
   return made;
