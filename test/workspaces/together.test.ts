@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isBerthError } from "../../src/contract/errors.ts";
-import { bench } from "./support.ts";
+import { openRegistry } from "../../src/workspaces/registry/open.ts";
+import { bench, COMMIT, refused, shell } from "./support.ts";
 
 const RUNTIME = { type: "worktree", daemon: "never" } as const;
 
@@ -68,4 +69,35 @@ test("ten forks at once", async () => {
   await Promise.all(names.map((name) => workspaces.delete(name, here)));
   assert.equal((await workspaces.list()).length, 1);
   assert.equal(project.git("for-each-ref").split("\n").length, 2);
+});
+
+test("of two deletions at once of workspaces that have the same commit, one is refused", async () => {
+  await using it = await bench();
+  const { workspaces, project, here } = it;
+  const other = await it.another();
+  for (let turn = 0; turn < 3; turn += 1) {
+    await workspaces.create({ name: "a", runtime: RUNTIME, project: project.path });
+    await shell(it, "a", `${COMMIT} --allow-empty -m work`);
+    await workspaces.fork("a", { name: "b", ...here });
+    const commit = project.git("rev-parse", "a");
+    const done = await Promise.allSettled([workspaces.delete("a", here), other.delete("b", here)]);
+    assert.deepEqual(done.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    assert.match(project.git("branch", "--contains", commit), /^\+ [ab]$/);
+    for (const { name } of await workspaces.list()) await workspaces.delete(name, { ...here, force: true });
+  }
+});
+
+test("a fork that is half made is no place where work is safe", async () => {
+  await using it = await bench();
+  const { workspaces, project, here } = it;
+  await workspaces.create({ name: "a", runtime: RUNTIME, project: project.path });
+  await shell(it, "a", `${COMMIT} --allow-empty -m work`);
+  const { id } = await workspaces.fork("a", { name: "b", ...here });
+  const registry = await openRegistry(it.stateDirectory);
+  await using _registry = registry;
+  await registry.update(id, { state: "creating" });
+  await refused(workspaces.delete("a", here), "workspace.would_lose_work");
+  await registry.update(id, { state: "ready" });
+  await workspaces.delete("a", here);
+  assert.match(project.git("branch", "--list", "b"), /b$/);
 });

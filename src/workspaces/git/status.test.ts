@@ -241,3 +241,65 @@ test("a repository without a commit", async () => {
   assert.deepEqual([status.head, status.branch, status.branchCommit], [null, "main", null]);
   assert.deepEqual([status.untracked, status.candidates], [["new"], []]);
 });
+
+test("changes of files that git was told not to look at are changes", async () => {
+  using scratch = new Scratch();
+  const { checkout, gitDir } = workspace(scratch);
+  const ask = { path: checkout.path, base: gitDir, branch: BRANCH };
+  checkout.git("update-index", "--assume-unchanged", "--", "-x\ny");
+  checkout.git("update-index", "--skip-worktree", "z z", "f");
+  assert.deepEqual((await readStatus(git, ask)).changed, []);
+  checkout.write({ "-x\ny": "mine\n", "z z": "mine\n" });
+  rmSync(join(checkout.path, "f"));
+  const { changed, changedCount, problem } = await readStatus(git, ask);
+  assert.deepEqual(
+    { changed, changedCount, problem },
+    {
+      changed: ["-x\ny", "z z"],
+      changedCount: 2,
+      problem: undefined,
+    },
+  );
+  assert.match(checkout.git("ls-files", "-v"), /^h "-x\\ny"$/m);
+});
+
+test("worktrees inside of a checkout go with it, also ignored ones; with the repository all do", async () => {
+  using scratch = new Scratch();
+  const { base, checkout, gitDir } = workspace(scratch);
+  checkout.write({ ".git-trees/.gitignore": "*\n" });
+  const inner = checkout.worktree(join(checkout.path, ".git-trees", "in\\ner\n1"), "--detach");
+  const beside = checkout.worktree(join(scratch.path, "beside"), "--detach");
+  const ask = { path: checkout.path, base: gitDir, branch: BRANCH };
+  assert.deepEqual((await readStatus(git, ask)).untracked, []);
+  const work = inner.commit("done inside", { f: "2\n" });
+  inner.write({ f: "3\n", new: "" });
+  beside.commit("done beside");
+  beside.write({ new: "" });
+  const status = await readStatus(git, ask);
+  assert.deepEqual(status.untracked, [".git-trees/in\\ner\n1/f", ".git-trees/in\\ner\n1/new"]);
+  assert.deepEqual(subjects(status), ["done inside"]);
+  assert.equal(status.candidates[0]?.commit, work);
+  // A user's own checkout has its worktrees apart from itself.
+  assert.deepEqual((await readStatus(git, { ...ask, path: base.path })).untracked, []);
+  const alone = await readStatus(git, { ...ask, alone: true });
+  assert.deepEqual(alone.untracked.toSorted(), [...status.untracked, `${beside.path}/new`].toSorted());
+  assert.ok(subjects(alone).includes("done beside"));
+});
+
+test("with the repository go all stashes; branches that go too, and what Berth sent, prove nothing", async () => {
+  using scratch = new Scratch();
+  const { checkout, gitDir } = workspace(scratch);
+  const ask = { path: checkout.path, base: gitDir, branch: BRANCH };
+  const work = checkout.commit("work", { f: "2\n" });
+  checkout.git("branch", "fork/1");
+  assert.deepEqual(subjects(await readStatus(git, ask)), []);
+  assert.deepEqual(subjects(await readStatus(git, { ...ask, doomed: ["other", "fork/1"] })), ["work"]);
+  checkout.git("update-ref", "refs/remotes/origin/main", work);
+  checkout.git("branch", "--delete", "--force", "fork/1");
+  assert.deepEqual(subjects(await readStatus(git, ask)), []);
+  assert.deepEqual(subjects(await readStatus(git, { ...ask, sent: "origin/main" })), ["work"]);
+  checkout.write({ f: "3\n" });
+  checkout.git("stash", "store", "--message", "made by hand", checkout.git("stash", "create"));
+  assert.deepEqual((await readStatus(git, ask)).stashes, []);
+  assert.deepEqual((await readStatus(git, { ...ask, alone: true })).stashes, ["made by hand"]);
+});

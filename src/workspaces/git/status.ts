@@ -54,12 +54,13 @@ export interface RawStatus {
 
 /**
  * Words: path, base, branch, trunk, "alone" when the repository goes with the workspace, so that its other branches are
- * the workspace's too.
+ * the workspace's too, remote-tracking branch that proves nothing or "", branches that prove nothing.
  *
  * Lists are cut by awk, which reads them to their end to count them. Every answer starts with a letter of its kind.
  */
 const STATUS = `
-path=$1 base=$2 branch=$3 trunk=$4 alone=$5
+path=$1 base=$2 branch=$3 trunk=$4 alone=$5 sent=$6
+shift 6
 ref=refs/heads/$branch
 GIT_OPTIONAL_LOCKS=0
 export GIT_OPTIONAL_LOCKS
@@ -108,8 +109,44 @@ fi
 at=$(repository rev-parse --quiet --verify "$ref^{commit}") || at=
 say "s$state" "p$problem" "h$head" "b$current" "a$at" "w$busy" "l$lock"
 
+# Changes of files that git was told not to look at (assume-unchanged, skip-worktree), as lines of its status.
+hidden() (
+  flagged=$(git ls-files -v | sed -n '/^[a-zS] /{p;q;}')
+  [ -n "$flagged" ] || exit 0
+  own_directory "status-$$"
+  own_index
+  git ls-files -v -z | to_lines | sed -n 's/^[a-zS] //p' | from_lines > "$own/flagged"
+  for flag in --no-skip-worktree --no-assume-unchanged; do git update-index "$flag" -z --stdin < "$own/flagged" || exit 1; done
+  git update-index -q --refresh > /dev/null 2>&1
+  git diff-files --name-only --diff-filter=d --ignore-submodules=all -z | to_lines | sed 's/^/1 .M N... 0 0 0 0 0 /' | from_lines
+)
+# Checkouts of the same repository that go with this one, a line each: agents make them, in directories that are ignored.
+nested() {
+  case $gitdir in */worktrees/*) ;; *) return 0 ;; esac
+  physical=$(pwd -P)
+  { git worktree list --porcelain -z 2>/dev/null || git worktree list --porcelain | tr '\\n' '\\000'; } |
+    to_lines | sed -n 's/^worktree //p' | while IFS= read -r line; do
+      inside=$(printf '%sx' "$line" | from_lines)
+      inside=\${inside%x}
+      case $inside in "$physical") continue ;; "$physical"/*) ;; *) [ -n "$alone" ] || continue ;; esac
+      [ ! -e "$inside/.git" ] || printf '%s\\n' "$line"
+    done
+}
+nested_changes() {
+  nested | while IFS= read -r line; do
+    inside=$(printf '%sx' "$line" | from_lines)
+    git -C "\${inside%x}" status --porcelain -z --no-renames --untracked-files=all --ignore-submodules=none |
+      to_lines | within="\${line#"$(pwd -P)"/}/" awk '{ print "? " ENVIRON["within"] substr($0, 4) }' | from_lines
+  done
+}
 if [ $state = ok ]; then
-  { git status --porcelain=v2 -z --no-renames --untracked-files=all --ignore-submodules=none; printf '! %s\\000' "$?"; } |
+  {
+    git status --porcelain=v2 -z --no-renames --untracked-files=all --ignore-submodules=none
+    exit_code=$?
+    hidden || exit_code=$?
+    nested_changes
+    printf '! %s\\000' "$exit_code"
+  } |
     to_lines | awk -v max=${MAX_PATHS} '
       /^[1u] / { if (changed++ < max) print; next }
       /^[?] / { if (untracked++ < max) print; next }
@@ -144,12 +181,26 @@ inner() {
   )
 }
 if [ $state = ok ]; then inner . '' ''; fi
-set --
+count=$#
 [ -z "$head" ] || set -- "$@" "$head"
 [ -z "$at" ] || set -- "$@" "$at"
 [ -z "$alone" ] || set -- "$@" --branches --tags
-if [ $# -gt 0 ]; then
-  set -- "$@" --not --remotes
+if [ $state = ok ]; then
+  heads=$(nested | while IFS= read -r line; do
+    inside=$(printf '%sx' "$line" | from_lines)
+    git -C "\${inside%x}" rev-parse --quiet --verify 'HEAD^{commit}'
+  done)
+  for one in $heads; do set -- "$@" "$one"; done
+fi
+if [ $# -gt "$count" ]; then
+  set -- "$@" --not \${sent:+"--exclude=$sent"} --remotes
+  # Behind what is looked for come the branches that the first words named.
+  while [ "$count" -gt 0 ]; do
+    one=$1
+    shift
+    count=$((count - 1))
+    [ -n "$alone" ] || set -- "$@" --exclude="$one"
+  done
   [ -n "$alone" ] || set -- "$@" --exclude="$branch" --exclude="\${current#refs/heads/}" --branches
   [ -z "$trunk" ] || set -- "$@" "$trunk"
   repository log ${PLAIN} -z --topo-order --max-count=$((${MAX_COMMITS} + 1)) --format='C%H %P%x09%s' "$@" -- || exit 1
@@ -171,11 +222,23 @@ export async function readStatus(
     readonly trunk?: string | undefined;
     /** The repository goes with the workspace: all of its branches and tags count as the workspace's. */
     readonly alone?: boolean;
+    /** Remote-tracking branch that Berth has set, as "origin/main", and that proves nothing. */
+    readonly sent?: string | undefined;
+    /** Branches besides its own that prove nothing. */
+    readonly doomed?: readonly string[];
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<RawStatus> {
   const { path, base, branch } = options;
-  const words = [path, base ?? "", branch, options.trunk ?? "", options.alone ? "yes" : ""];
+  const words = [
+    path,
+    base ?? "",
+    branch,
+    options.trunk ?? "",
+    options.alone ? "yes" : "",
+    options.sent ?? "",
+  ];
+  words.push(...(options.doomed ?? []));
   const argv = scriptArgv(STATE_FUNCTIONS + STATUS, words);
   const result = await git.run(argv, { signal: options.signal, env: OBJECTS_AS_THEY_ARE });
   if (result.exitCode !== 0) throw gitFailed(git.description, argv, result);
@@ -197,7 +260,10 @@ class Answer {
     }
   }
 
-  status(options: { readonly base: string | null; readonly branch: string }, stderr: string): RawStatus {
+  status(
+    options: { readonly base: string | null; readonly branch: string; readonly alone?: boolean },
+    stderr: string,
+  ): RawStatus {
     const state = this.#one("s");
     if (!["ok", "missing", "broken"].includes(state)) {
       throw berthError("workspace.git_failed", {
@@ -245,11 +311,11 @@ class Answer {
    * checked out here, or none, and HEAD is or was detached here.
    */
   #stashes(
-    options: { readonly base: string | null; readonly branch: string },
+    options: { readonly base: string | null; readonly branch: string; readonly alone?: boolean },
     current: string | null,
   ): string[] {
     const subjects = this.#all("S").map(shown);
-    if (options.base === null) return subjects;
+    if (options.base === null || options.alone) return subjects;
     const names = new Set([...this.#all("N"), options.branch, ...(current === null ? [] : [current])]);
     const detached = (current === null && this.#one("h") !== "") || [...names].some(isObjectName);
     return subjects.filter((subject) => {

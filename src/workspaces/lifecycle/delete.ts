@@ -15,6 +15,9 @@ import { select } from "./select.ts";
 import { type OpenSite, openSite, type Site, siteOfWorkspace } from "./site.ts";
 import { reasonOf, type Undone, undo } from "./undo.ts";
 
+/** Another one of the project may be looked at, which takes as long as its place does. */
+const TURN_WAIT_MS = 600_000;
+
 /**
  * Deletes a workspace, when nothing is lost with it or that is asked for. With `force` a workspace whose place can't be
  * reached is forgotten, and what stays there is written down for `garbage`.
@@ -72,6 +75,7 @@ async function forget(
 /** Looks whether something would be lost, ends what runs there, and writes down what is to be removed. */
 async function prepare(lifecycle: Lifecycle, workspace: Workspace, options: DeleteOptions): Promise<void> {
   const { registry } = lifecycle;
+  await using turn = new AsyncDisposableStack();
   const site = await siteOfWorkspace(lifecycle, workspace).catch((cause) => {
     // A later version may remove it: what is there is written down all the same.
     if (!options.force) throw cause;
@@ -82,6 +86,9 @@ async function prepare(lifecycle: Lifecycle, workspace: Workspace, options: Dele
   if (workspace.ownsCheckout && site !== undefined) {
     try {
       await using open = await openSite(lifecycle, site, options);
+      // Of two that have the same commits, each would count on the other.
+      const name = `delete/${workspace.project.id}`;
+      turn.use(await registry.lock(name, { signal: options.signal, waitMs: TURN_WAIT_MS }));
       const looked = await checked(lifecycle, workspace, open, facts, options);
       items = await itemsOf(workspace, site, facts, options, looked);
     } catch (cause) {
@@ -106,16 +113,28 @@ async function checked(
   }
   const branchGoes =
     workspace.ownsBranch && !(options.keepBranch ?? false) && !(await isKept(workspace, facts));
-  const looked = await lookAt(workspace, open, facts, { ...options, branchGoes });
+  const doomed = await doomedBranches(lifecycle, workspace);
+  const look = async (running: readonly string[]): Promise<Looked> => {
+    const looked = await lookAt(workspace, open, facts, { ...options, branchGoes, doomed });
+    const losses = lossesOf(looked);
+    if (losses.length > 0 && !options.force) throw wouldLose(workspace, site, looked.status, losses, running);
+    return looked;
+  };
   await using running = await runningIn(lifecycle, workspace, site, options);
-  const losses = lossesOf(looked);
-  if (losses.length > 0 && !options.force)
-    throw wouldLose(workspace, site, looked.status, losses, running.names);
-  if (running.names.length > 0) {
-    reporter(options)("remove", `ending ${running.names.join(", ")}`);
-    await running.end();
-  }
-  return looked;
+  const looked = await look(running.names);
+  if (running.names.length === 0) return looked;
+  reporter(options)("remove", `ending ${running.names.join(", ")}`);
+  await running.end();
+  // They may have worked until they ended.
+  return await look([]);
+}
+
+/** Branches of the project's workspaces that are half made or half deleted: they go, or may. */
+async function doomedBranches({ registry }: Lifecycle, { id, project }: Workspace): Promise<string[]> {
+  const all = await registry.list({ projectId: project.id });
+  return all
+    .filter((other) => other.id !== id && (other.state === "creating" || other.state === "deleting"))
+    .map(({ branch }) => branch);
 }
 
 /** What is to be removed, for the journal. */

@@ -1,7 +1,7 @@
 import { isBerthError } from "../../contract/errors.ts";
 import type { Workspace, WorkspaceStatus } from "../../contract/workspace.ts";
 import type { WorkOptions } from "../api.ts";
-import { lookAtBase } from "../git/base.ts";
+import { lookAtBase, type Repository } from "../git/base.ts";
 import { gitArgv } from "../git/environment.ts";
 import { findLosses } from "../git/losses.ts";
 import { localGitPlace, succeed } from "../git/places.ts";
@@ -34,16 +34,22 @@ export async function factsOf(
 /**
  * What is in a workspace, and what would be lost with it.
  * @param branchGoes whether its branch would go with it
+ * @param doomed branches that are going, too
  * @throws what the way to the place throws
  */
 export async function lookAt(
   workspace: Workspace,
   open: OpenSite,
   facts: ProjectFacts | undefined,
-  options: Pick<WorkOptions, "signal"> & { readonly branchGoes: boolean },
+  options: Pick<WorkOptions, "signal"> & {
+    readonly branchGoes: boolean;
+    readonly doomed?: readonly string[];
+  },
 ): Promise<Looked> {
   const { signal } = options;
   const shares = open.site.placement.sharesRepository;
+  const doomed = options.doomed ?? [];
+  const home = homeOf(open.site.project);
   const raw = await readStatus(open.git, {
     path: open.place.path,
     base: shares ? open.repository.gitDir : open.place.base,
@@ -51,9 +57,10 @@ export async function lookAt(
     trunk: facts?.trunk?.commit,
     // The repository is in the volume that goes with the container.
     alone: open.place.volume !== undefined,
+    sent: shares ? undefined : await sentTrunk(workspace, home, facts, signal),
+    doomed,
     signal,
   });
-  const home = homeOf(open.site.project);
   const refs: string[] = [];
   const bring = async (commits: readonly string[]): Promise<void> => {
     const wanted = commits.map((commit) => ({ name: `refs/berth/looked/${workspace.id}/${commit}`, commit }));
@@ -66,7 +73,7 @@ export async function lookAt(
       home,
       status: raw,
       root: facts?.root,
-      ownBranches: shares && options.branchGoes ? [workspace.branch] : [],
+      ownBranches: shares ? [...(options.branchGoes ? [workspace.branch] : []), ...doomed] : [],
       trunks: facts === undefined ? [] : await trunksOf(facts, signal),
       ...(shares ? {} : { bring }),
       signal,
@@ -78,6 +85,22 @@ export async function lookAt(
       await succeed(home.git, gitArgv([`--git-dir=${home.gitDir}`, "update-ref", "--stdin"]), { input });
     }
   }
+}
+
+/**
+ * Trunk as Berth has set it in a repository of its own, "origin/main", when the workspace started at what the project
+ * had then on no remote, and has nowhere any more.
+ */
+async function sentTrunk(
+  { startCommit }: Workspace,
+  home: Repository,
+  facts: ProjectFacts | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  if (startCommit === null || facts?.trunk === undefined) return undefined;
+  const args = ["rev-list", "--max-count=1", startCommit, "--not", "--branches", "--tags", "--remotes", "--"];
+  const { exitCode, stdout } = await home.git.run(gitArgv([`--git-dir=${home.gitDir}`, ...args]), { signal });
+  return exitCode === 0 && stdout.length === 0 ? undefined : `origin/${facts.trunk.branch}`;
 }
 
 /** Trunk as it is here, and as it was at the remote. */
