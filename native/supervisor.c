@@ -235,6 +235,8 @@ static _Noreturn void supervise_loop(struct supervisor *s) {
         tell_exit(s);
         if (s->requests >= 0) take_requests(s);
         continue_kill(s);
+        /* What was reaped there may have printed since the last look. */
+        if (s->exited && !s->exit_told && !s->orphaned) relay_step(&s->relay);
         tell_exit(s);
         bool done = finished(s);
         if (done && s->exit_told && s->empty) event_begin(&s->events, EVENT_EMPTY, s->id, 0);
