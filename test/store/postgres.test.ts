@@ -15,7 +15,9 @@ test("PostgreSQL: many open it at once, newer is refused, held is busy, gone is 
   if (server === undefined) return;
   await using _server = server;
   const url = await server.database();
-  const stores = await Promise.all(Array.from({ length: 6 }, () => openStore(url, { busyTimeoutMs: 5_000 })));
+  const stores = await Promise.all(
+    Array.from({ length: 6 }, () => openStore(url, { busyTimeoutMs: 60_000 })),
+  );
   await using stack = new AsyncDisposableStack();
   for (const store of stores) stack.use(store);
   const [one, two] = stores;

@@ -124,9 +124,12 @@ for (const [daemon, first] of [
         const bytes = network.passed().down - start;
         await after(it);
         let cuts = 0;
-        for (let point = 0; point < POINTS; point += 1) {
+        // What was faster than the cut is tried again with an earlier one.
+        for (let point = 0; point < POINTS || (cuts === 0 && point < POINTS + 8); point += 1) {
           await before(it);
-          const at = Math.round((bytes * (point + first)) / POINTS);
+          const at = Math.round(
+            (bytes * ((point % POINTS) + first)) / POINTS / (1 + Math.floor(point / POINTS)),
+          );
           const { cut, error } = await cutAfter(network, at, (options) => work(it, options));
           if (cut) cuts += 1;
           t.diagnostic(

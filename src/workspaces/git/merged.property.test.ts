@@ -6,7 +6,8 @@ import { mergedByContent } from "./merged.ts";
 import { localGitPlace } from "./places.ts";
 import { Scratch, type TestRepository } from "./repository.testing.ts";
 
-const RUNS = process.env.BERTH_LONG === "1" ? 150 : 6;
+/** The same each time; others in the long run, where there is time to look into what they find. */
+const CASES = process.env.BERTH_LONG === "1" ? { numRuns: 150 } : { numRuns: 6, seed: 20_260 };
 const LINES = 10;
 const git = localGitPlace();
 
@@ -81,7 +82,7 @@ function wordsIn(repository: TestRepository, commit: string): Set<string> {
   return new Set(lines.filter((line) => line.startsWith("words ")));
 }
 
-test(`what counts as merged is in trunk's history, and what was squashed whole counts (${RUNS} runs)`, async () => {
+test(`what counts as merged is in trunk's history, and what was squashed whole counts (${CASES.numRuns} runs)`, async () => {
   using scratch = new Scratch();
   const repository = scratch.repository("r");
   const start = repository.commit("start", Writer.text(new Writer().files));
@@ -151,6 +152,6 @@ test(`what counts as merged is in trunk's history, and what was squashed whole c
           );
       },
     ),
-    { numRuns: RUNS },
+    CASES,
   );
 });
