@@ -1,5 +1,6 @@
 // `npm test`: install, build, lint, types, dependency directions, then every test in one run of Node's test runner.
 // Further arguments are patterns of test files: npm test -- "test/conformance/local*.test.ts"
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +29,11 @@ const files = globSync(patterns.length > 0 ? patterns : all, {
 if (files.length === 0) {
   process.stderr.write("no test file matches\n");
   process.exit(1);
+}
+// What is not on every machine and nothing works without; each test installs by itself what only it needs.
+if (spawnSync("git", ["--version"]).status !== 0) {
+  const { ensurePackages } = await import("../test/fixtures/install.ts");
+  await ensurePackages(["git"]);
 }
 const long = process.env.BERTH_LONG === "1";
 // Only what this run finds out counts for docs/capabilities.md.
