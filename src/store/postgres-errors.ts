@@ -45,6 +45,7 @@ export function postgresError(location: string, cause: unknown): unknown {
     : cause;
 }
 
+/** That there is no way to the server, in its driver's words. */
 export function unreachable(location: string, cause: unknown) {
   return berthError("store.unreachable", {
     message: `the database ${location} can't be reached: ${cause instanceof Error ? cause.message : String(cause)}`,

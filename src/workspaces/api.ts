@@ -163,5 +163,7 @@ export interface Workspaces extends AsyncDisposable {
 export interface OpenWorkspacesOptions {
   /** Berth's own state. Default: BERTH_HOME, else the XDG state directory. */
   readonly stateDirectory?: string;
+  /** A `postgres://` URL; needs the package pg. Default: the file `berth.db` in the state directory. */
+  readonly database?: string;
   readonly onEvent?: (event: BerthEventInput) => void;
 }

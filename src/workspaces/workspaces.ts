@@ -6,7 +6,7 @@ import { openRegistry } from "./registry/open.ts";
 /** @throws what opening the registry throws */
 export async function createWorkspaces(options: OpenWorkspacesOptions): Promise<Workspaces> {
   const stateDirectory = stateDirectoryPath(options.stateDirectory);
-  const registry = await openRegistry(stateDirectory);
+  const registry = await openRegistry(stateDirectory, { database: options.database });
   return new OpenedWorkspaces({ registry, stateDirectory, onEvent: options.onEvent });
 }
 

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { test } from "node:test";
 import pg from "pg";
 import { type BerthError, isBerthError } from "../../src/contract/errors.ts";
 import { MIGRATIONS } from "../../src/store/migrations.ts";
 import { isUniqueViolation, openStore } from "../../src/store/open.ts";
+import { Scratch } from "../../src/workspaces/git/repository.testing.ts";
+import { openWorkspaces } from "../../src/workspaces/open.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { postgres } from "../fixtures/postgres.ts";
 
@@ -70,6 +73,26 @@ test("PostgreSQL: an error shows neither user nor password", async () => {
     assert.doesNotMatch(JSON.stringify(error), /s3cr3t/);
     return true;
   });
+});
+
+test("PostgreSQL: workspaces are there as they are in SQLite", async (t) => {
+  const server = await requireOrSkip(t, postgres);
+  if (server === undefined) return;
+  await using _server = server;
+  using scratch = new Scratch();
+  const project = scratch.repository("shop");
+  const here = { directory: project.path };
+  const options = { stateDirectory: `${scratch.path}/state`, database: await server.database() };
+  {
+    await using workspaces = await openWorkspaces(options);
+    const runtime = { type: "worktree", daemon: "never" } as const;
+    await workspaces.create({ name: "fix", project: project.path, runtime });
+  }
+  await using workspaces = await openWorkspaces(options);
+  assert.equal((await workspaces.get("fix", here)).state, "ready");
+  assert.equal(existsSync(`${options.stateDirectory}/berth.db`), false);
+  await workspaces.delete("fix", here);
+  assert.deepEqual(await workspaces.list(), []);
 });
 
 test("PostgreSQL: without the package pg the error names it", async () => {

@@ -18,6 +18,7 @@ export function checkWorkspaceName(name: string): string {
   throw berthError("workspace.name_invalid", { context: { name } });
 }
 
+/** Whether checkWorkspaceName takes it. */
 export function isWorkspaceName(name: string): boolean {
   return NAME.test(name) && name.length <= MAX_NAME && !/\.(?:git|lock)?$/i.test(name);
 }
@@ -62,6 +63,7 @@ export function checkBranchName(branch: string): string {
   });
 }
 
+/** Whether checkBranchName takes it. */
 export function isBranchName(branch: string): boolean {
   return branchProblem(branch) === undefined;
 }

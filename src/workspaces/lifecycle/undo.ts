@@ -179,6 +179,7 @@ function inside(entries: readonly JournalEntry[], made: MadeIn): JournalEntry[] 
   });
 }
 
+/** Why something did not succeed, for a sentence: without code and hint. */
 export function reasonOf(cause: unknown): string {
   if (isBerthError(cause)) return cause.message;
   return cause instanceof Error ? cause.message : String(cause);

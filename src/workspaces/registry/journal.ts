@@ -2,6 +2,7 @@ import type { Store } from "../../store/open.ts";
 import type { Journal, JournalEntry, JournalItem } from "./registry.ts";
 import { timestamp } from "./rows.ts";
 
+/** The journal of one workspace, in the registry's database; it is there also when the workspace is not. */
 export class WorkspaceJournal implements Journal {
   readonly #store: Store;
   readonly #workspaceId: string;

@@ -56,6 +56,7 @@ function fromJson<T>(text: string | null): T | undefined {
   return text === null ? undefined : (JSON.parse(text) as T);
 }
 
+/** SQLite has no booleans. */
 export function toInteger(value: boolean): number {
   return value ? 1 : 0;
 }
