@@ -123,6 +123,11 @@ export const WORKSPACE_ERRORS = {
     "{field} says where the workspace stands and can't be changed",
     "Fork it to the other place: berth workspace fork {name} NEW -r RUNTIME",
   ),
+  "workspace.not_trusted": entry(
+    403,
+    "{name} of {file} says {field}, and the project is not trusted",
+    "Read the file; then berth trust, or berth workspace create --trust. -r RUNTIME takes another place.",
+  ),
   "workspace.unsupported": entry(400, "{operation} is not possible here", "The message says why."),
   "store.newer": entry(
     409,

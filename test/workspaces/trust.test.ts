@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Bench, bench, shell } from "./support.ts";
+import { type Bench, bench, refused, shell } from "./support.ts";
 
 /** A project whose every hook leaves a mark. */
 function withHooks({ project, path }: Bench): string {
@@ -91,4 +91,40 @@ test("a set-up that fails leaves the workspace usable, and is repeated", async (
   assert.deepEqual(types, ["workspace.created", "workspace.init_failed", "workspace.ready"]);
   const later = await workspaces.create({ name: "later", project: project.path, skipInit: true });
   assert.deepEqual([later.state, later.init], ["ready", undefined]);
+});
+
+test("a place of the project's berth.yaml that opens this machine needs trust", async () => {
+  await using it = await bench();
+  const { workspaces, project, here, path } = it;
+  const mark = join(path, "mark");
+  const settings = join(path, "ssh_config");
+  writeFileSync(settings, `Host *\n  ProxyCommand touch '${mark}'\n`);
+  const file = `runtimes:
+  config: { type: ssh, host: box, configFile: "${settings}" }
+  password: { type: ssh, host: box, password: { command: [touch, "${mark}"] } }
+  agent: { type: ssh, host: box, forwardAgent: true }
+  mounts: { type: docker, image: none, mounts: [{ source: /, target: /host }] }
+  network: { type: docker, image: none, network: host }
+  env: { type: worktree, daemon: never, env: { PATH: "${path}" } }
+  quiet: { type: worktree, daemon: never }
+workspaces: { runtime: config }
+`;
+  project.commit("settings", { "berth.yaml": file });
+  const create = { name: "fix", project: project.path };
+  await refused(workspaces.create(create), "workspace.not_trusted");
+  for (const runtime of ["config", "password", "agent", "mounts", "network", "env"]) {
+    await refused(workspaces.create({ ...create, runtime }), "workspace.not_trusted");
+  }
+  assert.deepEqual(await workspaces.list(), []);
+  await workspaces.create({ ...create, runtime: "quiet" });
+  await refused(
+    workspaces.fork("fix", { name: "fork", runtime: "config", ...here }),
+    "workspace.not_trusted",
+  );
+  // What somebody writes into a command or a program is that person's own.
+  const own = { type: "worktree", daemon: "never", env: { A: "b" } } as const;
+  await workspaces.create({ ...create, name: "own", runtime: own });
+  project.git("rm", "-q", "berth.yaml");
+  writeFileSync(join(path, "berth.yaml"), file.replace("env: { PATH", "env: { A"));
+  await workspaces.create({ ...create, name: "above", runtime: "env" });
 });

@@ -18,6 +18,7 @@ import { type Lifecycle, record } from "./context.ts";
 import { finishInit } from "./init.ts";
 import { type Interrupted, interruptedOf } from "./interrupted.ts";
 import { type Made, make } from "./make.ts";
+import { assertTrusted } from "./needs-trust.ts";
 import { ensureProject } from "./project.ts";
 import { type Reserved, reserve } from "./reserve.ts";
 import { rollBack } from "./roll-back.ts";
@@ -62,6 +63,8 @@ export async function create(lifecycle: Lifecycle, options: CreateOptions): Prom
   const start = await startOf(asked, options, interrupted);
   const known = await ensureProject(lifecycle, asked.facts);
   const project = options.trust ? await registry.setTrusted(known.id, true) : known;
+  const { runtime: place = asked.settings.runtime } = options;
+  await assertTrusted(place ?? asked.runtime, asked.runtime, { ...asked, trusted: project.trusted });
   await using fresh =
     interrupted === undefined
       ? await reserve(lifecycle, {
