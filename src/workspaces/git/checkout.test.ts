@@ -215,9 +215,18 @@ test("a new branch never takes another one over", async () => {
   const next = bench.git(root, "rev-parse", "main");
   await assert.rejects(
     addCheckout(git, { ...options, branch: "Fix", commit: next }),
-    refused("workspace.branch_exists"),
+    refused("workspace.branch_exists", /another commit than was asked for/),
+  );
+  await assert.rejects(
+    addCheckout(git, { ...options, branch: "Fix", commit: next, ownsBase: true }),
+    refused("workspace.branch_exists", /on this machine, from an earlier workspace/),
   );
   assert.equal(bench.git(root, "rev-parse", "Fix"), commit);
+  bench.git(root, "worktree", "add", "-q", join(bench.directory, "other"), "Fix");
+  await assert.rejects(
+    addCheckout(git, { ...options, branch: "Fix", commit: next }),
+    refused("workspace.branch_in_use", /checked out in .*\/other/),
+  );
   assert.deepEqual([existsSync(options.path), existsSync(join(options.gitDir, "berth"))], [false, false]);
 });
 

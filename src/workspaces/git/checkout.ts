@@ -120,7 +120,7 @@ if [ -z "$at" ]; then
   fi
 else
   if [ "$kind" = new ] && [ "$at" != "$commit" ] && [ $checkout = made ]; then
-    [ "$noted" = new ] || refuse exists "$branch"
+    [ "$noted" = new ] || { branch_user && refuse used "$user"; refuse exists "$branch"; }
     # An earlier attempt started it before trunk moved on.
     patiently g update-ref -m "berth: created" --no-deref "$ref" "$commit" "$at" || failed
     at=$commit
@@ -223,6 +223,14 @@ export async function addCheckout(git: GitPlace, options: AddCheckout): Promise<
     case "used":
       throw berthError("workspace.branch_in_use", { runtime, context: { branch, path: first } });
     case "exists":
+      if (first === branch && options.ownsBase) {
+        throw berthError("workspace.branch_exists", {
+          message: `the branch ${branch} exists already ${located(runtime)}, from an earlier workspace`,
+          hint: `It is in ${options.gitDir} there: choose another name for the branch.`,
+          runtime,
+          context: { branch },
+        });
+      }
       if (first === branch) throw berthError("workspace.branch_exists", { runtime, context: { branch } });
       throw berthError("workspace.branch_exists", {
         message: `the branch ${first} exists already, and ${runtime} takes ${branch} for the same name`,
