@@ -86,17 +86,17 @@ test("a checkout that is there already is taken where it is", async () => {
 test("two projects of one name have directories of their own", () => {
   const one = { id: "abcdef012345", name: "shop", path: "/a/shop", trusted: false };
   const other = { ...one, id: "123456012345", path: "/b/shop" };
-  assert.deepEqual(placeBelow("/root/berth", one, "fix"), {
-    path: "/root/berth/shop-abcdef/fix",
-    base: "/root/berth/shop-abcdef/.base.git",
+  assert.deepEqual(placeBelow("/srv/berth", one, "fix"), {
+    path: "/srv/berth/shop-abcdef/fix",
+    base: "/srv/berth/shop-abcdef/.base.git",
   });
-  assert.equal(placeBelow("/root/berth", other, "fix").path, "/root/berth/shop-123456/fix");
+  assert.equal(placeBelow("/srv/berth", other, "fix").path, "/srv/berth/shop-123456/fix");
 });
 
 test("a pathMap that leaves the workspace's path alone is none of its business", () => {
   const pathMap = [{ host: "/home/me", container: "/work" }];
-  refusePathMap(undefined, "/root/berth/shop-abcdef/fix");
-  refusePathMap(pathMap, "/root/berth/shop-abcdef/fix");
+  refusePathMap(undefined, "/srv/berth/shop-abcdef/fix");
+  refusePathMap(pathMap, "/srv/berth/shop-abcdef/fix");
   assert.throws(
     () => refusePathMap(pathMap, "/home/me/berth/shop-abcdef/fix"),
     (error) => isBerthError(error, "config.invalid"),
