@@ -187,3 +187,14 @@ test("a workspace whose host is away is forgotten by force, and removed when it 
   assert.equal(existsSync(fix.place?.path ?? ""), false);
   assert.deepEqual(await workspaces.doctor(), []);
 });
+
+test("a workspace whose project was removed is forgotten by force, and leaves nothing to be done", async () => {
+  await using it = await bench();
+  const { workspaces, project } = it;
+  const fix = await workspaces.create({ name: "fix", runtime: RUNTIME, project: project.path });
+  rmSync(project.path, { recursive: true });
+  const { kept } = await workspaces.delete(fix.id, { force: true });
+  assert.deepEqual(kept, []);
+  assert.equal(existsSync(fix.place?.path ?? ""), false);
+  assert.deepEqual(await workspaces.garbage(), { completed: [], removed: [], kept: [] });
+});

@@ -3,8 +3,7 @@ import { isBerthError } from "../../contract/errors.ts";
 import { located } from "../../contract/located.ts";
 import type { WorkOptions } from "../api.ts";
 import { changesRef } from "../git/changes.ts";
-import { gitArgv } from "../git/environment.ts";
-import { localGitPlace, succeed } from "../git/places.ts";
+import { localGitPlace } from "../git/places.ts";
 import { removeCheckout } from "../git/remove-checkout.ts";
 import type { JournalEntry } from "../registry/registry.ts";
 import { type Lifecycle, openOptions } from "./context.ts";
@@ -97,9 +96,8 @@ async function undoItem(
 ): Promise<Undone> {
   switch (item.kind) {
     case "ref": {
-      const argv = gitArgv([`--git-dir=${item.gitDir}`, "update-ref", "-d", item.ref]);
       const git = item.in === undefined ? localGitPlace() : (await options.openFor(item.in)).git;
-      await succeed(git, argv, { signal: options.signal });
+      await dropRefs(git, item.gitDir, [item.ref], options.signal);
       return NOTHING;
     }
     case "container": {
