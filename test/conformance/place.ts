@@ -79,7 +79,13 @@ export async function groupsOf(name: string): Promise<number[]> {
 /** Ends the daemons that serve directories of a test's own state: nothing else would before their idle exit. */
 export async function endDaemons(stateDirectory: string): Promise<void> {
   const pids = daemonPids(stateDirectory);
-  for (const pid of pids) process.kill(pid, "SIGTERM");
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGTERM");
+    } catch {
+      // It has ended by itself.
+    }
+  }
   await waitFor("the daemons have ended", () => pids.every((pid) => !isAlive(pid)));
 }
 
