@@ -8,6 +8,7 @@ import { systemClock } from "../../src/transports/ssh/clock.ts";
 import type { Workspaces } from "../../src/workspaces/api.ts";
 import { Scratch, type TestRepository } from "../../src/workspaces/git/repository.testing.ts";
 import { openWorkspaces } from "../../src/workspaces/open.ts";
+import { endDaemons } from "../conformance/place.ts";
 import { dockerEngine } from "../fixtures/docker.ts";
 import { image } from "../fixtures/images.ts";
 import { sshBench } from "../ssh/support.ts";
@@ -35,6 +36,8 @@ export async function bench(options: { readonly stateDirectory?: string } = {}):
   const events: BerthEventInput[] = [];
   const another = async () =>
     owned.use(await openWorkspaces({ stateDirectory, onEvent: (event) => events.push(event) }));
+  // Before their directory is removed, in which they write.
+  stack.defer(() => endDaemons(stateDirectory));
   const owned = stack.use(new AsyncDisposableStack());
   const workspaces = await another();
   const all = stack.move();
