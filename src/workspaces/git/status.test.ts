@@ -303,3 +303,18 @@ test("with the repository go all stashes; branches that go too, and what Berth s
   assert.deepEqual((await readStatus(git, ask)).stashes, []);
   assert.deepEqual((await readStatus(git, { ...ask, alone: true })).stashes, ["made by hand"]);
 });
+
+test("commits of branches that were checked out here and are left", async () => {
+  using scratch = new Scratch();
+  const { base, checkout, gitDir } = workspace(scratch);
+  const ask = { path: checkout.path, base: gitDir, branch: BRANCH, visited: true };
+  checkout.commit("one", { f: "2\n" });
+  checkout.git("branch", "--move", "renamed/$(x)");
+  checkout.git("switch", "--quiet", "--create", "second", "main");
+  checkout.commit("two", { f: "3\n" });
+  checkout.git("switch", "--quiet", "--create", "third", "main");
+  assert.deepEqual(subjects(await readStatus(git, ask)).toSorted(), ["one", "two"]);
+  assert.deepEqual(subjects(await readStatus(git, { ...ask, visited: false })), []);
+  base.worktree(join(scratch.path, "another"), "second");
+  assert.deepEqual(subjects(await readStatus(git, ask)), ["one"]);
+});

@@ -54,12 +54,15 @@ export interface RawStatus {
 
 /**
  * Words: path, base, branch, trunk, "alone" when the repository goes with the workspace, so that its other branches are
- * the workspace's too, remote-tracking branch that proves nothing or "", branches that prove nothing.
+ * the workspace's too, or "visited" when those count that were checked out here, remote-tracking branch that proves nothing
+ * or "", branches that prove nothing.
  *
  * Lists are cut by awk, which reads them to their end to count them. Every answer starts with a letter of its kind.
  */
 const STATUS = `
 path=$1 base=$2 branch=$3 trunk=$4 alone=$5 sent=$6
+visited=
+case $alone in visited) alone= visited=yes ;; esac
 shift 6
 ref=refs/heads/$branch
 GIT_OPTIONAL_LOCKS=0
@@ -181,6 +184,19 @@ inner() {
   )
 }
 if [ $state = ok ]; then inner . '' ''; fi
+tips=
+if [ -n "$visited" ] && [ $state = ok ] && [ -f "$gitdir/logs/HEAD" ]; then
+  used=$(git worktree list --porcelain)
+  while IFS= read -r one; do
+    # One that is checked out in another checkout is that one's.
+    printf '%s\\n' "$used" | grep -qxF -- "branch refs/heads/$one" && continue
+    tip=$(git rev-parse --quiet --verify "refs/heads/$one^{commit}") || continue
+    tips="$tips $tip"
+    set -- "$@" "$one"
+  done <<VISITED
+$(sed -n 's/^.*	checkout: moving from \\(.*\\) to .*$/\\1/p' "$gitdir/logs/HEAD" | sort -u)
+VISITED
+fi
 count=$#
 [ -z "$head" ] || set -- "$@" "$head"
 [ -z "$at" ] || set -- "$@" "$at"
@@ -192,6 +208,7 @@ if [ $state = ok ]; then
   done)
   for one in $heads; do set -- "$@" "$one"; done
 fi
+for one in $tips; do set -- "$@" "$one"; done
 if [ $# -gt "$count" ]; then
   set -- "$@" --not \${sent:+"--exclude=$sent"} --remotes
   # Behind what is looked for come the branches that the first words named.
@@ -222,6 +239,8 @@ export async function readStatus(
     readonly trunk?: string | undefined;
     /** The repository goes with the workspace: all of its branches and tags count as the workspace's. */
     readonly alone?: boolean;
+    /** Branches that were checked out in the checkout, and are in none now, count as the workspace's. */
+    readonly visited?: boolean;
     /** Remote-tracking branch that Berth has set, as "origin/main", and that proves nothing. */
     readonly sent?: string | undefined;
     /** Branches besides its own that prove nothing. */
@@ -235,7 +254,7 @@ export async function readStatus(
     base ?? "",
     branch,
     options.trunk ?? "",
-    options.alone ? "yes" : "",
+    options.alone ? "yes" : options.visited ? "visited" : "",
     options.sent ?? "",
   ];
   words.push(...(options.doomed ?? []));

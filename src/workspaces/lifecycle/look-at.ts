@@ -57,6 +57,7 @@ export async function lookAt(
     trunk: facts?.trunk?.commit,
     // The repository is in the volume that goes with the container.
     alone: open.place.volume !== undefined,
+    visited: !shares,
     sent: shares ? undefined : await sentTrunk(workspace, home, facts, signal),
     doomed,
     signal,
