@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { berthError } from "../contract/errors.ts";
+import { makeRandomFile } from "./random-file.ts";
 import { privateDirectory } from "./state-directory.ts";
 
 /**
@@ -11,17 +11,9 @@ import { privateDirectory } from "./state-directory.ts";
 export async function ownerId(stateDirectory: string): Promise<string> {
   await privateDirectory(stateDirectory);
   const path = join(stateDirectory, "owner-id");
-  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
   const existing = await readId(path);
   if (existing !== undefined) return existing;
-  await writeFile(temporary, `${randomBytes(16).toString("hex")}\n`, { mode: 0o600, flag: "wx" });
-  try {
-    await link(temporary, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  await makeRandomFile(path, 16);
   const made = await readId(path);
   if (made !== undefined) return made;
   throw berthError("provision.no_directory", {

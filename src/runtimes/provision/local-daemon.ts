@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { access, constants, link, open, readFile, rm, writeFile } from "node:fs/promises";
+import { access, constants, open, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -12,6 +11,7 @@ import { guardEnvironment, NODE_ARGV_VARIABLE } from "../../wire/launch-environm
 import type { WireClient } from "../../wire/types.ts";
 import { findPayload, type Payload } from "../payload.ts";
 import { PAYLOAD_PLATFORMS, type PayloadPlatform } from "../payload-manifest.ts";
+import { makeRandomFile } from "../random-file.ts";
 import { localRunDirectory, stateError } from "../state-directory.ts";
 import type { Handshake } from "./handshake.ts";
 import type { ProgressSink } from "./progress.ts";
@@ -23,6 +23,7 @@ const RELAUNCH_MS = 20;
 const MOST_RELAUNCH_MS = 1_000;
 const HELPER_DEADLINE_MS = 10_000;
 const LOG_TAIL_BYTES = 2_000;
+const TOKEN_BYTES = 32;
 
 /** What runs a daemon on this machine: from this installation, never copied. */
 export interface LocalInstallation {
@@ -136,7 +137,7 @@ export function createLocalConnector(options: LocalDaemonOptions): LocalConnecto
   async function start(run: string, signal: AbortSignal | undefined): Promise<WireClient> {
     progress.phase("start", "starting the daemon on this machine");
     const installation = await localInstallation();
-    await makeToken(join(run, "token")).catch((cause) => {
+    await makeRandomFile(join(run, "token"), TOKEN_BYTES).catch((cause) => {
       throw stateError(run, cause);
     });
     let pid = await launch(installation, run, transport);
@@ -209,19 +210,6 @@ async function launchAlone(
     return child.pid;
   } finally {
     await output.close();
-  }
-}
-
-/** 32 random bytes in hex, unless it is there; complete from the moment it can be seen. */
-async function makeToken(path: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
-  await writeFile(temporary, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600, flag: "wx" });
-  try {
-    await link(temporary, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    await rm(temporary, { force: true });
   }
 }
 
