@@ -29,6 +29,8 @@ test("on a host: an interrupt in the middle of the sending leaves nothing; the n
   await writeFile(join(at.project, "big"), randomBytes(BIG_BYTES));
   at.git(at.project, "add", ".");
   at.git(at.project, "commit", "--quiet", "-m", "big");
+  // Its place names a configuration of ssh.
+  await at.ok("trust", "--yes", ".");
   await at.ok("exec", "-r", "box", "--", "true");
 
   network.set("up", { bytesPerSecond: BIG_BYTES / 20 });

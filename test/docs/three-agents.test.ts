@@ -38,6 +38,8 @@ test("examples/three-agents.sh: three agents on one repository, in a worktree, a
     box: server.config(user.name),
   };
   await using at = await workspaceDesk({ "berth.yaml": stringify({ runtimes }) });
+  // The place on a host names a configuration of ssh.
+  await at.ok("trust", "--yes", ".");
   const bin = join(at.directory, "bin");
   await mkdir(bin);
   await writeFile(join(bin, "berth"), `#!/bin/sh\nexec '${process.execPath}' '${BERTH}' "$@"\n`, {
