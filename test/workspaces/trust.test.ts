@@ -66,7 +66,10 @@ for (const path of [undefined, "hooks"]) {
 test("a set-up that fails leaves the workspace usable, and is repeated", async () => {
   await using it = await bench();
   const { workspaces, project, here } = it;
-  project.write({ ".berth/init": '#!/bin/sh\necho told; echo "$BERTH_WORKSPACE"; test -e done\n' });
+  project.write({
+    ".berth/init":
+      '#!/bin/sh\necho told; echo "$BERTH_WORKSPACE $BERTH_BRANCH $BERTH_PROJECT $BERTH_TRUNK"; test -e done\n',
+  });
   chmodSync(join(project.path, ".berth/init"), 0o755);
   project.commit("init");
   let heard = "";
@@ -81,9 +84,9 @@ test("a set-up that fails leaves the workspace usable, and is repeated", async (
   });
   assert.deepEqual(
     [fix.state, fix.init?.exit?.exitCode, fix.init?.output],
-    ["init_failed", 1, "told\nfix\n"],
+    ["init_failed", 1, "told\nfix fix shop main\n"],
   );
-  assert.equal(heard, "told\nfix\n");
+  assert.equal(heard, "told\nfix fix shop main\n");
   await shell(it, "fix", "touch done");
   assert.equal((await workspaces.init("fix", here)).exit?.exitCode, 0);
   assert.equal((await workspaces.get("fix", here)).state, "ready");

@@ -11,6 +11,7 @@ import { updateCheckout } from "../git/update.ts";
 import type { Operation } from "../registry/registry.ts";
 import { settingsOf } from "./asked.ts";
 import { type Lifecycle, openOptions, record, reporter } from "./context.ts";
+import { factsOf } from "./look-at.ts";
 import { openWorkspaceRuntime } from "./runtime.ts";
 import { select } from "./select.ts";
 import { siteOfWorkspace } from "./site.ts";
@@ -123,7 +124,7 @@ export async function finishInit(
   if (hook === true && !trusted) {
     return await ready(lifecycle, workspace, { ...nothingToDo(), skipped: "untrusted" }, options);
   }
-  reporter(options)("init", `running ${INIT_HOOK}`);
+  reporter(options)("init", hook === undefined ? `looking for ${INIT_HOOK}` : `running ${INIT_HOOK}`);
   const result = await runHook(await runtime(), workspace, trusted, path, options);
   return await ready(lifecycle, workspace, result, options);
 }
@@ -136,6 +137,7 @@ async function runHook(
   options: FinishOptions,
 ): Promise<InitResult> {
   const startedAt = new Date().toISOString();
+  const facts = trusted ? await factsOf(workspace, options) : undefined;
   try {
     return await runInitHook(runtime, {
       path,
@@ -143,7 +145,7 @@ async function runHook(
       workspaceId: workspace.id,
       branch: workspace.branch,
       project: workspace.project.name,
-      trunk: options.settings.trunk,
+      trunk: facts?.trunk?.branch,
       trusted,
       resume: options.resume,
       onOutput: options.onOutput,
