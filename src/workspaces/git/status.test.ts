@@ -6,7 +6,7 @@ import { isBerthError } from "../../contract/errors.ts";
 import { openRuntime } from "../../runtimes/open.ts";
 import type { GitPlace } from "./git-place.ts";
 import { localGitPlace, runtimeGitPlace } from "./places.ts";
-import { Scratch, type TestRepository } from "./repository.testing.ts";
+import { Scratch, TestRepository } from "./repository.testing.ts";
 import { type RawStatus, readStatus } from "./status.ts";
 
 const git = localGitPlace();
@@ -317,4 +317,27 @@ test("commits of branches that were checked out here and are left", async () => 
   assert.deepEqual(subjects(await readStatus(git, { ...ask, visited: false })), []);
   base.worktree(join(scratch.path, "another"), "second");
   assert.deepEqual(subjects(await readStatus(git, ask)), ["one"]);
+});
+
+test("commits of submodules that are not checked out any more go with a worktree", async () => {
+  using scratch = new Scratch();
+  const module = scratch.repository("module");
+  const { base, checkout, gitDir } = workspace(scratch);
+  const anywhere = ["-c", "protocol.file.allow=always", "submodule", "--quiet"];
+  checkout.git(...anywhere, "add", module.path, "s/m öd");
+  const ask = { path: checkout.path, base: gitDir, branch: BRANCH, trunk: checkout.commit("submodule") };
+  const inner = new TestRepository(join(checkout.path, "s/m öd"));
+  inner.git("switch", "--quiet", "--create", "fix");
+  inner.commit("inside");
+  inner.git("switch", "--quiet", "main");
+  const found = async () =>
+    (await readStatus(git, ask)).submodules.map(({ path, commits }) => [
+      path,
+      ...commits.map(({ subject }) => subject),
+    ]);
+  assert.deepEqual(await found(), [["s/m öd", "inside"]]);
+  checkout.git("submodule", "--quiet", "deinit", "--all");
+  assert.equal(checkout.status(), "");
+  assert.deepEqual(await found(), [["s/m öd", "inside"]]);
+  assert.deepEqual((await readStatus(git, { ...ask, path: base.path, branch: "main" })).submodules, []);
 });

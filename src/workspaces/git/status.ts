@@ -183,7 +183,29 @@ inner() {
     done
   )
 }
-if [ $state = ok ]; then inner . '' ''; fi
+# Repositories of submodules that are not checked out now: git keeps them, and they go with a worktree.
+put_away() {
+  case $gitdir in */worktrees/*) ;; *) return 0 ;; esac
+  own=0
+  find "$gitdir/modules" -type f -name config 2>/dev/null | while IFS= read -r line; do
+    within=\${line%/config}
+    [ -d "$within/objects" ] || continue
+    tree=$(git config --file "$line" core.worktree) || tree=
+    [ -z "$tree" ] || ! (cd -- "$within" && [ -e "$tree/.git" ]) || continue
+    own=$((own + 1))
+    name=\${within#"$gitdir/modules/"}
+    known=
+    [ -z "$trunk" ] || known=$(git rev-parse --quiet --verify "$trunk:$name") || known=
+    git --git-dir="$within" cat-file -e "$known^{commit}" 2>/dev/null || known=
+    stash=$(git --git-dir="$within" rev-parse --quiet --verify refs/stash) || stash=
+    say "Mx$own $name"
+    git --git-dir="$within" log ${PLAIN} -z --max-count=${MAX_INNER_COMMITS} --format="mx$own %H %P%x09%s" $stash --branches --not --remotes $known -- 2>/dev/null
+  done
+}
+if [ $state = ok ]; then
+  inner . '' ''
+  put_away
+fi
 tips=
 if [ -n "$visited" ] && [ $state = ok ] && [ -f "$gitdir/logs/HEAD" ]; then
   used=$(git worktree list --porcelain)
