@@ -28,7 +28,7 @@ export function addTrustCommand(program: Command): void {
     .option("--json", "as JSON; asks nobody")
     .addHelpText(
       "after",
-      "\nUntil then git runs with hooks disabled, in every place, and .berth/init does not run. Trust is of the project and of whatever is committed in it, now and later.",
+      "\nUntil then git runs with hooks disabled, in every place, and .berth/init does not run. Places of its berth.yaml that would run programs here or open this machine are refused, too. Trust is of the project and of whatever is committed in it, now and later.",
     )
     .action(async (directory: string, flags: Flags) => {
       if (flags.list && flags.revoke) throw usageError("--list and --revoke exclude each other");
