@@ -27,7 +27,7 @@ export async function doctor(lifecycle: Lifecycle): Promise<WorkspaceFinding[]> 
       });
     }
   }
-  const examined = await Promise.all(all.map((workspace) => examine(lifecycle, workspace, false)));
+  const examined = await Promise.all(all.map((workspace) => examine(lifecycle, workspace, "look")));
   return [...findings, ...examined.flatMap(({ left }) => left), ...(await strays(lifecycle, all))];
 }
 
@@ -58,17 +58,19 @@ function interruptedIn(workspace: Workspace): WorkspaceFinding[] {
 
 export interface Examined {
   readonly left: readonly WorkspaceFinding[];
-  /** What was set right, in words. */
+  /** What was set right, or would be, in words. */
   readonly repaired: readonly string[];
 }
 
 const FINE: Examined = { left: [], repaired: [] };
 
-/** Looks at the checkout of a workspace where it stands, and sets right what can be when asked to. */
+/**
+ * Looks at the checkout of a workspace where it stands. "repair" sets right what can be, "plan" says what that would be.
+ */
 export async function examine(
   lifecycle: Lifecycle,
   workspace: Workspace,
-  repair: boolean,
+  how: "look" | "plan" | "repair",
 ): Promise<Examined> {
   const { name, state, place } = workspace;
   if (state === "creating" || state === "deleting" || place === undefined || workspace.operation?.alive)
@@ -87,8 +89,14 @@ export async function examine(
     await using open = await openSite(lifecycle, site, { signal, maxWaitMs: 0 });
     const where = { gitDir: open.repository.gitDir, path: place.path, branch: workspace.branch, signal };
     const found = await inspectCheckout(open.git, where);
-    const worth = repair && found.some(({ repairable }) => repairable);
-    const { repaired, left } = worth ? await repairCheckout(open.git, where) : { repaired: [], left: found };
+    const repairable = how === "look" ? [] : found.filter((finding) => finding.repairable);
+    const { repaired, left } =
+      how === "repair" && repairable.length > 0
+        ? await repairCheckout(open.git, where)
+        : {
+            repaired: repairable.map(({ problem }) => problem),
+            left: found.filter((finding) => !repairable.includes(finding)),
+          };
     return { repaired, left: left.map((finding) => findingOf(workspace, finding)) };
   } catch (cause) {
     return told(

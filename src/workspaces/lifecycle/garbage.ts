@@ -48,7 +48,7 @@ export async function garbage(
     }
   }
   for (const workspace of await registry.list()) {
-    const { left, repaired } = await examine(lifecycle, workspace, !options.dryRun);
+    const { left, repaired } = await examine(lifecycle, workspace, options.dryRun ? "plan" : "repair");
     report.completed.push(...repaired.map((what) => ({ workspace: workspace.name, what })));
     report.kept.push(
       ...left.map(({ problem, remedy }) => ({ what: workspace.name, reason: `${problem}. ${remedy}` })),
