@@ -105,9 +105,11 @@ export interface OpenWorkspaceOptions extends OpenOptions {
 
 /** A project's branches in any place. One object a program; every call is safe beside other Berths of this user. */
 export interface Workspaces extends AsyncDisposable {
+  /** Those of all projects, or of the one that a directory is in. @throws workspace.not_a_project */
   list(options?: { readonly project?: string }): Promise<Workspace[]>;
   /** @throws workspace.unknown, workspace.ambiguous */
   get(selector: string, selection?: Selection): Promise<Workspace>;
+  /** What happened to it, oldest first. */
   history(selector: string, selection?: Selection): Promise<WorkspaceEvent[]>;
   /**
    * Makes a workspace and runs its set-up; a set-up that fails leaves it usable. What fails before is undone; where the
@@ -121,24 +123,37 @@ export interface Workspaces extends AsyncDisposable {
   fork(selector: string, options: ForkOptions & Selection): Promise<Workspace>;
   /** Its directory gets the name, too; its branch keeps its own. */
   rename(selector: string, name: string, options?: WorkOptions & Selection): Promise<Workspace>;
+  /** Stops the container that Berth made for it; the checkout stays. @throws workspace.not_stoppable */
   stop(selector: string, options?: WorkOptions & Selection): Promise<Workspace>;
+  /** @throws workspace.not_stoppable */
   start(selector: string, options?: WorkOptions & Selection): Promise<Workspace>;
   /** @throws workspace.would_lose_work: what would be lost is in message and context */
   delete(selector: string, options?: DeleteOptions & Selection): Promise<DeleteReport>;
+  /** What is in it, and what would be lost with it. A checkout that is gone is a `problem` and no error. */
   status(selector: string, options?: WorkOptions & Selection): Promise<WorkspaceStatus>;
+  /**
+   * Its commits into the project's repository, on its branch there; a clean checkout on that branch moves along.
+   * @throws workspace.diverged: nothing was moved; where the commits are is in message and context
+   */
   pull(selector: string, options?: WorkOptions & Selection): Promise<PullReport>;
+  /** The commits of its branch here, or of another one, into the workspace. @throws workspace.diverged */
   push(
     selector: string,
     options?: WorkOptions & Selection & { readonly branch?: string },
   ): Promise<PullReport>;
+  /** What was changed in it, as git prints it. @throws workspace.start_unknown, workspace.missing */
   diff(selector: string, options?: DiffOptions & Selection): AsyncIterable<Uint8Array>;
-  /** The uncommitted work as a patch on the project's checkout here. */
+  /** The uncommitted work as a patch on the project's checkout here. @throws workspace.apply_conflict: nothing was changed */
   apply(
     selector: string,
     options?: WorkOptions & Selection & { readonly dryRun?: boolean },
   ): Promise<{ readonly files: readonly string[] }>;
+  /** The configuration of its runtime, also one of a type that this version does not know. */
   config(selector: string, selection?: Selection): Promise<StoredRuntimeConfig>;
-  /** Validated, then stored; undefined removes a field. What would move the workspace elsewhere is refused. */
+  /**
+   * Validated, then stored; undefined removes a field.
+   * @throws config.invalid; workspace.config_immutable: it would move the workspace elsewhere
+   */
   setConfig(
     selector: string,
     changes: Readonly<Record<string, unknown>>,
@@ -151,7 +166,9 @@ export interface Workspaces extends AsyncDisposable {
   runtimeConfig(selector: string, selection?: Selection): Promise<RuntimeConfig>;
   /** The workspace as a runtime. A stopped one is started. */
   open(selector: string, options?: OpenWorkspaceOptions & Selection): Promise<Runtime>;
+  /** Lets the hooks of a directory's project run from now on, or not any more. @throws workspace.not_a_project */
   trust(directory: string, trusted: boolean): Promise<Project>;
+  /** Projects that had a workspace, or were trusted. */
   projects(): Promise<Project[]>;
   /** What is wrong with workspaces and their places, and what to do about it. Changes nothing. */
   doctor(): Promise<WorkspaceFinding[]>;
