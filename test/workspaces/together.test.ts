@@ -101,3 +101,18 @@ test("a fork that is half made is no place where work is safe", async () => {
   await workspaces.delete("a", here);
   assert.match(project.git("branch", "--list", "b"), /b$/);
 });
+
+test("a name is taken back from a move that was cut", async () => {
+  await using it = await bench();
+  const { workspaces, project, here } = it;
+  const { id, place } = await workspaces.create({ name: "a", runtime: RUNTIME, project: project.path });
+  const path = place?.path ?? "";
+  await using registry = await openRegistry(it.stateDirectory);
+  await registry.journal(id).plan({ kind: "directory", place: { ...place, path: `${path}2` } });
+  await registry.update(id, { name: "a2" });
+  project.git("worktree", "move", path, `${path}2`);
+  assert.equal((await workspaces.rename("a2", "a", here)).place?.path, path);
+  assert.deepEqual(await registry.journal(id).entries(), []);
+  assert.deepEqual(await workspaces.garbage(), { completed: [], removed: [], kept: [] });
+  assert.equal((await workspaces.status("a", here)).problem, undefined);
+});

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { berthError } from "../../contract/errors.ts";
-import type { Workspace } from "../../contract/workspace.ts";
+import type { Workspace, WorkspacePlace } from "../../contract/workspace.ts";
 import type { Selection, WorkOptions } from "../api.ts";
 import { moveCheckout } from "../git/move-checkout.ts";
 import { checkWorkspaceName, nameKey } from "../git/names.ts";
@@ -25,7 +25,7 @@ export async function rename(
   checkWorkspaceName(name);
   const found = await select(lifecycle, selector, options);
   await using operation = await registry.operation(found.id, "rename", { signal: options.signal });
-  const workspace = await whole(lifecycle, operation);
+  const workspace = await finishMove(lifecycle, await whole(lifecycle, operation), options);
   const { place } = workspace;
   const path = place === undefined ? undefined : posix.join(posix.dirname(place.path), name);
   const stays = !workspace.ownsCheckout || path === undefined || path === place?.path;
@@ -45,6 +45,23 @@ export async function rename(
     from: workspace.name,
   });
   return { ...moved, operation: undefined };
+}
+
+/** A move that a killed Berth has begun: where the checkout is counts, before it moves on. */
+async function finishMove(
+  lifecycle: Lifecycle,
+  workspace: Workspace,
+  options: WorkOptions,
+): Promise<Workspace> {
+  const journal = lifecycle.registry.journal(workspace.id);
+  let finished = workspace;
+  for (const entry of await journal.entries()) {
+    if (entry.item.kind !== "directory") continue;
+    const to = entry.item.place as WorkspacePlace;
+    if (to.path !== finished.place?.path) finished = await move(lifecycle, finished, to, options);
+    await journal.forget(entry);
+  }
+  return finished;
 }
 
 async function move(
