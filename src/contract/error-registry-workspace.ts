@@ -145,5 +145,10 @@ export const WORKSPACE_ERRORS = {
     "See whether its server runs, and whether user and password are right.",
     true,
   ),
-  "store.busy": entry(503, "the database {path} is locked by another program", "Try again.", true),
+  "store.busy": entry(
+    503,
+    "the database {path} is locked by another program",
+    "Try again when it is done: a backup, perhaps.",
+    true,
+  ),
 } as const satisfies Record<string, ErrorEntry>;
