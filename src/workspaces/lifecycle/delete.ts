@@ -82,20 +82,21 @@ async function prepare(lifecycle: Lifecycle, workspace: Workspace, options: Dele
     return undefined;
   });
   const facts = await factsOf(workspace, options);
-  let items = await itemsOf(workspace, site, facts, options, undefined);
+  const branchGoes = workspace.ownsBranch && !options.keepBranch && !(await isKept(workspace, facts));
+  let looked: Looked | undefined;
   if (workspace.ownsCheckout && site !== undefined) {
     try {
       await using open = await openSite(lifecycle, site, options);
       // Of two that have the same commits, each would count on the other.
       const name = `delete/${workspace.project.id}`;
       turn.use(await registry.lock(name, { signal: options.signal, waitMs: TURN_WAIT_MS }));
-      const looked = await checked(lifecycle, workspace, open, facts, options);
-      items = await itemsOf(workspace, site, facts, options, looked);
+      looked = await checked(lifecycle, workspace, open, facts, branchGoes, options);
     } catch (cause) {
       if (!options.force || options.signal?.aborted) throw cause;
       reporter(options)("remove", `${workspace.name} can't be looked at: ${reasonOf(cause)}`);
     }
   }
+  const items = itemsOf(workspace, site, branchGoes, looked);
   await registry.update(workspace.id, { state: "deleting" });
   if (items.length > 0) await registry.journal(workspace.id).plan(...items);
 }
@@ -105,14 +106,13 @@ async function checked(
   workspace: Workspace,
   open: OpenSite,
   facts: ProjectFacts | undefined,
+  branchGoes: boolean,
   options: DeleteOptions,
 ): Promise<Looked> {
   const { site } = open;
   if (options.keepBranch && !site.placement.sharesRepository) {
     await pullFrom(lifecycle, workspace, open, options);
   }
-  const branchGoes =
-    workspace.ownsBranch && !(options.keepBranch ?? false) && !(await isKept(workspace, facts));
   const doomed = await doomedBranches(lifecycle, workspace);
   const look = async (running: readonly string[]): Promise<Looked> => {
     const looked = await lookAt(workspace, open, facts, { ...options, branchGoes, doomed });
@@ -138,20 +138,18 @@ async function doomedBranches({ registry }: Lifecycle, { id, project }: Workspac
 }
 
 /** What is to be removed, for the journal. */
-async function itemsOf(
+function itemsOf(
   workspace: Workspace,
   site: Site | undefined,
-  facts: ProjectFacts | undefined,
-  options: DeleteOptions,
+  branchGoes: boolean,
   looked: Looked | undefined,
-): Promise<MadeItem[]> {
+): MadeItem[] {
   const { id, name, runtime, place, branch, project } = workspace;
   const made: MadeIn = { projectId: project.id, name, runtime, place };
   if (site?.placement.stoppable) return [{ kind: "container", in: made }];
   if (!workspace.ownsCheckout) return [];
-  const ownsBranch = workspace.ownsBranch && !options.keepBranch && !(await isKept(workspace, facts));
   const commit = looked === undefined ? workspace.startCommit : looked.raw.branchCommit;
-  const worktree: MadeItem = { kind: "worktree", in: made, branch, commit, ownsBranch };
+  const worktree: MadeItem = { kind: "worktree", in: made, branch, commit, ownsBranch: branchGoes };
   if (site === undefined) return [worktree];
   return [{ kind: "ref", gitDir: site.request.gitDir, ref: changesRef(id) }, worktree];
 }
