@@ -14,8 +14,12 @@ const ALLOWED: Record<string, readonly string[]> = {
   runtimes: ["contract", "files", "wire", "transports"],
   store: ["contract", "files"],
   workspaces: ["contract", "files", "transports", "runtimes", "store"],
-  cli: ["contract", "runtimes", "transports", "workspaces"],
-  "index.ts": ["contract", "runtimes", "workspaces"],
+  api: ["contract"],
+  events: ["contract", "files", "store"],
+  runner: ["contract", "files", "wire", "transports", "runtimes", "store", "workspaces", "events", "api"],
+  client: ["contract", "api"],
+  cli: ["contract", "runtimes", "transports", "store", "workspaces", "events", "runner", "client"],
+  "index.ts": ["contract", "runtimes", "workspaces", "client"],
 };
 const COMPOSITION_FILE = "runtimes/factory.ts";
 const COMPOSITION_ROOMS = ["berthd"];

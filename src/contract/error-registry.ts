@@ -1,4 +1,5 @@
 import { type ErrorEntry, entry } from "./error-entry.ts";
+import { RUNNER_ERRORS } from "./error-registry-runner.ts";
 import { SSH_ERRORS } from "./error-registry-ssh.ts";
 import { WORKSPACE_ERRORS } from "./error-registry-workspace.ts";
 
@@ -423,6 +424,7 @@ export const ERROR_REGISTRY = {
   "docker.api_error": entry(502, "the Docker engine refused the request", "Its message says why."),
 
   ...SSH_ERRORS,
+  ...RUNNER_ERRORS,
   ...WORKSPACE_ERRORS,
 
   "cli.usage": entry(400, "the command line is not valid", "`berth --help` shows the usage."),

@@ -4,7 +4,22 @@ export interface BerthEventInput {
   readonly type: string;
   /** A sentence for people. */
   readonly message: string;
+  /** Description of the runtime. */
   readonly runtime?: string | undefined;
+  /** Id of the workspace. */
+  readonly workspace?: string | undefined;
   readonly processId?: string | undefined;
+  /** Id of the request, operation or event that it answers. */
+  readonly cause?: string | undefined;
+  /** Who asked for it: "token:ci", "cli", "runner". */
+  readonly actor?: string | undefined;
   readonly data?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A record of the log (docs/events.md). */
+export interface BerthEvent extends BerthEventInput {
+  /** 1, 2, 3, …: the one order in which everything is stored and delivered. */
+  readonly sequence: number;
+  /** ISO 8601 in UTC with milliseconds; never earlier than the record before. */
+  readonly time: string;
 }

@@ -1,0 +1,39 @@
+import type * as z from "zod";
+import type { ErrorCode } from "../contract/error-registry.ts";
+
+/** What a token may do: look, work in workspaces, or manage the runner. Each holds the ones before it. */
+export type Scope = "read" | "operate" | "admin";
+
+export interface RouteResponse {
+  readonly description: string;
+  /** JSON body; with `contentType` instead: bytes of that type. */
+  readonly schema?: z.ZodType;
+  readonly contentType?: string;
+}
+
+/**
+ * One call of the HTTP API: what validates it, what documents it, what its client is generated from. Paths have `{name}`
+ * parameters, JSON fields are snake_case.
+ */
+export interface Route {
+  readonly operationId: string;
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly path: `/v1/${string}`;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** "none": also without a token. */
+  readonly scope: Scope | "none";
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** The body is bytes, handed to the handler as a stream. */
+  readonly bytes?: { readonly contentType: string; readonly maxBytes?: number };
+  readonly responses: Readonly<Record<number, RouteResponse>>;
+  /** Codes that this call can answer with besides those of every call. */
+  readonly errors: readonly ErrorCode[];
+  /** Takes an Idempotency-Key: a repeat within 24 h answers as the first did and does nothing. */
+  readonly idempotent?: boolean;
+  /** An upgrade to WebSocket with this subprotocol. */
+  readonly upgrade?: string;
+}

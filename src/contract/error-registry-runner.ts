@@ -1,0 +1,74 @@
+import { type ErrorEntry, entry } from "./error-entry.ts";
+
+/** What can go wrong between a runner and whoever calls it (docs/runner.md, docs/api.md). */
+export const RUNNER_ERRORS = {
+  "auth.missing": entry(
+    401,
+    "this call needs a token",
+    "Send it as `Authorization: Bearer TOKEN`; `berth token create` makes one.",
+  ),
+  "auth.invalid": entry(
+    401,
+    "the token is not valid",
+    "It is wrong, was revoked, or has expired: `berth token list`.",
+  ),
+  "auth.forbidden": entry(
+    403,
+    "the token may not do this: it needs the scope {scope}",
+    "Make one that may: berth token create --scope {scope}",
+  ),
+  "request.invalid": entry(400, "the request is not valid", "docs/api.md describes every field."),
+  "request.unknown_route": entry(404, "there is no {method} {path}", "docs/api.md lists every call."),
+  "request.method_not_allowed": entry(405, "{path} does not take {method}", "docs/api.md lists every call."),
+  "request.too_large": entry(413, "the request is larger than {limitBytes} bytes", "Send less at a time."),
+  "request.timeout": entry(408, "the request did not arrive in time", "Send it again, faster.", true),
+  "request.rate_limited": entry(429, "too many requests", "Wait {retryAfterSeconds} s.", true),
+  "request.host_refused": entry(
+    421,
+    "the runner does not answer to the host name {host}",
+    "Call it by its address, or allow the name: berth serve --allow-host {host}",
+  ),
+  "request.origin_refused": entry(
+    403,
+    "pages of {origin} may not call the runner",
+    "Call it from a program, or from its own page.",
+  ),
+  "request.idempotency_mismatch": entry(
+    422,
+    "the Idempotency-Key was used for another request",
+    "Use a new key for each request.",
+  ),
+  "runner.held": entry(
+    409,
+    "a runner works on {path} already: process {pid}, {url}",
+    "Use that one, or stop it: berth serve --stop. `berth serve --replace` takes over from it.",
+  ),
+  "runner.stopping": entry(503, "the runner is being stopped", "Try again in a moment.", true),
+  "runner.unreachable": entry(
+    502,
+    "no runner answers at {url}",
+    "Check the address, and that it runs: berth serve",
+    true,
+  ),
+  "runner.insecure": entry(
+    400,
+    "{host} is not this machine alone, and there is no TLS",
+    "Give --tls-cert and --tls-key, put a proxy with TLS in front of 127.0.0.1, or accept it by --insecure.",
+  ),
+  "operation.unknown": entry(
+    404,
+    "there is no operation {id}",
+    "Operations are kept for a day after their end.",
+  ),
+  "attach.writer_taken": entry(
+    409,
+    "{id} has a writer already",
+    "Attach as a viewer, or take over: takeover=true (berth attach --takeover).",
+  ),
+  "attach.viewer": entry(403, "a viewer of {id} only looks", "Attach as its writer."),
+  "attach.message_invalid": entry(
+    400,
+    "the message is not one of berth.attach.v1",
+    "docs/runner.md has all of them.",
+  ),
+} as const satisfies Record<string, ErrorEntry>;

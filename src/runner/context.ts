@@ -1,0 +1,152 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Logger } from "pino";
+import type { Scope } from "../api/route.ts";
+import type { BerthError } from "../contract/errors.ts";
+import type { BerthEventInput } from "../contract/events.ts";
+import type { Process, ProcessInfo } from "../contract/process.ts";
+import type { Runtime } from "../contract/runtime.ts";
+import type { Workspace } from "../contract/workspace.ts";
+import type { EventLog } from "../events/event-log.ts";
+import type { Workspaces } from "../workspaces/api.ts";
+
+/** Who calls, known by the token. */
+export interface Caller {
+  /** Of the token: "tok_…"; "local" for the token of the state directory. */
+  readonly tokenId: string;
+  readonly name: string;
+  readonly scope: Scope;
+  /** Ids of the workspaces that the token is limited to: everything else does not exist for it. undefined: all. */
+  readonly workspaces: ReadonlySet<string> | undefined;
+  readonly address: string;
+  /** "req_…"; the `cause` of what the call brings about. */
+  readonly requestId: string;
+}
+
+export interface RunnerOptions {
+  readonly stateDirectory: string;
+  /** Default 127.0.0.1. */
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly database?: string | undefined;
+  /** PEM texts. */
+  readonly tls?: { readonly key: string; readonly cert: string } | undefined;
+  /** Plain HTTP on another address than loopback. */
+  readonly insecure?: boolean | undefined;
+  /** Host names besides the address itself that requests may name. */
+  readonly allowedHosts?: readonly string[] | undefined;
+  /** Previews are `<port>-<workspace>.<baseDomain>`. Default "localhost". */
+  readonly baseDomain?: string | undefined;
+  /** Address that users see, when a proxy is in front: "https://berth.example.com". */
+  readonly publicUrl?: string | undefined;
+  /** Addresses whose X-Forwarded-* headers are believed. */
+  readonly trustedProxies?: readonly string[] | undefined;
+  readonly eventKeepDays?: number | undefined;
+  readonly logLevel?: string | undefined;
+}
+
+/** A place's connection, as pool, page and metrics show it. */
+export interface PlaceHealth {
+  readonly workspace: string;
+  readonly state: "idle" | "connecting" | "connected" | "waiting" | "down";
+  readonly error?: BerthError | undefined;
+  /** Milliseconds until the next attempt. */
+  readonly retryInMs?: number | undefined;
+  readonly since: string;
+}
+
+/** Open runtimes of workspaces, one a workspace for all callers: kept while used, closed after a while without. */
+export interface RuntimePool extends AsyncDisposable {
+  /**
+   * A lease on the workspace's runtime; opens it when nobody has. Failures are answered at once during a backoff.
+   * @throws what opening throws
+   */
+  lease(workspace: Workspace, signal?: AbortSignal): Promise<RuntimeLease>;
+  health(): readonly PlaceHealth[];
+  /** Closes a workspace's runtime (its configuration changed, it was stopped, renamed or deleted). */
+  drop(workspaceId: string): Promise<void>;
+}
+
+export interface RuntimeLease extends Disposable {
+  readonly runtime: Runtime;
+}
+
+/** Which workspace a process is in: ids are unique over all places. */
+export interface ProcessIndex {
+  add(workspaceId: string, process: ProcessInfo): void;
+  /**
+   * By id, for this caller; its handle holds a lease on the runtime until it is disposed.
+   * @throws process.unknown (also when the caller may not know it), process.reaped, what opening the place throws
+   */
+  find(id: string, caller: Caller, signal?: AbortSignal): Promise<FoundProcess>;
+}
+
+export interface FoundProcess extends Disposable {
+  readonly workspace: Workspace;
+  readonly process: Process;
+  readonly info: ProcessInfo;
+}
+
+/** What every part of the runner works with; put together in one file, `assemble.ts`. */
+export interface RunnerContext {
+  readonly options: RunnerOptions;
+  /** Differs after every start. */
+  readonly instanceId: string;
+  readonly startedAt: string;
+  readonly workspaces: Workspaces;
+  readonly runtimes: RuntimePool;
+  readonly processes: ProcessIndex;
+  readonly events: EventLog;
+  readonly metrics: RunnerMetrics;
+  readonly log: Logger;
+  /** Appends with the cause and actor of the call that is being answered (AsyncLocalStorage). */
+  readonly emit: (event: BerthEventInput) => void;
+  /** A workspace that the caller may know. @throws workspace.unknown */
+  readonly workspace: (selector: string, caller: Caller) => Promise<Workspace>;
+  /** Aborted when the runner begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+/** What parts of the runner count; prom-client is behind it. */
+export interface RunnerMetrics {
+  /** Adds to a counter of the table of metrics (docs/runner.md). */
+  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
+  gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+  /** Seconds into a histogram. */
+  observe(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void;
+}
+
+/** A call as a handler gets it: validated. */
+export interface Call<Params = unknown, Query = unknown, Body = unknown> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  /** Of routes with `bytes`. */
+  readonly stream?: AsyncIterable<Uint8Array>;
+  readonly headers: IncomingMessage["headers"];
+  readonly caller: Caller;
+  /** Aborted when the caller goes away, or the runner stops. */
+  readonly signal: AbortSignal;
+}
+
+/** What a handler answers: JSON of the route's schema, or bytes as they come. */
+export interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly stream?: AsyncIterable<Uint8Array | string>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A request to upgrade whose caller has been checked. To refuse it throws before `socket` is touched; the error is
+ * answered as HTTP.
+ */
+export interface Upgrade<Params = unknown, Query = unknown> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly caller: Caller;
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
