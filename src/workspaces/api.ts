@@ -93,9 +93,12 @@ export interface WorkspaceFinding {
   readonly remedy: string;
 }
 
-/** A selector: name, PROJECT/NAME, or id. A bare name is looked for in the project of `directory` first. */
+/**
+ * A selector: id, name, or PROJECT/NAME. A bare name is looked for in the project of `directory` first (default: the
+ * current directory); null: in no project before the others.
+ */
 export interface Selection {
-  readonly directory?: string;
+  readonly directory?: string | null;
 }
 
 export interface OpenWorkspaceOptions extends OpenOptions {

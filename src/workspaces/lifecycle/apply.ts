@@ -38,7 +38,7 @@ async function checkoutHere(
   project: StoredProject,
   { directory = process.cwd(), signal }: Selection & WorkOptions,
 ): Promise<string> {
-  const known = await knownProject(lifecycle, directory);
-  const inside = known?.id === project.id ? resolve(directory) : project.path;
+  const known = directory === null ? undefined : await knownProject(lifecycle, directory);
+  const inside = directory !== null && known?.id === project.id ? resolve(directory) : project.path;
   return (await readProject(localGitPlace(), inside, { signal })).root;
 }

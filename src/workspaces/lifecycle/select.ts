@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
+import { WORKSPACE_ID } from "../../contract/config-fields.ts";
 import type { Workspace } from "../../contract/workspace.ts";
 import type { Selection } from "../api.ts";
 import { gitArgv } from "../git/environment.ts";
@@ -10,15 +11,18 @@ import type { Lifecycle } from "./context.ts";
 import { ensureProject } from "./project.ts";
 
 /**
- * The workspace that a selector means: a bare name is looked for in the project of the directory first.
+ * The workspace that a selector means: one with that id, else a bare name is looked for in the project of the directory
+ * first. An id that somebody gave as a name to another workspace still means the one whose id it is.
  * @throws workspace.unknown, workspace.ambiguous
  */
 export async function select(
   lifecycle: Lifecycle,
   selector: string,
-  { directory }: Selection = {},
+  { directory = process.cwd() }: Selection = {},
 ): Promise<Workspace> {
-  const project = await knownProject(lifecycle, directory ?? process.cwd());
+  const named = WORKSPACE_ID.test(selector) ? await lifecycle.registry.get(selector) : undefined;
+  if (named !== undefined) return named;
+  const project = directory === null ? undefined : await knownProject(lifecycle, directory);
   return lifecycle.registry.find(selector, { projectId: project?.id });
 }
 

@@ -19,6 +19,8 @@ export function newWorkspaceId(): string {
 export interface WorkspaceFilter {
   readonly projectId?: string | undefined;
   readonly id?: string | undefined;
+  /** Those that it may mean, and perhaps some others. */
+  readonly selector?: string | undefined;
 }
 
 /** The rows of workspaces. */
@@ -80,6 +82,12 @@ export class WorkspaceRows {
     let query = db.selectFrom("workspace").selectAll();
     if (filter.projectId !== undefined) query = query.where("project_id", "=", filter.projectId);
     if (filter.id !== undefined) query = query.where("id", "=", filter.id);
+    if (filter.selector !== undefined) {
+      const { selector } = filter;
+      const key = nameKey(selector);
+      const names = [key, key.slice(key.lastIndexOf("/") + 1)];
+      query = query.where(({ or, eb }) => or([eb("name_key", "in", names), eb("id", "=", selector)]));
+    }
     const rows = await query.orderBy("name_key").execute();
     if (rows.length === 0) return [];
     const operations = await this.#operations.all();
@@ -95,17 +103,17 @@ export class WorkspaceRows {
   }
 
   async find(selector: string, projectId: string | undefined): Promise<Workspace> {
-    const all = await this.list();
     const key = nameKey(selector);
-    const named = all.filter(({ name }) => nameKey(name) === key);
+    const likely = await this.list({ selector });
+    const named = likely.filter(({ name }) => nameKey(name) === key);
     const here = named.find(({ project }) => project.id === projectId);
     if (here !== undefined) return here;
-    const qualified = all.filter((workspace) => nameKey(qualifiedName(workspace)) === key);
-    const found = [qualified, named, all.filter(({ id }) => id === selector)].find(
+    const qualified = likely.filter((workspace) => nameKey(qualifiedName(workspace)) === key);
+    const found = [qualified, named, likely.filter(({ id }) => id === selector)].find(
       ({ length }) => length > 0,
     );
     const [first, ...others] = found ?? [];
-    if (first === undefined) throw unknownWorkspace(selector, all);
+    if (first === undefined) throw unknownWorkspace(selector, await this.list());
     if (others.length > 0) throw ambiguous(selector, [first, ...others]);
     return first;
   }
