@@ -1,0 +1,88 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { type BerthError, berthError } from "../contract/errors.ts";
+import { VERSION } from "../contract/version.ts";
+import { privateDirectory, stateError } from "../runtimes/state-directory.ts";
+import { isLocked, takeLock } from "../store/file-lock.ts";
+import { formatRunnerFile, processStartOf, readRunnerFile, runnerFilePath } from "./runner-file.ts";
+
+/** That this process is the one runner of a state directory. The kernel gives it back when the process dies. */
+export interface Hold extends Disposable {
+  /** Says in `runner.json` where the runner listens: from now on other programs use it. */
+  publish(runner: { readonly url: string; readonly instanceId: string; readonly startedAt: string }): void;
+  /** Takes back what was published, while the lock stays. */
+  withdraw(): void;
+}
+
+function lockPath(stateDirectory: string): string {
+  return join(stateDirectory, "runner.lock");
+}
+
+/**
+ * Becomes the runner of a state directory, which is made if it is missing. What a killed one left behind is removed.
+ * @throws runner.held (after `waitMs`, default 0), provision.no_directory, operation.aborted
+ */
+export async function holdStateDirectory(
+  stateDirectory: string,
+  options: { readonly waitMs?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
+): Promise<Hold> {
+  await privateDirectory(stateDirectory);
+  const lock = await takeLock(lockPath(stateDirectory), options);
+  if (lock === undefined) throw heldError(stateDirectory);
+  const path = runnerFilePath(stateDirectory);
+  const withdraw = (): void => rmSync(path, { force: true });
+  withdraw();
+  return {
+    publish({ url, instanceId, startedAt }) {
+      const content = formatRunnerFile({
+        url,
+        pid: process.pid,
+        processStart: processStartOf(process.pid),
+        version: VERSION,
+        instanceId,
+        startedAt,
+        machine: hostname(),
+      });
+      const temporary = `${path}.${process.pid}`;
+      try {
+        writeFileSync(temporary, content, { mode: 0o600 });
+        renameSync(temporary, path);
+      } catch (cause) {
+        rmSync(temporary, { force: true });
+        throw stateError(stateDirectory, cause);
+      }
+    },
+    withdraw,
+    [Symbol.dispose]() {
+      if (!lock.isHeld) return;
+      try {
+        withdraw();
+      } finally {
+        lock.release();
+      }
+    },
+  };
+}
+
+/** Whether some runner holds the state directory now. */
+export function isHeld(stateDirectory: string): boolean {
+  return isLocked(lockPath(stateDirectory));
+}
+
+/** Who holds it, in an error: process and address, or that it has only begun to start. */
+function heldError(stateDirectory: string): BerthError {
+  const file = readRunnerFile(stateDirectory);
+  if (file === undefined) {
+    return berthError("runner.held", {
+      message: `a runner that has not said yet where it listens works on ${stateDirectory}`,
+      hop: "runner",
+      context: { path: stateDirectory },
+    });
+  }
+  const elsewhere = file.machine === hostname() ? "" : ` of ${file.machine}`;
+  return berthError("runner.held", {
+    hop: "runner",
+    context: { path: stateDirectory, pid: `${file.pid}${elsewhere}`, url: file.url, version: file.version },
+  });
+}

@@ -1,0 +1,104 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What a runner says of itself in `runner.json` of its state directory (0600). */
+export interface RunnerFile {
+  /** Where programs of this machine reach it. */
+  readonly url: string;
+  readonly pid: number;
+  /** When the process began, in the kernel's ticks since boot: numbers of processes are used again. */
+  readonly processStart: string | undefined;
+  readonly version: string;
+  readonly instanceId: string;
+  /** ISO time. */
+  readonly startedAt: string;
+  /** Name of the machine that it runs on: home directories may be shared. */
+  readonly machine: string;
+}
+
+const NAME = "runner.json";
+
+export function runnerFilePath(stateDirectory: string): string {
+  return join(stateDirectory, NAME);
+}
+
+/** What the file says, whoever wrote it last; undefined where there is none that can be read. */
+export function readRunnerFile(stateDirectory: string): RunnerFile | undefined {
+  let text: string;
+  try {
+    text = readFileSync(runnerFilePath(stateDirectory), "utf8");
+  } catch {
+    return undefined;
+  }
+  return parseRunnerFile(text);
+}
+
+/**
+ * The runner of a state directory, if its process lives. Looks at two small files and connects to nothing: every `berth`
+ * asks this.
+ */
+export function runningRunner(stateDirectory: string): RunnerFile | undefined {
+  const file = readRunnerFile(stateDirectory);
+  return file !== undefined && isAlive(file) ? file : undefined;
+}
+
+/** Whether the process that wrote the file still lives, on this machine. */
+export function isAlive({ pid, processStart }: Pick<RunnerFile, "pid" | "processStart">): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (cause) {
+    // Another user's process is none of this state directory.
+    if ((cause as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  return processStart === undefined || processStart === processStartOf(pid);
+}
+
+/** Field 22 of /proc/PID/stat; undefined where there is no /proc, or no such process. */
+export function processStartOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The name before it may hold spaces and parentheses.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}
+
+export function formatRunnerFile(file: RunnerFile): string {
+  const { url, pid, processStart, version, instanceId, startedAt, machine } = file;
+  const content = {
+    url,
+    pid,
+    process_start: processStart,
+    version,
+    instance_id: instanceId,
+    started_at: startedAt,
+    machine,
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+function parseRunnerFile(text: string): RunnerFile | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const { url, pid, process_start, version, instance_id, started_at, machine } = value as Record<
+    string,
+    unknown
+  >;
+  if (typeof url !== "string" || !URL.canParse(url)) return undefined;
+  if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  return {
+    url,
+    pid,
+    processStart: typeof process_start === "string" ? process_start : undefined,
+    version: String(version ?? ""),
+    instanceId: String(instance_id ?? ""),
+    startedAt: String(started_at ?? ""),
+    machine: String(machine ?? ""),
+  };
+}
