@@ -10,13 +10,18 @@ const binaries = join(root, "node_modules", ".bin");
 /** The Node that the package asks for, whatever Node runs npm. */
 export const node = join(binaries, "node");
 
+/** The environment of what these scripts start: the checkout's own programs first. */
+export function childEnvironment(more) {
+  return { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH}`, ...more };
+}
+
 /** Runs a step with its output shown; ends this process where it fails. */
 export function step(title, command, args, options = {}) {
   if (title !== undefined) process.stderr.write(`\n› ${title}\n`);
   const { status, signal, error } = spawnSync(command, args, {
     cwd: options.cwd ?? root,
     stdio: options.quiet ? ["inherit", 2, "inherit"] : "inherit",
-    env: { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH}`, ...options.env },
+    env: childEnvironment(options.env),
   });
   if (error) process.stderr.write(`${command}: ${error.message}\n`);
   if (options.mayFail) return status ?? 1;

@@ -1,10 +1,10 @@
 // `npm test`: install, build, lint, types, dependency directions, then every test in one run of Node's test runner.
 // Further arguments are patterns of test files: npm test -- "test/conformance/local*.test.ts"
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureBuilt, ensureInstalled, node, root, step } from "./setup.mjs";
+import { childEnvironment, ensureBuilt, ensureInstalled, node, root, step } from "./setup.mjs";
 
 ensureInstalled();
 // Only this Node is new enough for what follows.
@@ -39,22 +39,68 @@ const long = process.env.BERTH_LONG === "1";
 // Only what this run finds out counts for docs/capabilities.md.
 const record = mkdtempSync(join(tmpdir(), "berth-conformance-"));
 process.on("exit", () => rmSync(record, { recursive: true, force: true }));
-process.exitCode = step(
-  `tests: ${files.length} files${long ? ", long loops" : ""}`,
+process.stderr.write(`\n› tests: ${files.length} files${long ? ", long loops" : ""}\n`);
+const runner = spawn(
   node,
   [
+    "--import",
+    join(root, "scripts", "test-guard.mjs"),
     "--test",
     "--test-concurrency=2",
-    `--test-timeout=${long ? 3_600_000 : 600_000}`,
+    `--test-timeout=${long ? 3_600_000 : 420_000}`,
     "--test-reporter=spec",
     ...files,
   ],
-  { mayFail: true, env: { BERTH_CONFORMANCE_RECORD: record } },
+  { cwd: root, stdio: "inherit", env: childEnvironment({ BERTH_CONFORMANCE_RECORD: record }) },
 );
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => runner.kill(signal));
+const overdue = endOverdueFiles(runner.pid, long ? 14_400_000 : 600_000);
+process.exitCode = await new Promise((resolve, reject) => {
+  runner.on("error", reject);
+  runner.on("close", (status) => resolve(status ?? 1));
+});
+for (const line of overdue.stop()) process.stderr.write(`${line}\n`);
 // Says nothing when all is well: the test runner's closing lines come last.
 if (patterns.length === 0 && process.exitCode === 0) {
   process.exitCode = step(undefined, node, ["scripts/capability-matrix.ts", "--check"], {
     mayFail: true,
     env: { BERTH_CONFORMANCE_RECORD: record },
   });
+}
+
+/**
+ * Ends test files that run for longer than `deadlineMs`, from outside: a file whose loop is blocked ends itself neither by
+ * the test runner's timeout nor by the guard (scripts/test-guard.mjs).
+ */
+function endOverdueFiles(runnerPid, deadlineMs) {
+  const since = new Map();
+  const ended = [];
+  const timer = setInterval(
+    () => {
+      const { stdout } = spawnSync("ps", ["-A", "-o", "pid=", "-o", "ppid=", "-o", "args="], {
+        encoding: "utf8",
+      });
+      const running = new Map();
+      for (const line of (stdout ?? "").split("\n")) {
+        const [, pid, parent, command] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+        if (Number(parent) === runnerPid) running.set(Number(pid), command);
+      }
+      for (const pid of since.keys()) if (!running.has(pid)) since.delete(pid);
+      for (const [pid, command] of running) {
+        if (!since.has(pid)) since.set(pid, performance.now());
+        if (performance.now() - since.get(pid) < deadlineMs) continue;
+        const file = /\S+\.test\.\w+/.exec(command)?.[0] ?? command;
+        ended.push(`✖ ${file}: ended after ${deadlineMs / 60_000} minutes`);
+        process.stderr.write(`\n${ended.at(-1)}\n`);
+        process.kill(pid, "SIGKILL");
+      }
+    },
+    Math.min(10_000, deadlineMs / 4),
+  );
+  return {
+    stop() {
+      clearInterval(timer);
+      return ended;
+    },
+  };
 }
