@@ -11,13 +11,13 @@ import { postgresError, unreachable, withoutCredentials } from "./postgres-error
 
 /** Short transactions of few callers: more connections would only take room of the server. */
 const MAX_CONNECTIONS = 4;
-const CONNECT_TIMEOUT_MS = 10_000;
+export const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * A PostgreSQL database by its URL. The package `pg` is loaded here, and only here.
- * @throws config.invalid where `pg` is not installed
+ * The package `pg`, which is loaded here, and only here.
+ * @throws config.invalid where it is not installed
  */
-export async function openPostgres(url: string, busyTimeoutMs: number): Promise<Dialect> {
+export async function loadPg() {
   const { default: pg } = await import("pg").catch((cause) => {
     throw berthError("config.invalid", {
       message: "the package pg, which speaks to PostgreSQL, is not installed",
@@ -25,6 +25,15 @@ export async function openPostgres(url: string, busyTimeoutMs: number): Promise<
       cause,
     });
   });
+  return pg;
+}
+
+/**
+ * A PostgreSQL database by its URL.
+ * @throws config.invalid where `pg` is not installed
+ */
+export async function openPostgres(url: string, busyTimeoutMs: number): Promise<Dialect> {
+  const pg = await loadPg();
   const pool = new pg.Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
