@@ -6,7 +6,7 @@ export type Engine = "sqlite" | "postgres";
 export type Migration = (db: Kysely<unknown>, engine: Engine) => Promise<void>;
 
 /** In order; the version of a schema is the number of migrations that it has had. */
-export const MIGRATIONS: readonly Migration[] = [workspaces];
+export const MIGRATIONS: readonly Migration[] = [workspaces, access];
 
 /** A key that grows; the engines spell it differently. */
 function growingId<T extends string>(table: CreateTableBuilder<T>, engine: Engine) {
@@ -67,4 +67,27 @@ async function workspaces(db: Kysely<unknown>, engine: Engine): Promise<void> {
     .addColumn("data", "text")
     .execute();
   await db.schema.createIndex("event_workspace").on("event").columns(["workspace_id", "id"]).execute();
+}
+
+async function access(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("token")
+    .addColumn("id", "text", (column) => column.primaryKey())
+    .addColumn("name", "text", (column) => column.notNull().unique())
+    .addColumn("hash", "text", (column) => column.notNull())
+    .addColumn("scope", "text", (column) => column.notNull())
+    .addColumn("workspaces", "text")
+    .addColumn("created_at", "text", (column) => column.notNull())
+    .addColumn("expires_at", "text")
+    .addColumn("last_used_at", "text")
+    .execute();
+  await db.schema
+    .createTable("preview")
+    .addColumn("label", "text", (column) => column.notNull())
+    .addColumn("port", "integer", (column) => column.notNull())
+    .addColumn("workspace_id", "text", (column) => column.notNull())
+    .addColumn("host_header", "text")
+    .addColumn("created_at", "text", (column) => column.notNull())
+    .addPrimaryKeyConstraint("preview_host", ["label", "port"])
+    .execute();
 }

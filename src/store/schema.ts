@@ -10,6 +10,8 @@ export interface Schema {
   operation: OperationTable;
   journal: JournalTable;
   event: EventTable;
+  token: TokenTable;
+  preview: PreviewTable;
 }
 
 export interface ProjectTable {
@@ -73,4 +75,29 @@ export interface EventTable {
   message: string;
   /** JSON. */
   data: string | null;
+}
+
+/** Tokens of the runner by name; the tokens themselves are nowhere. */
+export interface TokenTable {
+  id: string;
+  name: string;
+  /** SHA-256 of the token, in hex. */
+  hash: string;
+  scope: string;
+  /** JSON: ids of the workspaces that it is limited to; null: all. */
+  workspaces: string | null;
+  created_at: string;
+  expires_at: string | null;
+  /** Coarse: at most one write a minute. */
+  last_used_at: string | null;
+}
+
+/** Ports of workspaces that have an address of their own, `<port>-<label>`. A label is of one workspace. */
+export interface PreviewTable {
+  label: string;
+  port: number;
+  workspace_id: string;
+  /** What the application gets as Host; null: localhost with its port. */
+  host_header: string | null;
+  created_at: string;
 }

@@ -1,0 +1,199 @@
+/** What stands where a secret was. */
+export const MASKED = "[secret]";
+
+/** Shorter ones are found only where they are the whole of a text: inside others they would be everywhere. */
+const MIN_INSIDE = 4;
+/** A part of a secret (a line, the sure letters of its base64) is looked for from this length on. */
+const MIN_PART = 8;
+/** Values kept; the oldest go. */
+const MAX_VALUES = 20_000;
+/** A token of Berth (src/runner/access/token-text.ts): known by its form, as only hashes of tokens are kept. */
+const TOKEN = /\bberth_([0-9a-z]{8})[0-9A-Za-z]{8,}/g;
+
+/** Fields that hold an id, a time or a type, by their names. */
+const FIXED_FIELD =
+  /^(?:id|ids|type|types|time|at|since|until|kind|state|status|code|cause|scope|workspace|process|operation|sequence|.*(?:_id|_ids|_at|Id|Ids|At))$/;
+/** And what they hold: a time, a word with dots or underscores, an id with or without its prefix. */
+const FIXED_VALUE =
+  /^(?:\d{4}-\d\d-\d\dT[\d:.]+Z|[a-z]+(?:[._][a-z]+)*|[a-z]{1,5}_?[0-9a-z-]{4,36}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+/** Names of fields are made of letters; keys of other forms may be somebody's data. */
+const FIELD_NAME = /^[A-Za-z]+(?:_[A-Za-z]+)*$/;
+
+/**
+ * Values that must not be seen, and their masking in everything that is told: events, logs, errors, answers. A value is
+ * found as it is, and in the forms that it takes on its way: escaped in JSON (twice as well), percent-encoded, in base64
+ * at any offset, and line by line. Tokens of Berth are found by their form. Finding costs one look at a table a letter.
+ */
+export class Secrets {
+  readonly #uses = new Map<string, number>();
+  readonly #short = new Set<string>();
+  /** Forms by the hash of their first four letters; `#filter` says which hashes there are. */
+  readonly #forms = new Map<number, string[]>();
+  readonly #filter = new Uint8Array(0x10000);
+
+  /** Holds a value until it is released. The empty one is none. */
+  add(value: string): Disposable {
+    const uses = this.#uses.get(value) ?? 0;
+    if (value !== "") {
+      this.#uses.delete(value);
+      this.#uses.set(value, uses + 1);
+      if (uses === 0) this.#enter(value);
+      if (this.#uses.size > MAX_VALUES) this.#forget(this.#uses.keys().next().value ?? "");
+    }
+    let released = value === "";
+    return {
+      [Symbol.dispose]: () => {
+        if (released) return;
+        released = true;
+        const left = (this.#uses.get(value) ?? 0) - 1;
+        if (left > 0) this.#uses.set(value, left);
+        else if (left === 0) this.#forget(value);
+      },
+    };
+  }
+
+  /** A text without the secrets in it. */
+  text(text: string): string {
+    const tokens = text.includes("berth_") ? text.replace(TOKEN, maskedToken) : text;
+    return this.#short.has(tokens) ? MASKED : this.#replace(tokens);
+  }
+
+  /**
+   * Serialized JSON without the secrets in it; ids, times and types in it stay as they are, and so does everything when
+   * there is none in it. What is no JSON is masked as text.
+   */
+  json(serialized: string): string {
+    if (!this.#isSuspect(serialized)) return serialized;
+    const end = serialized.endsWith("\n") ? "\n" : "";
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(serialized);
+    } catch {
+      return this.text(serialized);
+    }
+    return JSON.stringify(this.value(parsed)) + end;
+  }
+
+  /** A copy of plain data without the secrets in it; ids, times and types in it stay as they are. */
+  value<T>(value: T): T {
+    return this.#walk(value, "") as T;
+  }
+
+  #walk(value: unknown, field: string): unknown {
+    if (typeof value === "string") return isFixed(field, value) ? value : this.text(value);
+    if (Array.isArray(value)) return value.map((item) => this.#walk(item, field));
+    if (typeof value !== "object" || value === null) return value;
+    if ("toJSON" in value && typeof value.toJSON === "function") return this.#walk(value.toJSON(), field);
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [
+        FIELD_NAME.test(key) ? key : this.text(key),
+        this.#walk(item, key),
+      ]),
+    );
+  }
+
+  /** Whether something in a serialized text may have to be masked; true too often does no harm. */
+  #isSuspect(text: string): boolean {
+    if (text.includes("berth_")) return true;
+    for (const short of this.#short) if (text.includes(JSON.stringify(short))) return true;
+    return this.#replace(text, true) !== text;
+  }
+
+  #enter(value: string): void {
+    if (value.length < MIN_INSIDE) this.#short.add(value);
+    for (const form of formsOf(value)) {
+      const hash = startHash(form);
+      const others = this.#forms.get(hash) ?? [];
+      // Longest first: a form may begin like a shorter one.
+      if (!others.includes(form))
+        this.#forms.set(
+          hash,
+          [...others, form].sort((a, b) => b.length - a.length),
+        );
+      this.#filter[hash] = 1;
+    }
+  }
+
+  #forget(value: string): void {
+    this.#uses.delete(value);
+    this.#short.delete(value);
+    const hashes = new Set(formsOf(value).map(startHash));
+    for (const hash of hashes) {
+      this.#forms.delete(hash);
+      this.#filter[hash] = 0;
+    }
+    // Forms of others that begin with the same letters.
+    for (const other of this.#uses.keys()) {
+      if (formsOf(other).some((form) => hashes.has(startHash(form)))) this.#enter(other);
+    }
+  }
+
+  #replace(text: string, first = false): string {
+    if (this.#forms.size === 0) return text;
+    let result = "";
+    let done = 0;
+    let hash = 0;
+    for (let index = 0; index < text.length; index++) {
+      // Each letter is shifted out by the fourth after it.
+      hash = ((hash << 4) ^ text.charCodeAt(index)) & 0xffff;
+      const start = index - (MIN_INSIDE - 1);
+      if (this.#filter[hash] !== 1 || start < done) continue;
+      const found = this.#forms.get(hash)?.find((form) => text.startsWith(form, start));
+      if (found === undefined) continue;
+      result += text.slice(done, start) + MASKED;
+      if (first) return result;
+      done = start + found.length;
+      index = Math.max(index, done - 1);
+    }
+    return done === 0 ? text : result + text.slice(done);
+  }
+}
+
+function isFixed(field: string, value: string): boolean {
+  return FIXED_FIELD.test(field) && FIXED_VALUE.test(value);
+}
+
+/** What may be told of a token: enough to recognise it in `berth token list`. */
+function maskedToken(_token: string, key: string): string {
+  return `berth_${key}…`;
+}
+
+function startHash(form: string): number {
+  let hash = 0;
+  for (let index = 0; index < MIN_INSIDE; index++) hash = ((hash << 4) ^ form.charCodeAt(index)) & 0xffff;
+  return hash;
+}
+
+/** The forms of a value that are long enough to be looked for inside of texts. */
+function formsOf(value: string): string[] {
+  if (value.length < MIN_INSIDE) return [];
+  const trimmed = value.trim();
+  const lines = trimmed.split(/\r?\n/).map((line) => line.trim());
+  const parts = lines.length > 1 ? lines.filter((line) => line.length >= MIN_PART) : [];
+  const whole = trimmed.length >= MIN_INSIDE ? [value, trimmed] : [value];
+  const plain = [...whole, ...parts];
+  return [...new Set([...plain, ...plain.flatMap(encodings), ...whole.flatMap(base64Forms)])];
+}
+
+function encodings(value: string): string[] {
+  const escaped = JSON.stringify(value).slice(1, -1);
+  const twice = JSON.stringify(escaped).slice(1, -1);
+  const percent = encodeURIComponent(value.toWellFormed());
+  const lower = percent.replace(/%../g, (code) => code.toLowerCase());
+  return [escaped, twice, percent, lower, percent.replaceAll("%20", "+")];
+}
+
+/** The letters that the value gives in base64 whatever stands before and behind it, for each of the three offsets. */
+function base64Forms(value: string): string[] {
+  const bytes = Buffer.from(value);
+  return [0, 1, 2].flatMap((offset) => {
+    const text = Buffer.concat([Buffer.alloc(offset), bytes])
+      .toString("base64")
+      .replace(/=+$/, "");
+    const first = Math.ceil((offset * 8) / 6);
+    const last = Math.floor(((offset + bytes.length) * 8) / 6);
+    const sure = text.slice(first, last);
+    if (sure.length < MIN_PART) return [];
+    return [sure, sure.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+}
