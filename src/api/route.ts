@@ -9,6 +9,8 @@ export interface RouteResponse {
   /** JSON body; with `contentType` instead: bytes of that type. */
   readonly schema?: z.ZodType;
   readonly contentType?: string;
+  /** Server-sent events, each with this JSON as data: always, or with `schema` when asked for by Accept: text/event-stream. */
+  readonly events?: z.ZodType;
 }
 
 /**

@@ -55,6 +55,19 @@ export const RUNNER_ERRORS = {
     "{host} is not this machine alone, and there is no TLS",
     "Give --tls-cert and --tls-key, put a proxy with TLS in front of 127.0.0.1, or accept it by --insecure.",
   ),
+  "token.unknown": entry(404, "there is no token {id}", "`berth token list` shows them."),
+  "token.name_taken": entry(
+    409,
+    "there is a token {name} already",
+    "Choose another name, or revoke that one.",
+  ),
+  "forward.unknown": entry(404, "there is no forward {id}", "Forwards end with the runner that made them."),
+  "fs.changed": entry(
+    412,
+    "{path} is not what it was",
+    "Read it again; If-Match names the version to replace.",
+  ),
+  "fs.range_invalid": entry(416, "{path} has no such bytes: it has {size}", "Ask for a range inside."),
   "operation.unknown": entry(
     404,
     "there is no operation {id}",

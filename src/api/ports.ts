@@ -1,0 +1,99 @@
+import * as z from "zod";
+import { idParams, pageOf, pageQuery, port, time, workspaceParams } from "./common.ts";
+import type { Route } from "./route.ts";
+
+export const forward = z
+  .object({
+    id: z.string().describe('"fwd_…"'),
+    workspace: z.string().describe("Id of the workspace."),
+    local_host: z.string(),
+    local_port: port,
+    remote_host: z.string().nullable(),
+    remote_port: port,
+    created_at: time,
+  })
+  .meta({ id: "Forward", description: "A port of the runner's machine that leads into the place." });
+
+export const preview = z
+  .object({
+    workspace: z.string().describe("Id of the workspace."),
+    port,
+    url: z.string().describe("The address; a browser needs the cookie that `open_url` sets."),
+    open_url: z.string().nullable().describe("Opens it once; told only to who makes it."),
+    expires_at: time.nullable().describe("Of `open_url`."),
+    created_at: time,
+  })
+  .meta({ id: "Preview" });
+
+export const portRoutes = [
+  {
+    operationId: "createForward",
+    method: "POST",
+    path: "/v1/workspaces/{workspace}/forwards",
+    tag: "ports",
+    summary: "Lets a port of the runner's machine lead to a port of the place",
+    scope: "operate",
+    params: workspaceParams,
+    body: z.strictObject({
+      remote_port: port,
+      local_port: z.int().min(0).max(65_535).default(0).describe("0: any free one."),
+      local_host: z.string().min(1).max(255).default("127.0.0.1"),
+      remote_host: z
+        .string()
+        .min(1)
+        .max(255)
+        .optional()
+        .describe("Default: 127.0.0.1 of the place, then ::1."),
+    }),
+    responses: { 201: { description: "It listens.", schema: forward } },
+    errors: ["port.in_use", "port.invalid"],
+    idempotent: true,
+  },
+  {
+    operationId: "listForwards",
+    method: "GET",
+    path: "/v1/workspaces/{workspace}/forwards",
+    tag: "ports",
+    summary: "Forwards of a workspace",
+    scope: "read",
+    params: workspaceParams,
+    query: z.strictObject({ ...pageQuery }),
+    responses: { 200: { description: "A page of them.", schema: pageOf(forward) } },
+    errors: [],
+  },
+  {
+    operationId: "deleteForward",
+    method: "DELETE",
+    path: "/v1/forwards/{id}",
+    tag: "ports",
+    summary: "Ends a forward",
+    scope: "operate",
+    params: idParams,
+    responses: { 204: { description: "It is gone." } },
+    errors: ["forward.unknown"],
+  },
+  {
+    operationId: "createPreview",
+    method: "POST",
+    path: "/v1/workspaces/{workspace}/previews",
+    tag: "ports",
+    summary: "An address for a port of the place, and a link that opens it once",
+    scope: "operate",
+    params: workspaceParams,
+    body: z.strictObject({ port }),
+    responses: { 201: { description: "The address.", schema: preview } },
+    errors: [],
+  },
+  {
+    operationId: "listPreviews",
+    method: "GET",
+    path: "/v1/workspaces/{workspace}/previews",
+    tag: "ports",
+    summary: "Previews of a workspace",
+    scope: "read",
+    params: workspaceParams,
+    query: z.strictObject({ ...pageQuery }),
+    responses: { 200: { description: "A page of them.", schema: pageOf(preview) } },
+    errors: [],
+  },
+] as const satisfies readonly Route[];

@@ -1,0 +1,64 @@
+import * as z from "zod";
+import { path, time } from "./common.ts";
+
+export const exitStatus = z
+  .object({
+    exit_code: z.int().nullable().describe("null after death by signal."),
+    signal: z.string().nullable(),
+    timed_out: z.boolean(),
+    duration_ms: z.number(),
+  })
+  .meta({ id: "ExitStatus" });
+
+export const ttySize = z
+  .object({ columns: z.int().min(1).max(65_535), rows: z.int().min(1).max(65_535) })
+  .meta({ id: "TtySize" });
+
+export const process = z
+  .object({
+    id: z.string(),
+    name: z.string().nullable(),
+    workspace: z.string().describe("Id of the workspace that it is in."),
+    command: z.array(z.string()),
+    cwd: z.string(),
+    user: z.string().nullable(),
+    pid: z.int().nullable(),
+    state: z.enum(["running", "exited", "lost"]),
+    tty: ttySize.nullable(),
+    detached: z.boolean(),
+    started_at: time,
+    ended_at: time.nullable(),
+    exit: exitStatus.nullable(),
+    output_start: z.int().describe("Cursor of the first byte that is still held."),
+    output_end: z.int().describe("Cursor of the log's end."),
+    has_orphans: z.boolean().describe("Children of the ended command live on."),
+  })
+  .meta({ id: "Process", description: "Holds no environment values and no output." });
+
+const word = z.string().regex(/^[^\0]*$/, { message: "has no NUL" });
+
+/** An argv never meets a shell; a string runs in /bin/sh -c, or in `shell`. */
+export const command = z
+  .union([z.array(word).min(1).max(100_000), word.min(1)])
+  .meta({ description: "An argv never meets a shell; a string runs in /bin/sh -c, or in `shell`." });
+
+/** Fields of everything that starts a command. */
+export const commandFields = {
+  command,
+  cwd: path.optional().describe("Default: the workspace's directory."),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), word.nullable())
+    .optional()
+    .describe("Added to the place's environment; null removes a variable."),
+  user: z.string().min(1).max(256).optional(),
+  timeout_ms: z.int().min(1).optional().describe("Then TERM, `kill_grace_ms`, KILL."),
+  kill_grace_ms: z.int().min(0).optional().describe("Default 2,000."),
+  shell: z.string().min(1).max(4096).optional(),
+  stderr: z.enum(["separate", "merge"]).optional().describe("merge: the same pipe as stdout."),
+  drain_ms: z.int().min(0).max(60_000).optional(),
+  overflow: z.enum(["pause", "drop"]).optional(),
+  log_limit_bytes: z.int().min(1).optional().describe("Default 256 MiB."),
+};
+
+/** Bytes in JSON: text where they are UTF-8 (what is not becomes U+FFFD), or base64. */
+export const encoding = z.enum(["text", "base64"]).default("text");

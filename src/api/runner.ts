@@ -1,0 +1,103 @@
+import * as z from "zod";
+import { time } from "./common.ts";
+import { placeHealth } from "./places.ts";
+import type { Route } from "./route.ts";
+
+export const health = z
+  .object({
+    status: z.enum(["ok", "stopping"]),
+    version: z.string(),
+    instance_id: z.string().describe("Differs after every start."),
+  })
+  .meta({ id: "Health" });
+
+export const overview = z
+  .object({
+    runner: z.object({
+      version: z.string(),
+      instance_id: z.string(),
+      pid: z.int(),
+      started_at: time,
+      memory_bytes: z.number(),
+    }),
+    places: z.array(placeHealth),
+    workspaces: z.record(z.string(), z.int()).describe("Number by state."),
+    processes: z.record(z.string(), z.int()).describe("Number by state, in places that are connected."),
+    attach_sessions: z.object({ writers: z.int(), viewers: z.int() }),
+    requests: z.object({ total: z.int(), refused: z.int(), p50_ms: z.number(), p99_ms: z.number() }),
+    bytes: z.object({ in: z.number(), out: z.number() }),
+    events: z.object({ sequence: z.int() }),
+  })
+  .meta({ id: "Overview" });
+
+export const stats = z
+  .object({
+    since: time.nullable(),
+    workspaces: z.record(z.string(), z.int()).describe("Workspaces there are now, by type of runtime."),
+    selections: z.record(z.string(), z.int()).describe("How often a type of runtime was selected."),
+    creations: z.record(z.string(), z.int()).describe("Workspaces made in all, by type of runtime."),
+  })
+  .meta({ id: "Stats", description: "Kept in this state directory and sent nowhere." });
+
+export const runnerRoutes = [
+  {
+    operationId: "health",
+    method: "GET",
+    path: "/v1/health",
+    tag: "runner",
+    summary: "Whether the runner works",
+    scope: "none",
+    responses: { 200: { description: "It does.", schema: health } },
+    errors: [],
+  },
+  {
+    operationId: "document",
+    method: "GET",
+    path: "/v1/openapi.json",
+    tag: "runner",
+    summary: "This API as an OpenAPI 3.1 document",
+    scope: "none",
+    responses: { 200: { description: "The document.", contentType: "application/json" } },
+    errors: [],
+  },
+  {
+    operationId: "docsPage",
+    method: "GET",
+    path: "/v1/docs",
+    tag: "runner",
+    summary: "This API as a page to read",
+    scope: "none",
+    responses: { 200: { description: "The page.", contentType: "text/html" } },
+    errors: [],
+  },
+  {
+    operationId: "metrics",
+    method: "GET",
+    path: "/v1/metrics",
+    tag: "runner",
+    summary: "Figures for Prometheus",
+    scope: "read",
+    responses: { 200: { description: "Text format of Prometheus.", contentType: "text/plain" } },
+    errors: [],
+  },
+  {
+    operationId: "stats",
+    method: "GET",
+    path: "/v1/stats",
+    tag: "runner",
+    summary: "Which runtimes are used how often",
+    scope: "read",
+    responses: { 200: { description: "The figures.", schema: stats } },
+    errors: [],
+  },
+  {
+    operationId: "overview",
+    method: "GET",
+    path: "/v1/overview",
+    tag: "runner",
+    summary: "How runner, places, processes and sessions are now",
+    scope: "read",
+    responses: { 200: { description: "As it is now.", schema: overview } },
+    errors: [],
+  },
+] as const satisfies readonly Route[];
