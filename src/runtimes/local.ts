@@ -102,10 +102,10 @@ async function openEmbedded(
   try {
     return await createDaemonRuntime({
       ...base,
-      dial: ({ signal }) => {
+      dial: ({ signal, clientId }) => {
         const [here, there] = loopbackPair();
         daemon.accept(there);
-        return handshake(here, token, signal);
+        return handshake(here, token, signal, { clientId });
       },
       capabilities: {
         daemon: false,

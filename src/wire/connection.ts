@@ -176,6 +176,7 @@ function clientOf(multiplexer: Multiplexer, hello: Hello, ended: Promise<BerthEr
       return multiplexer.roundTripMs;
     },
     close: () => multiplexer.fail(closedError(), "close"),
+    release: () => multiplexer.release(),
   };
 }
 

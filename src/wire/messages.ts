@@ -20,7 +20,7 @@ const size = z.object({
   columns: z.int().check(z.minimum(1), z.maximum(65535)),
   rows: z.int().check(z.minimum(1), z.maximum(65535)),
 });
-/** Id of a workspace; names of processes are unique in it. */
+/** Id of a workspace; names of processes are unique in it, and with it no request finds a process of another. */
 const workspace = z.optional(z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/)));
 const signalName = z.string().check(z.minLength(1), z.maxLength(32));
 
@@ -41,6 +41,14 @@ export const helloSchema = z.object({
     z.object({ name: z.string(), uid: z.int(), gid: z.int(), home: z.string(), shell: z.string() }),
   ),
   pid: z.optional(z.int()),
+  /** Runner only: the workspace that its gateway leads to. */
+  place: z.optional(
+    z.object({
+      description: z.string(),
+      workdir: z.string(),
+      isolation: z.record(z.string(), z.string()),
+    }),
+  ),
 });
 export type Hello = z.infer<typeof helloSchema>;
 
@@ -101,28 +109,30 @@ export const methods = {
    * 2 stderr, 3 tty), u32 LE length`, then the bytes of the runs in order; EVENT `{ gap: { from, to } }`;
    * at the end EVENT `{ exit: ExitStatus, cursor }` and END. Without `follow`: END at the end of the log.
    */
-  "process.output": z.object({ id: z.string(), ...attach.shape }),
+  "process.output": z.object({ id: z.string(), workspace, ...attach.shape }),
   /** Like the input half of process.start: RESPONSE { accepted }, then DATA and END of the client, then RESPONSE-less END. */
-  "process.stdin": z.object({ id: z.string() }),
+  "process.stdin": z.object({ id: z.string(), workspace }),
   /**
    * What happens to all processes of the daemon, or of a workspace, from number `since` on (default: from now on). Flow: RESPONSE
    * { next }, then EVENT { sequence, time, type, message, processId, data, own } each, or `{ gap: { from, to } }`
    * where they are no longer kept, until the client resets.
    */
   "process.events": z.object({ since: z.optional(z.int().check(z.minimum(0))), workspace }),
-  "process.signal": z.object({ id: z.string(), signal: signalName }),
+  "process.signal": z.object({ id: z.string(), workspace, signal: signalName }),
   /** RESPONSE { left } when the tree is ended. Finished: success. `signal` default SIGTERM (tty: SIGHUP). */
   "process.kill": z.object({
     id: z.string(),
+    workspace,
     signal: z.optional(signalName),
     graceMs: z.optional(z.int().check(z.minimum(0))),
   }),
-  "process.resize": z.object({ id: z.string(), ...size.shape }),
-  "process.detach": z.object({ id: z.string() }),
-  "process.remove": z.object({ id: z.string() }),
+  "process.resize": z.object({ id: z.string(), workspace, ...size.shape }),
+  "process.detach": z.object({ id: z.string(), workspace }),
+  "process.remove": z.object({ id: z.string(), workspace }),
   /** RESPONSE {} when the port accepts a connection; process.ended_before_ready when `id` ends before. */
   "process.waitPort": z.object({
     id: z.optional(z.string()),
+    workspace,
     port: z.int().check(z.minimum(1), z.maximum(65535)),
     timeoutMs: z.int().check(z.positive(), z.maximum(2 ** 31 - 1)),
   }),

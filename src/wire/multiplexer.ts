@@ -42,6 +42,12 @@ export class Multiplexer implements StreamHost {
   readonly #parser: FrameParser;
   readonly #heartbeat: Heartbeat;
   readonly #streams = new Map<number, Stream>();
+  readonly #listeners = {
+    data: (chunk: Uint8Array) => this.#receive(chunk),
+    end: () => this.fail(disconnected("the peer closed it")),
+    close: () => this.fail(disconnected("it was closed")),
+    error: (cause: Error) => this.fail(disconnected(cause.message, cause)),
+  };
   #lastId = -1;
   #open = false;
   #ended = false;
@@ -69,10 +75,7 @@ export class Multiplexer implements StreamHost {
       heartbeat,
     );
     if ("setNoDelay" in duplex && typeof duplex.setNoDelay === "function") duplex.setNoDelay(true);
-    duplex.on("data", (chunk: Uint8Array) => this.#receive(chunk));
-    duplex.on("end", () => this.fail(disconnected("the peer closed it")));
-    duplex.on("close", () => this.fail(disconnected("it was closed")));
-    duplex.on("error", (cause: Error) => this.fail(disconnected(cause.message, cause)));
+    for (const [event, listener] of Object.entries(this.#listeners)) duplex.on(event, listener);
     // One that ended before it came here tells nobody any more.
     if (duplex.destroyed || duplex.readableEnded) {
       process.nextTick(() => this.fail(disconnected("the peer closed it")));
@@ -178,6 +181,22 @@ export class Multiplexer implements StreamHost {
     duplex.once("end", () => duplex.destroy());
     duplex.resume();
     duplex.end();
+  }
+
+  /** Lets go of the byte stream between two frames, with nothing under way on it. */
+  release(): Duplex {
+    if (this.#ended || this.#streams.size > 0 || this.#parser.heldBytes > 0) {
+      this.fail(disconnected("it is in use"));
+      throw disconnected("it is in use");
+    }
+    this.#ended = true;
+    this.#heartbeat.stop();
+    this.#parser.stop();
+    this.queue.flushControl();
+    this.queue.stop();
+    this.#duplex.pause();
+    for (const [event, listener] of Object.entries(this.#listeners)) this.#duplex.off(event, listener);
+    return this.#duplex;
   }
 
   #receive(chunk: Uint8Array): void {

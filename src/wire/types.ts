@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { BerthError } from "../contract/errors.ts";
 import type { Hello, Method, ParamsInput } from "./messages.ts";
 
@@ -68,4 +69,9 @@ export interface WireClient {
   /** Settles when the connection has ended, with the reason. Never rejects. */
   readonly ended: Promise<BerthError>;
   close(): void;
+  /**
+   * Hands over the byte stream of a connection on which nothing has been asked yet, paused and without listeners, to who
+   * relays its frames; `ended` never settles then. @throws transport.disconnected
+   */
+  release(): Duplex;
 }

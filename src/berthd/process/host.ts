@@ -250,8 +250,8 @@ export class ProcessHost {
   }
 
   /** One that can be signalled, resized, written to. @throws process.lost, process.finished, process.reaping */
-  async findLive(idOrName: string): Promise<HostedProcess> {
-    const found = await this.find(idOrName);
+  async findLive(idOrName: string, workspace?: string): Promise<HostedProcess> {
+    const found = await this.find(idOrName, workspace);
     if (!("process" in found)) {
       throw fail(found.record.lost === true ? "process.lost" : "process.finished", { id: found.record.id });
     }
@@ -350,8 +350,8 @@ export class ProcessHost {
   }
 
   /** @throws process.running, process.unknown */
-  async remove(idOrName: string): Promise<void> {
-    const found = await this.find(idOrName);
+  async remove(idOrName: string, workspace?: string): Promise<void> {
+    const found = await this.find(idOrName, workspace);
     if ("process" in found) {
       if (!found.process.finished) throw fail("process.running", { id: found.process.id });
       await found.process.end({ signal: "SIGKILL" });
@@ -362,8 +362,8 @@ export class ProcessHost {
   }
 
   /** `detach` has to be on record before it is answered. */
-  async detach(idOrName: string): Promise<void> {
-    const hosted = await this.findLive(idOrName);
+  async detach(idOrName: string, workspace?: string): Promise<void> {
+    const hosted = await this.findLive(idOrName, workspace);
     hosted.process.detached = true;
     hosted.lease.hold();
     await this.#records.write(hosted);

@@ -30,8 +30,8 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
         reply(stream, { process: "process" in found ? found.process.describe() : recoveredInfo(found) });
       },
       "process.output": (params, stream) => output(host, params, stream),
-      "process.stdin": async ({ id }, stream, session) => {
-        const hosted = await host.findLive(id);
+      "process.stdin": async ({ id, workspace }, stream, session) => {
+        const hosted = await host.findLive(id, workspace);
         const handler = acceptStdin(hosted, stream, session);
         stream.handler = {
           ...handler,
@@ -44,15 +44,15 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
       },
       "process.events": ({ since, workspace }, stream, { clientId }) =>
         sendEvents(host.events, stream, { since, workspace, clientId }),
-      "process.signal": async ({ id, signal }, stream) => {
+      "process.signal": async ({ id, workspace, signal }, stream) => {
         const name = parseSignal(signal);
-        const hosted = await host.findLive(id);
+        const hosted = await host.findLive(id, workspace);
         await hosted.process.signal(name);
         reply(stream, {});
       },
-      "process.kill": async ({ id, signal, graceMs }, stream) => {
+      "process.kill": async ({ id, workspace, signal, graceMs }, stream) => {
         const name = signal === undefined ? undefined : parseSignal(signal);
-        const found = await host.find(id);
+        const found = await host.find(id, workspace);
         if ("process" in found) await found.process.whenStarted;
         const left =
           "process" in found
@@ -63,23 +63,23 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
             : 0;
         reply(stream, { left });
       },
-      "process.resize": async ({ id, columns, rows }, stream) => {
-        const hosted = await host.findLive(id);
+      "process.resize": async ({ id, workspace, columns, rows }, stream) => {
+        const hosted = await host.findLive(id, workspace);
         hosted.process.resize({ columns, rows });
         reply(stream, {});
       },
-      "process.detach": async ({ id }, stream) => {
-        await host.detach(id);
+      "process.detach": async ({ id, workspace }, stream) => {
+        await host.detach(id, workspace);
         reply(stream, {});
       },
-      "process.remove": async ({ id }, stream) => {
-        await host.remove(id);
+      "process.remove": async ({ id, workspace }, stream) => {
+        await host.remove(id, workspace);
         reply(stream, {});
       },
-      "process.waitPort": async ({ id, port, timeoutMs }, stream, session) => {
+      "process.waitPort": async (params, stream, session) => {
         const stop = new AbortController();
         stream.handler = { onReset: () => stop.abort() };
-        await waitPort({ host, waitForPort }, id, port, timeoutMs, stop, session);
+        await waitPort({ host, waitForPort }, params, stop, session);
         reply(stream, {});
       },
     },
@@ -176,7 +176,7 @@ async function output(
   params: Params<"process.output">,
   stream: WireStream,
 ): Promise<void> {
-  const found = await host.find(params.id);
+  const found = await host.find(params.id, params.workspace);
   if ("process" in found) {
     stream.respond({ process: found.process.info(), from: startCursor(found.process, params.from) });
     sendOutput(host, found, stream, params);
@@ -258,9 +258,7 @@ function holdFloor(hosted: HostedProcess, sender: OutputStream): () => void {
 
 async function waitPort(
   { host, waitForPort }: ProcessServiceOptions,
-  id: string | undefined,
-  port: number,
-  timeoutMs: number,
+  { id, workspace, port, timeoutMs }: Params<"process.waitPort">,
   stop: AbortController,
   session: ClientSession,
 ): Promise<void> {
@@ -271,7 +269,7 @@ async function waitPort(
       await waitForPort(port, { timeoutMs, signal });
       return;
     }
-    const { process } = await host.findLive(id);
+    const { process } = await host.findLive(id, workspace);
     const ended = new Promise<never>((_resolve, reject) => {
       unlisten = process.onChange(() => {
         if (process.finished) {

@@ -15,7 +15,16 @@ export function requireFeatures(
   if (processLogDir !== undefined) requireFeature(hello, "logDirectory");
 }
 
-const IN_WORDS = { workspaces: "workspaces", logDirectory: "processLogDir" } as const;
+/** Refuses a daemon that would let a client of one workspace find processes of another. @throws wire.feature_unknown */
+export function requireScopes(hello: Hello): void {
+  requireFeature(hello, "scopedProcesses");
+}
+
+const IN_WORDS = {
+  workspaces: "workspaces",
+  logDirectory: "processLogDir",
+  scopedProcesses: "clients of a runner",
+} as const;
 
 function requireFeature({ capabilities, version }: Hello, name: keyof typeof IN_WORDS): void {
   if (capabilities?.[name] === true) return;

@@ -58,5 +58,7 @@ export interface DaemonRuntimeOptions {
 
 export interface DialOptions {
   readonly signal: AbortSignal;
-  readonly purpose: "first" | "reconnect" | "bulk";
+  readonly purpose: "first" | "reconnect" | "bulk" | "relay";
+  /** With "relay": whom the connection is made for; the daemon takes it for that client's. */
+  readonly clientId?: string | undefined;
 }

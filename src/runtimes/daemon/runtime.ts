@@ -26,7 +26,7 @@ import { daemonCapabilities } from "./capabilities.ts";
 import { checkRuntime } from "./check.ts";
 import { RuntimeContext } from "./context.ts";
 import { ExecRun } from "./exec.ts";
-import { requireFeatures } from "./features.ts";
+import { requireFeatures, requireScopes } from "./features.ts";
 import { RemoteFiles } from "./files.ts";
 import { forwardPort, reverseForwardPort } from "./forward.ts";
 import { Link } from "./link.ts";
@@ -53,6 +53,23 @@ export async function createDaemonRuntime(given: DaemonRuntimeOptions): Promise<
     link.close();
     throw explained;
   }
+}
+
+/** What lets a gateway hand the daemon of an open runtime on to another client, as this runtime itself uses it. */
+export interface DaemonAccess {
+  /** A connection of the other client's own. @throws what dialling throws, wire.feature_unknown, runtime.closed */
+  dial(options: { readonly clientId: string; readonly signal: AbortSignal }): Promise<WireClient>;
+  readonly workspace: string | undefined;
+  /** What every command of the runtime gets; what a request itself says wins. */
+  readonly env: Readonly<Record<string, string | undefined>> | undefined;
+  readonly user: string | undefined;
+  readonly processLogDir: string | undefined;
+  readonly mapPath: ((path: string) => string) | undefined;
+}
+
+/** undefined where the runtime has no daemon. */
+export function daemonAccess(runtime: Runtime): DaemonAccess | undefined {
+  return runtime instanceof DaemonRuntime ? runtime.access() : undefined;
 }
 
 /** Whatever daemon answers has to know what is asked of it, also the one of a reconnect. */
@@ -177,6 +194,28 @@ class DaemonRuntime implements Runtime {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  access(): DaemonAccess {
+    const { dial, workspace, env, user, processLogDir, mapPath } = this.#options;
+    return {
+      workspace,
+      env,
+      user,
+      processLogDir,
+      mapPath,
+      dial: async (options) => {
+        if (this.#closing !== undefined) throw berthError("runtime.closed", { runtime: this.description });
+        const client = await dial({ ...options, purpose: "relay" });
+        try {
+          requireScopes(client.hello);
+          return client;
+        } catch (error) {
+          client.close();
+          throw error;
+        }
+      },
+    };
   }
 
   #require(capability: CapabilityName): void {

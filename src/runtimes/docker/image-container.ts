@@ -110,7 +110,7 @@ export async function openImage(config: DockerImageConfig, context: RuntimeConte
     token: started.shared ? started.record.token : undefined,
   };
   progress.phase("handshake", "waiting for the daemon in the container");
-  const client = await connectOwn(own, signal);
+  const client = await connectOwn(own, { signal });
   failed.defer(() => client.close());
   progress.phase("ready", `${description} is ready`);
   return createDaemonRuntime({
@@ -118,7 +118,7 @@ export async function openImage(config: DockerImageConfig, context: RuntimeConte
     workspace: config.workspace,
     processLogDir: config.processLogDir,
     client,
-    dial: (options) => connectOwn(own, options.signal),
+    dial: (options) => connectOwn(own, options),
     bulkConnection: started.shared,
     workdir: (hello) => workdir(hello.user?.home ?? "/"),
     close: closer(failed),

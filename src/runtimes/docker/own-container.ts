@@ -7,7 +7,7 @@ import type { DockerEngine } from "../../transports/docker/engine.ts";
 import { apiReason } from "../../transports/docker/errors.ts";
 import type { Transport } from "../../transports/transport.ts";
 import type { WireClient } from "../../wire/types.ts";
-import type { Handshake } from "../provision/handshake.ts";
+import type { ConnectOptions, Handshake } from "../provision/handshake.ts";
 import { assertRunning, type ContainerDescription, displayName, inspectContainer } from "./container.ts";
 import { CONTAINER_PATHS, type ContainerLaunch } from "./derived-image.ts";
 
@@ -39,10 +39,8 @@ export interface OwnContainer {
  * @throws docker.container_not_found, docker.container_not_running, docker.container_paused,
  *   provision.start_failed with the container's last output, wire.*
  */
-export async function connectOwn(
-  container: OwnContainer,
-  signal: AbortSignal | undefined,
-): Promise<WireClient> {
+export async function connectOwn(container: OwnContainer, options: ConnectOptions): Promise<WireClient> {
+  const { signal } = options;
   const startedAt = performance.now();
   let lookedAt = startedAt;
   let last: unknown;
@@ -50,7 +48,7 @@ export async function connectOwn(
     throwIfAborted(signal);
     const bridged = !container.direct || performance.now() - startedAt > BRIDGE_AFTER_MS;
     try {
-      const client = await attempt(container, bridged, signal);
+      const client = await attempt(container, bridged, options);
       if (bridged) container.direct = false;
       return client;
     } catch (error) {
@@ -74,7 +72,7 @@ export async function connectOwn(
 async function attempt(
   container: OwnContainer,
   bridged: boolean,
-  signal: AbortSignal | undefined,
+  { signal, clientId }: ConnectOptions,
 ): Promise<WireClient> {
   const { transport, launch } = container;
   container.token ??= await readToken(container, signal);
@@ -88,6 +86,7 @@ async function attempt(
       stream,
       container.token,
       AbortSignal.any([limit, ...(signal ? [signal] : [])]),
+      { clientId },
     );
   } catch (error) {
     // A paused container accepts the connection and says nothing: its state tells.

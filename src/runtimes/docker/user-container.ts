@@ -85,8 +85,8 @@ export async function openUserContainer(
       return await createDaemonRuntime({
         ...base,
         ...scope,
-        client: await connectOwn(target, signal),
-        dial: (options) => connectOwn(target, options.signal),
+        client: await connectOwn(target, { signal }),
+        dial: (options) => connectOwn(target, options),
         bulkConnection: direct,
         workdir: (hello) => workdir(hello.user?.home ?? ""),
         check,

@@ -13,7 +13,7 @@ import { findPayload, type Payload } from "../payload.ts";
 import { PAYLOAD_PLATFORMS, type PayloadPlatform } from "../payload-manifest.ts";
 import { makeRandomFile } from "../random-file.ts";
 import { localRunDirectory, stateError } from "../state-directory.ts";
-import type { Handshake } from "./handshake.ts";
+import type { ConnectOptions, Handshake } from "./handshake.ts";
 import type { ProgressSink } from "./progress.ts";
 
 const START_DEADLINE_MS = 20_000;
@@ -92,7 +92,7 @@ export interface LocalDaemonOptions {
 /** A way to this machine's daemon, which is started when none runs. */
 export interface LocalConnector {
   /** @throws provision.no_directory, provision.start_failed, payload.not_built, wire.*, operation.aborted */
-  connect(options: { readonly signal?: AbortSignal | undefined }): Promise<WireClient>;
+  connect(options: ConnectOptions): Promise<WireClient>;
   /** Directory of the daemon. */
   directory(): Promise<string>;
 }
@@ -111,12 +111,12 @@ export function createLocalConnector(options: LocalDaemonOptions): LocalConnecto
   }
 
   /** undefined when no daemon answers. */
-  async function dial(run: string, signal: AbortSignal | undefined): Promise<WireClient | undefined> {
+  async function dial(run: string, { signal, clientId }: ConnectOptions): Promise<WireClient | undefined> {
     try {
       const token = (await readFile(join(run, "token"), "utf8").catch(() => "")).trim();
       if (token === "") return undefined;
       const stream = await transport.dial(join(run, "sock"), signal === undefined ? {} : { signal });
-      return await handshake(stream, token, signal);
+      return await handshake(stream, token, signal, { clientId });
     } catch (error) {
       if (isBerthError(error, "transport.unavailable") || isBerthError(error, "transport.disconnected")) {
         return undefined;
@@ -125,16 +125,16 @@ export function createLocalConnector(options: LocalDaemonOptions): LocalConnecto
     }
   }
 
-  async function connect({ signal }: { readonly signal?: AbortSignal | undefined }): Promise<WireClient> {
+  async function connect(options: ConnectOptions): Promise<WireClient> {
     const run = await runDirectory();
-    const running = await dial(run, signal);
+    const running = await dial(run, options);
     if (running !== undefined) return running;
-    const turn = starting.then(async () => (await dial(run, signal)) ?? start(run, signal));
+    const turn = starting.then(async () => (await dial(run, options)) ?? start(run, options));
     starting = turn.catch(() => {});
     return turn;
   }
 
-  async function start(run: string, signal: AbortSignal | undefined): Promise<WireClient> {
+  async function start(run: string, options: ConnectOptions): Promise<WireClient> {
     progress.phase("start", "starting the daemon on this machine");
     const installation = await localInstallation();
     await makeRandomFile(join(run, "token"), TOKEN_BYTES).catch((cause) => {
@@ -145,8 +145,8 @@ export function createLocalConnector(options: LocalDaemonOptions): LocalConnecto
     let relaunchMs = RELAUNCH_MS;
     let relaunchAt = performance.now() + relaunchMs;
     for (;;) {
-      throwIfAborted(signal);
-      const client = await dial(run, signal);
+      throwIfAborted(options.signal);
+      const client = await dial(run, options);
       if (client !== undefined) {
         progress.phase("handshake", "the daemon is up");
         return client;

@@ -9,7 +9,7 @@ import { findPayload, type Payload } from "../payload.ts";
 import { type InstallPlace, installPart } from "../payload-install.ts";
 import type { PayloadPart, PayloadPlatform } from "../payload-manifest.ts";
 import { uploadPart } from "../payload-upload.ts";
-import type { Handshake } from "./handshake.ts";
+import type { ConnectOptions, Handshake } from "./handshake.ts";
 import { ownBootId } from "./isolation.ts";
 import type { DaemonMemory, KnownDaemon } from "./known-daemon.ts";
 import { runScript } from "./marked-stream.ts";
@@ -51,7 +51,7 @@ export interface DaemonConnector {
    * that fails.
    * @throws what the transport throws; provision.*, runtime.platform_unsupported, payload.not_built, wire.*
    */
-  connect(options: { readonly signal?: AbortSignal | undefined }): Promise<WireClient>;
+  connect(options: ConnectOptions): Promise<WireClient>;
   /** What the last look found; undefined before the first. */
   readonly found: ProbeAnswer | undefined;
   /** What a look, of this process or an earlier one, found of what the place shares with this machine. */
@@ -67,7 +67,7 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
   let found: ProbeAnswer | undefined;
   let preparing: Promise<unknown> = Promise.resolve();
 
-  async function connect({ signal }: { readonly signal?: AbortSignal | undefined }): Promise<WireClient> {
+  async function connect(asked: ConnectOptions): Promise<WireClient> {
     if (!recalled) {
       recalled = true;
       const earlier = await options.memory?.recall();
@@ -75,16 +75,16 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     }
     const before = known;
     if (before !== undefined) {
-      const client = await dialKnown(before, signal);
+      const client = await dialKnown(before, asked);
       if (client !== undefined) return client;
     }
     // One at a time: a second connection of this client finds what the first has made ready.
     const turn = preparing.then(async () => {
       if (known !== undefined && known !== before) {
-        const client = await dialKnown(known, signal);
+        const client = await dialKnown(known, asked);
         if (client !== undefined) return client;
       }
-      return prepare(signal);
+      return prepare(asked);
     });
     preparing = turn.catch(() => {});
     return turn;
@@ -93,7 +93,7 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
   /** undefined when no daemon answers there any more. */
   async function dialKnown(
     daemon: KnownDaemon,
-    signal: AbortSignal | undefined,
+    { signal, clientId }: ConnectOptions,
   ): Promise<WireClient | undefined> {
     try {
       const stream = await transport.dial(daemon.socketPath, {
@@ -101,7 +101,7 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
         ...(signal === undefined ? {} : { signal }),
       });
       // The same start of the daemon has the same token; of another one nothing is known.
-      const client = await handshake(stream, daemon.token, signal, { pipelined: true });
+      const client = await handshake(stream, daemon.token, signal, { pipelined: true, clientId });
       if (client.hello.bootId === daemon.bootId) return client;
       client.close();
       return undefined;
@@ -111,20 +111,21 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     }
   }
 
-  async function prepare(signal: AbortSignal | undefined): Promise<WireClient> {
+  async function prepare(asked: ConnectOptions): Promise<WireClient> {
+    const { signal } = asked;
     progress.phase("probe", `looking at ${transport.description}`);
     const first = await probe(true, signal);
     if (first.stream !== undefined && first.answer.running !== undefined) {
       const { directory, token, bridge } = first.answer.running;
       try {
         progress.phase("handshake", "a daemon is running there");
-        return await reached(first.stream, directory, token, bridge, signal);
+        return await reached(first.stream, directory, token, bridge, asked);
       } catch (error) {
         if (!daemonMayBeGone(error)) throw error;
       }
     }
     const answer = first.answer.complete ? first.answer : (await probe(false, signal)).answer;
-    return installAndStart(answer, signal);
+    return installAndStart(answer, asked);
   }
 
   async function probe(dial: boolean, signal: AbortSignal | undefined) {
@@ -161,7 +162,8 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     });
   }
 
-  async function installAndStart(answer: ProbeAnswer, signal: AbortSignal | undefined): Promise<WireClient> {
+  async function installAndStart(answer: ProbeAnswer, asked: ConnectOptions): Promise<WireClient> {
+    const { signal } = asked;
     const platform = platformOf(answer);
     const { state, runDirectory } = stateOf(answer);
     const payload = await (options.payload ?? findPayload)(platform);
@@ -192,7 +194,7 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     progress.phase("handshake", "the daemon is up");
     try {
       const value = (key: string) => startValue(started.lines, key);
-      return await reached(started.stream, runDirectory, value("token"), value("bridge"), signal);
+      return await reached(started.stream, runDirectory, value("token"), value("bridge"), asked);
     } catch (error) {
       if (!daemonMayBeGone(error)) throw error;
       throw await startFailed(runDirectory, (error as BerthError).message, "", error);
@@ -204,10 +206,10 @@ export function createRemoteConnector(options: RemoteDaemonOptions): DaemonConne
     directory: string,
     token: string,
     bridge: string,
-    signal: AbortSignal | undefined,
+    { signal, clientId }: ConnectOptions,
   ): Promise<WireClient> {
     // Directory, token and stream come from one look at the place: the token is that of the daemon.
-    const client = await handshake(stream, token, signal, { pipelined: true });
+    const client = await handshake(stream, token, signal, { pipelined: true, clientId });
     const { bootId } = client.hello;
     if (bootId === undefined) return client;
     known = {
