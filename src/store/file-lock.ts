@@ -2,8 +2,8 @@ import { existsSync, rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { berthError } from "../contract/errors.ts";
-import { makePrivateFile } from "./sqlite.ts";
 import { isBusy, sqliteError } from "./sqlite-errors.ts";
+import { makePrivateFile } from "./sqlite-file.ts";
 
 /**
  * A look at whether a lock is held takes it for an instant, shared with other looks; whoever wants it then tries again

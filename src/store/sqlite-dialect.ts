@@ -1,5 +1,4 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import { setTimeout as delay } from "node:timers/promises";
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -15,12 +14,10 @@ import {
   SqliteQueryCompiler,
   type TransactionSettings,
 } from "kysely";
-import { isBusy, sqliteError } from "./sqlite-errors.ts";
+import { patiently } from "./patiently.ts";
 
 /** Statements that are kept prepared; queries with lists of values have no end of texts. */
 const MAX_STATEMENTS = 128;
-/** Longest pause between two attempts at a database that another connection writes. */
-const MAX_PAUSE_MS = 25;
 
 export interface SqliteOptions {
   readonly path: string;
@@ -145,22 +142,5 @@ class SqliteConnection implements DatabaseConnection {
 
   async #patiently<T>(work: () => T): Promise<T> {
     return await patiently(work, this.#options.path, this.#options.busyTimeoutMs);
-  }
-}
-
-/**
- * Does something with the database as soon as others let it. SQLite's own busy handler sleeps in this thread, so that a
- * transaction of the same process could not come to its end meanwhile.
- * @throws store.busy after `busyTimeoutMs`, and what sqliteError says
- */
-export async function patiently<T>(work: () => T, path: string, busyTimeoutMs: number): Promise<T> {
-  const endMs = performance.now() + busyTimeoutMs;
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
-    try {
-      return work();
-    } catch (cause) {
-      if (!isBusy(cause) || performance.now() >= endMs) throw sqliteError(path, cause);
-    }
-    await delay(pauseMs * (0.5 + Math.random()));
   }
 }
