@@ -1,0 +1,93 @@
+import type * as z from "zod";
+import type { ExecOptions, ExitStatus, ProcessInfo, SpawnOptions } from "../contract/process.ts";
+import type { commandFields, exitStatus, process } from "./process-schemas.ts";
+
+export type ExitStatusJson = z.infer<typeof exitStatus>;
+export type ProcessJson = z.infer<typeof process>;
+
+export function exitToJson(exit: ExitStatus): ExitStatusJson {
+  return {
+    exit_code: exit.exitCode,
+    signal: exit.signal,
+    timed_out: exit.timedOut,
+    duration_ms: exit.durationMs,
+  };
+}
+
+export function exitFromJson(exit: ExitStatusJson): ExitStatus {
+  return {
+    exitCode: exit.exit_code,
+    signal: exit.signal,
+    timedOut: exit.timed_out,
+    durationMs: exit.duration_ms,
+  };
+}
+
+export function processToJson(info: ProcessInfo, workspaceId: string): ProcessJson {
+  return {
+    id: info.id,
+    name: info.name ?? null,
+    workspace: workspaceId,
+    command: [...info.command],
+    cwd: info.cwd,
+    user: info.user ?? null,
+    pid: info.pid,
+    state: info.state,
+    tty: info.tty === null ? null : { ...info.tty },
+    detached: info.detached,
+    started_at: info.startedAt,
+    ended_at: info.endedAt ?? null,
+    exit: info.exit === undefined ? null : exitToJson(info.exit),
+    output_start: info.outputStart,
+    output_end: info.outputEnd,
+    has_orphans: info.hasOrphans ?? false,
+  };
+}
+
+export function processFromJson(json: ProcessJson): ProcessInfo {
+  return {
+    id: json.id,
+    name: json.name ?? undefined,
+    workspace: json.workspace,
+    command: json.command,
+    cwd: json.cwd,
+    user: json.user ?? undefined,
+    pid: json.pid,
+    state: json.state,
+    tty: json.tty,
+    detached: json.detached,
+    startedAt: json.started_at,
+    endedAt: json.ended_at ?? undefined,
+    exit: json.exit === null ? undefined : exitFromJson(json.exit),
+    outputStart: json.output_start,
+    outputEnd: json.output_end,
+    hasOrphans: json.has_orphans,
+  };
+}
+
+type CommandFields = { readonly [Key in keyof typeof commandFields]: z.infer<(typeof commandFields)[Key]> };
+
+/** Options of everything that starts a command; what was not given is not there. */
+export function commandOptionsFromJson(
+  body: Omit<CommandFields, "command">,
+): Omit<ExecOptions & SpawnOptions, "input" | "signal"> {
+  const env =
+    body.env &&
+    Object.fromEntries(Object.entries(body.env).map(([name, value]) => [name, value ?? undefined]));
+  return given({
+    cwd: body.cwd,
+    env,
+    user: body.user,
+    timeoutMs: body.timeout_ms,
+    killGraceMs: body.kill_grace_ms,
+    shell: body.shell,
+    stderr: body.stderr,
+    drainMs: body.drain_ms,
+    overflow: body.overflow,
+    logLimitBytes: body.log_limit_bytes,
+  });
+}
+
+function given<Fields extends object>(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
+}
