@@ -55,21 +55,26 @@ function heart(): {
   pings: Uint8Array[];
   dead: number[];
   ms: number[];
+  idle: number[];
 } {
   const clock = new ManualClock();
   const pings: Uint8Array[] = [];
   const dead: number[] = [];
   const ms: number[] = [];
+  const idle: number[] = [];
   const heartbeat = new Heartbeat(
     {
       ping: (payload) => pings.push(payload),
       dead: (silentMs) => dead.push(silentMs),
-      measured: (roundTripMs) => ms.push(roundTripMs),
+      measured: (roundTripMs, idleMs) => {
+        ms.push(roundTripMs);
+        idle.push(idleMs);
+      },
     },
     { clock },
   );
   heartbeat.start();
-  return { clock, heartbeat, pings, dead, ms };
+  return { clock, heartbeat, pings, dead, ms, idle };
 }
 
 test("measures once at the start, asks after 5 s of silence, is dead after 12 s", () => {
@@ -144,6 +149,26 @@ test("round trips are measured by the echo of the latest question only", () => {
   heartbeat.pong(pings[0]!);
   assert.deepEqual(ms, [40]);
   assert.equal(heartbeat.roundTripMs, 40);
+});
+
+test("a first answer that came late does not make the way long: the shortest of several counts", () => {
+  const { clock, heartbeat, pings, idle } = heart();
+  for (const ms of [180, 40, 55, 40]) {
+    clock.advance(ms);
+    heartbeat.heard();
+    heartbeat.pong(pings.at(-1)!);
+  }
+  assert.equal(pings.length, 4);
+  assert.ok(Math.abs(idle.at(-1)! - 40) < 5, `${idle}`);
+});
+
+test("once data flows it asks only for who receives it", () => {
+  const { clock, heartbeat, pings } = heart();
+  heartbeat.heard();
+  heartbeat.loaded();
+  clock.advance(40);
+  heartbeat.pong(pings[0]!);
+  assert.equal(pings.length, 1);
 });
 
 test("stopped, it neither asks nor declares anything", () => {

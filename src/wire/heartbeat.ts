@@ -6,6 +6,8 @@ const PROBE_INTERVAL_MS = 20;
 /** No DATA for so long: a measured round trip is an idle one. */
 const QUIET_MS = 500;
 const PAYLOAD_BYTES = 8;
+/** Questions in a row at the start: one answer may be late for reasons that are not the way's. */
+const START_PROBES = 4;
 
 export interface HeartbeatOptions {
   /** Silence after which the peer is asked. Default PING_IDLE_MS. */
@@ -59,6 +61,7 @@ export class Heartbeat {
   #sequence = 0;
   #sentAt = 0;
   #waiting = false;
+  #startProbes = 0;
   #smoothedMs: number | undefined;
   #quietMs: number | undefined;
 
@@ -72,6 +75,7 @@ export class Heartbeat {
   /** Measures the idle round trip and starts watching. */
   start(): void {
     this.#heardAt = this.#clock.now();
+    this.#startProbes = START_PROBES - 1;
     this.#ping(this.#heardAt);
     this.#arm(this.#idleMs);
   }
@@ -115,6 +119,10 @@ export class Heartbeat {
     if (this.#quietMs === undefined || ms < this.#quietMs) this.#quietMs = ms;
     else if (quiet) this.#quietMs = this.#quietMs * 0.75 + ms * 0.25;
     this.#events.measured(ms, this.#quietMs, now);
+    // Streams that carry DATA ask by themselves.
+    if (this.#startProbes === 0 || this.#dataAt !== 0 || this.#cancel === undefined) return;
+    this.#startProbes -= 1;
+    this.#ping(now);
   }
 
   #ping(now: number): void {

@@ -172,7 +172,7 @@ test("a RESET at any moment ends its stream only", async () => {
 async function readUntil(
   shape: Parameters<typeof shapedPair>[0],
   done: (stream: Stream) => boolean,
-): Promise<Stream> {
+): Promise<void> {
   const { client } = await connected(
     (stream) => {
       const feed = (): void => {
@@ -183,20 +183,23 @@ async function readUntil(
     },
     { pair: shapedPair(shape) },
   );
-  // The idle round trip is measured right after the handshake.
-  await until(() => client.roundTripMs !== undefined);
-  const stream = client.request(
-    "fs.read",
-    { path: "/x" },
-    {
-      onData(chunk) {
-        stream.consumed(chunk.length);
+  try {
+    // The idle round trip is measured right after the handshake.
+    await until(() => client.roundTripMs !== undefined);
+    const stream = client.request(
+      "fs.read",
+      { path: "/x" },
+      {
+        onData(chunk) {
+          stream.consumed(chunk.length);
+        },
       },
-    },
-  ) as Stream;
-  await until(() => done(stream), 30_000);
-  client.close();
-  return stream;
+    ) as Stream;
+    await until(() => done(stream), 60_000);
+  } finally {
+    // The daemon's end sends for ever.
+    client.close();
+  }
 }
 
 test("on a long wide way the window grows, never beyond 8 MiB", async () => {

@@ -95,10 +95,40 @@ test("it shrinks when a queue stays, withholds the credit, and keeps that size f
   while (window.receive(16 * 1024)) credit += 16 * 1024;
   const released = window.consumed(credit);
   assert.ok(released <= shrunk && released >= (shrunk * 3) / 4, `${released}`);
-  fullRoundTrip(window, { ...QUICK, now: 10_000 });
+  fullRoundTrip(window, { ...QUICK, now: 9_000 });
   assert.equal(window.sizeBytes, shrunk);
-  fullRoundTrip(window, { ...QUICK, now: 40_000 });
+  // Two of them measure with half of it.
+  for (let turn = 0; turn < 3; turn += 1) fullRoundTrip(window, { ...QUICK, now: 40_000 });
   assert.equal(window.sizeBytes, 2 * shrunk);
+});
+
+test("on a long way half of it is kept back now and then for one measurement, and given back whole", () => {
+  const window = new ReceiveWindow({ growthBytes: 0 });
+  // An idle round trip that was measured too long hides the queue: nothing shrinks.
+  const hidden = { ms: 120, idleMs: 100 };
+  let out = INITIAL_WINDOW_BYTES;
+  let least = out;
+  for (let turn = 0; turn < 60; turn += 1) {
+    const bytes = window.sizeBytes / 8;
+    if (out < bytes) break;
+    assert.ok(window.receive(bytes));
+    out -= bytes;
+    if (window.wantsProbe) window.probeStarted();
+    out += window.consumed(bytes);
+    least = Math.min(least, out);
+    if (turn % 4 === 3) out += window.measured({ ...hidden, now: 1000 + turn * 400 });
+  }
+  assert.ok(least <= INITIAL_WINDOW_BYTES / 2, `${least} on the way at least`);
+  window.consumed(INITIAL_WINDOW_BYTES);
+  assert.equal(window.sizeBytes, INITIAL_WINDOW_BYTES);
+  assert.ok(out >= (INITIAL_WINDOW_BYTES * 3) / 4, `${out} given back`);
+  // Where there is no long way, never.
+  const short = new ReceiveWindow({ growthBytes: 0 });
+  for (let turn = 0; turn < 20; turn += 1) {
+    const before = short.sizeBytes;
+    const granted = fullRoundTrip(short, { ms: 6, idleMs: 5, now: turn * 5_000 });
+    assert.ok(granted >= before);
+  }
 });
 
 test("below its first size it shrinks only on a long way, and never so far that a frame does not fit", () => {

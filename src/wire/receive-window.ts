@@ -20,6 +20,12 @@ export const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
 /** A window that had to shrink stays so for a while. */
 const SHRUNK_FOR_MS = 30_000;
 
+/**
+ * The idle round trip that was measured may be too long (this program or its peer was busy just then), and while DATA goes
+ * none is idle. So now and then on a long way half of the window is kept back for one measurement: it shows a shorter one.
+ */
+const THIN_EVERY_MS = 10_000;
+
 /** What the windows of one connection share. */
 export interface WindowBudget {
   growthBytes: number;
@@ -51,6 +57,9 @@ export class ReceiveWindow {
   #congested = 0;
   #ceilingBytes = MAX_WINDOW_BYTES;
   #ceilingUntil = 0;
+  /** Credit kept back for one measurement. */
+  #lentBytes = 0;
+  #thinAt: number | undefined;
   readonly #budget: WindowBudget;
 
   constructor(budget: WindowBudget) {
@@ -99,6 +108,14 @@ export class ReceiveWindow {
     this.#probed = false;
     const received = this.#sinceProbeBytes;
     this.#sinceProbeBytes = 0;
+    if (this.#lentBytes > 0) return this.#returnLent();
+    this.#thinAt ??= now + THIN_EVERY_MS;
+    if (now >= this.#thinAt && idleMs >= LONG_WAY_MS) {
+      this.#thinAt = now + THIN_EVERY_MS;
+      this.#lentBytes = this.#sizeBytes / 2;
+      this.#debtBytes += this.#lentBytes;
+      return 0;
+    }
     const stretch = ms / Math.max(idleMs, MIN_IDLE_MS);
     if (stretch > SHRINK_ABOVE) {
       this.#congested += 1;
@@ -115,6 +132,14 @@ export class ReceiveWindow {
   release(): void {
     this.#budget.growthBytes -= this.#sizeBytes - INITIAL_WINDOW_BYTES;
     this.#sizeBytes = INITIAL_WINDOW_BYTES;
+  }
+
+  #returnLent(): number {
+    const unpaid = Math.min(this.#debtBytes, this.#lentBytes);
+    this.#debtBytes -= unpaid;
+    this.#freedBytes += this.#lentBytes - unpaid;
+    this.#lentBytes = 0;
+    return this.#grant();
   }
 
   #grow(idleMs: number, now: number): number {

@@ -25,9 +25,11 @@ export const TEST_HELLO: AcceptOptions["hello"] = {
 /** Polls until `state` is true; fails after `deadlineMs`. */
 export async function until(state: () => boolean, deadlineMs = 5_000): Promise<void> {
   const end = Date.now() + deadlineMs;
+  let turns = 0;
   while (!state()) {
     assert.ok(Date.now() < end, `not reached in ${deadlineMs} ms: ${state}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    // A turn of the loop at first, then a pause: looking must not be what keeps the state from being reached.
+    await new Promise((resolve) => (turns++ < 100 ? setImmediate(resolve) : setTimeout(resolve, 1)));
   }
 }
 
