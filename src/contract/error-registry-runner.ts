@@ -50,10 +50,25 @@ export const RUNNER_ERRORS = {
     "Check the address, and that it runs: berth serve",
     true,
   ),
+  "runner.untrusted": entry(
+    502,
+    "the certificate of the runner at {url} is not trusted: {reason}",
+    "Give the certificate that it is signed by: ca: \"/path/ca.pem\" in berth.yaml, or NODE_EXTRA_CA_CERTS.",
+  ),
+  "runner.foreign": entry(
+    502,
+    "what answers at {url} is no runner of Berth that this version can use: {reason}",
+    "Check the address, http or https, and the versions: GET /v1/health says the runner's.",
+  ),
   "runner.insecure": entry(
     400,
     "{host} is not this machine alone, and there is no TLS",
     "Give --tls-cert and --tls-key, put a proxy with TLS in front of 127.0.0.1, or accept it by --insecure.",
+  ),
+  "runner.tls_invalid": entry(
+    400,
+    "the certificate and its key can't be used",
+    "Give a PEM file with the certificate and its chain, and one with its key: --tls-cert, --tls-key.",
   ),
   "token.unknown": entry(404, "there is no token {id}", "`berth token list` shows them."),
   "token.name_taken": entry(
