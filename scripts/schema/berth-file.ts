@@ -4,6 +4,7 @@ import * as z from "zod";
 import * as berthFile from "../../src/contract/berth-file.ts";
 import * as config from "../../src/contract/config.ts";
 import * as fields from "../../src/contract/config-fields.ts";
+import * as remote from "../../src/contract/config-remote.ts";
 import * as ssh from "../../src/contract/config-ssh.ts";
 import { DocComments } from "./doc-comments.ts";
 
@@ -16,6 +17,7 @@ const MODULES = {
   "config.ts": config,
   "config-fields.ts": fields,
   "config-ssh.ts": ssh,
+  "config-remote.ts": remote,
 };
 
 /** A node of a JSON Schema, as far as what follows uses it. */

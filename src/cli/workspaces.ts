@@ -130,6 +130,7 @@ export function whereText({ runtime, place }: Pick<Workspace, "runtime" | "place
     const container = place?.container ?? config.containerId;
     return container === undefined ? `docker-image:${config.image}` : `docker://${container}`;
   }
+  if (config.type === "remote") return String(config.url);
   return String(config.type);
 }
 

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { absolutePath, baseDir, common } from "./config-fields.ts";
+import { type RemoteConfig, remoteConfigSchema } from "./config-remote.ts";
 import { normalizeSshConfig, type SshConfig, sshConfigSchema } from "./config-ssh.ts";
 import { berthError } from "./errors.ts";
 
@@ -122,6 +123,7 @@ export const runtimeConfigSchema = z.union([
   dockerContainerConfigSchema,
   dockerImageConfigSchema,
   sshConfigSchema,
+  remoteConfigSchema,
 ]);
 
 export type LocalConfig = z.infer<typeof localConfigSchema>;
@@ -130,11 +132,12 @@ export type DockerImageConfig = z.infer<typeof dockerImageConfigSchema>;
 export type DockerConfig = DockerContainerConfig | DockerImageConfig;
 export type EngineConfig = z.infer<typeof engineSchema>;
 export type WorktreeConfig = z.infer<typeof worktreeConfigSchema>;
-export type RuntimeConfig = LocalConfig | WorktreeConfig | DockerConfig | SshConfig;
+export type RuntimeConfig = LocalConfig | WorktreeConfig | DockerConfig | SshConfig | RemoteConfig;
+export type { RemoteConfig } from "./config-remote.ts";
 export type { SecretReference, SshConfig } from "./config-ssh.ts";
 
 /** Types that the design names and later versions bring. */
-const FUTURE_TYPES = ["remote", "sandbox", "kubernetes", "vm"];
+const FUTURE_TYPES = ["sandbox", "kubernetes", "vm"];
 
 /**
  * Validates a runtime configuration of unknown origin.
@@ -173,8 +176,13 @@ function schemaFor(value: unknown, type: unknown): z.ZodType<RuntimeConfig> | st
   if (type === "ssh") {
     return "host" in value ? sshConfigSchema : 'host is missing, for example host: "dev@box"';
   }
+  if (type === "remote") {
+    return "url" in value
+      ? remoteConfigSchema
+      : 'url is missing, for example url: "https://runner.example:7333"';
+  }
   if (type !== "docker")
-    return `type: ${JSON.stringify(type)} is not a runtime type; it is "local", "worktree", "docker" or "ssh"`;
+    return `type: ${JSON.stringify(type)} is not a runtime type; it is "local", "worktree", "docker", "ssh" or "remote"`;
   const hasContainer = "containerId" in value;
   const hasImage = "image" in value;
   if (hasContainer && hasImage) return "containerId, image: give one of them, not both";

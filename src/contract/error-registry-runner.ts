@@ -53,7 +53,7 @@ export const RUNNER_ERRORS = {
   "runner.untrusted": entry(
     502,
     "the certificate of the runner at {url} is not trusted: {reason}",
-    "Give the certificate that it is signed by: ca: \"/path/ca.pem\" in berth.yaml, or NODE_EXTRA_CA_CERTS.",
+    'Give the certificate that it is signed by: ca: "/path/ca.pem" in berth.yaml, or NODE_EXTRA_CA_CERTS.',
   ),
   "runner.foreign": entry(
     502,

@@ -40,7 +40,6 @@ test("what is none is refused with a reason", () => {
     );
   }
   assert.throws(() => parseRuntimeUri("docker://we b"), { code: "config.invalid" });
-  assert.throws(() => parseRuntimeUri("runner://box/srv"), { code: "runtime.type_unsupported" });
 });
 
 test("a name is not a URI", () => {

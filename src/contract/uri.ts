@@ -1,5 +1,6 @@
 import type { RuntimeConfig } from "./config.ts";
 import { parseRuntimeConfig } from "./config.ts";
+import { parseRunnerUri } from "./config-remote.ts";
 import { parseSshHost } from "./config-ssh.ts";
 import { berthError } from "./errors.ts";
 
@@ -14,11 +15,12 @@ import { berthError } from "./errors.ts";
  *     docker-image:NAME[:TAG|@DIGEST]   a container made from an image
  *     ssh://[USER@]HOST[:PORT]          a host by SSH, the home directory there; HOST may be an alias of ~/.ssh/config
  *     ssh://HOST/workdir, ssh://HOST/~/workdir
+ *     runner://HOST[:PORT]/WORKSPACE    a workspace of a runner; TLS for every host but this machine
  *
  * A percent sign, blanks and every other character of a path mean themselves. A word without one of these
  * prefixes is a name of berth.yaml, never a URI.
  */
-const PREFIXES = ["local:", "worktree:", "docker://", "docker-image:", "ssh://"] as const;
+const PREFIXES = ["local:", "worktree:", "docker://", "docker-image:", "ssh://", "runner://"] as const;
 
 export function isRuntimeUri(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:/.test(text);
@@ -38,6 +40,16 @@ export function parseRuntimeUri(uri: string): RuntimeConfig {
       throw berthError("runtime.uri_invalid", { message: `the ssh:// URI is not valid: ${parsed}` });
     }
     return parseRuntimeConfig({ type: "ssh", ...parsed }, `ssh://${parsed.host}`);
+  }
+  if (uri.startsWith("runner:")) {
+    const parsed = uri.startsWith("runner://")
+      ? parseRunnerUri(uri)
+      : "two slashes are missing: runner://HOST[:PORT]/WORKSPACE";
+    // The text is not shown: it may hold a token.
+    if (typeof parsed === "string") {
+      throw berthError("runtime.uri_invalid", { message: `the runner:// URI is not valid: ${parsed}` });
+    }
+    return parseRuntimeConfig({ type: "remote", ...parsed }, parsed.url);
   }
   if (uri.includes("\0")) throw invalid("it has a NUL character");
   if (uri.startsWith("local:")) {
@@ -70,7 +82,6 @@ export function parseRuntimeUri(uri: string): RuntimeConfig {
     return parseRuntimeConfig({ type: "docker", image }, uri);
   }
   const scheme = uri.slice(0, uri.indexOf(":"));
-  if (scheme === "runner") throw berthError("runtime.type_unsupported", { context: { type: "remote" } });
   if (scheme === "docker") throw invalid("two slashes are missing: docker://CONTAINER");
   throw invalid(`it starts with none of ${PREFIXES.join(" ")}`);
 }

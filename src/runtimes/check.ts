@@ -34,6 +34,10 @@ export async function checkRuntime(
       const { checkSsh } = await import("./ssh/check.ts");
       return await checkSsh(config, { ...context, embed: embedDaemon }, onStep);
     }
+    if (config.type === "remote") {
+      const { checkRemote } = await import("./remote/check.ts");
+      return await checkRemote(config, { ...context, embed: embedDaemon }, onStep);
+    }
     await using opened = await steps.run(
       "open",
       () => createRuntime(config, context),

@@ -13,6 +13,7 @@ const LOADERS: Loaders = {
   worktree: async () => (await import("./local.ts")).openWorktree,
   docker: async () => (await import("./docker/open.ts")).openDocker,
   ssh: async () => (await import("./ssh/open.ts")).openSsh,
+  remote: async () => (await import("./remote/open.ts")).openRemote,
 };
 
 /** Types of runtimes that this version has. */

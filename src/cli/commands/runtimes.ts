@@ -24,6 +24,7 @@ export async function availableKinds(): Promise<KindReport[]> {
     await worktreeKind(),
     await dockerKind(),
     await sshKind(),
+    { type: "remote", available: true, detail: "a workspace of a runner: runner://HOST[:PORT]/WORKSPACE" },
   ];
 }
 
@@ -121,6 +122,7 @@ export function addRuntimesCommand(program: Command): void {
 }
 
 function target(config: { readonly [key: string]: unknown }): string {
+  if (typeof config.url === "string") return `${config.url} ${config.workspace}`;
   if (typeof config.host === "string") {
     const address = config.host.includes(":") ? `[${config.host}]` : config.host;
     const user = config.user === undefined ? "" : `${config.user}@`;

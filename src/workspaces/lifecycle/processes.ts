@@ -26,7 +26,7 @@ export async function runningIn(
 ): Promise<Running> {
   const none: Running = { names: [], end: async () => {}, [Symbol.asyncDispose]: async () => {} };
   const config = site.request.config;
-  if (config.daemon === "never") return none;
+  if (config.type === "remote" || config.daemon === "never") return none;
   if (site.placement.sharesRepository) {
     const directory = await localRunDirectory(config.stateDir ?? lifecycle.stateDirectory);
     if (!(await exists(join(directory, "sock")))) return none;

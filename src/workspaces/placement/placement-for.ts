@@ -14,11 +14,18 @@ const LOADERS: { readonly [T in RuntimeConfig["type"]]: Loader } = {
       ? (await import("./docker-image.ts")).dockerImagePlacement
       : (await import("./users-place.ts")).usersPlacement,
   ssh: async () => (await import("./users-place.ts")).usersPlacement,
+  remote: async () => {
+    throw berthError("config.invalid", {
+      message: "runtime: a workspace does not stand in a workspace of a runner",
+      hint: "Make it by the runner itself: berth --runner URL workspace create NAME",
+      context: { fields: ["runtime"] },
+    });
+  },
 };
 
 /**
  * How workspaces stand in the runtime of a configuration, which may be a stored one of a later version.
- * @throws runtime.type_unsupported
+ * @throws runtime.type_unsupported, config.invalid for a runner's workspace
  */
 export async function placementFor(config: StoredRuntimeConfig): Promise<Placement> {
   const loaders: Readonly<Record<string, Loader | undefined>> = LOADERS;
