@@ -54,6 +54,11 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
   /** Milliseconds between TERM and KILL, at a timeout or an abort. Default 2000. */
   readonly killGraceMs?: number;
+  /**
+   * Makes the start safe to repeat: the same id gets the same process, also from another client, and the command never
+   * runs twice. 1 to 128 characters. Default: a new one.
+   */
+  readonly requestId?: string;
   /** Aborting settles the call at once and ends the whole process tree in the place. */
   readonly signal?: AbortSignal;
   /** Shell of a command given as a string. Default "/bin/sh"; "bash" takes the first bash of PATH. */
@@ -111,6 +116,11 @@ export interface SpawnOptions extends CommandOptions {
   readonly detached?: boolean;
   /** Lease in milliseconds, counted while no client is connected. Default 30 min, with a tty 3 h. */
   readonly leaseMs?: number;
+  /**
+   * "readers": the lease counts while nobody reads its output, whether or not this client is connected, and neither
+   * disposing the handle nor closing the runtime ends it. Default "client".
+   */
+  readonly keptBy?: "client" | "readers";
 }
 
 export type ProcessState = "running" | "exited" | "lost";
@@ -170,6 +180,8 @@ export interface ProcessStdin {
   write(data: string | Uint8Array): Promise<void>;
   /** EOF. Idempotent. With a tty: the EOF character. */
   end(): Promise<void>;
+  /** Resolves when the place has taken over everything that was written. */
+  flush(): Promise<void>;
 }
 
 /** A process in a runtime. Disposing the handle ends it, unless it is detached. */
@@ -203,4 +215,6 @@ export interface Process extends AsyncDisposable {
   detach(): Promise<void>;
   /** Removes record and log. @throws process.running */
   remove(): Promise<void>;
+  /** Lets go of this handle alone: what it waits for and writes ends, the process goes on as it is. */
+  release(): void;
 }

@@ -98,6 +98,8 @@ export const methods = {
     logLimitBytes: z.optional(z.int().check(z.positive())),
     detached: z._default(z.boolean(), false),
     leaseMs: z.optional(z.int().check(z.positive())),
+    /** Whose absence the lease counts: that of the client which starts it and of all readers, or of the readers alone. */
+    keptBy: z._default(z.enum(["client", "readers"]), "client"),
     attach: z.optional(attach),
   }),
   /** RESPONSE { processes: ProcessInfo[] }, lost ones of earlier daemons included; with `workspace` only its own. */

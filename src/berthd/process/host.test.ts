@@ -29,6 +29,29 @@ test("a process whose owner stays away past its lease is being ended, and says s
   await host.findLive(process.id);
 });
 
+test("a process that readers keep is being ended while its owner is connected, and a reader stops that", async () => {
+  await using at = await hostPlace();
+  const host = at.open();
+  host.clientConnected("me");
+  const hosted = await host.start(
+    startRequest(["sh", "-c", "trap '' HUP; sleep 60"], { leaseMs: 20, keptBy: "readers" }),
+    "me",
+  );
+  const code = (): Promise<string | undefined> =>
+    host.findLive(hosted.process.id).then(
+      () => undefined,
+      (error) => error.code,
+    );
+  await waitFor("the first signal", async () => (await code()) === "process.reaping");
+  host.clientConnected("me");
+  assert.equal(await code(), "process.reaping");
+  host.readerOpened(hosted);
+  assert.equal(await code(), undefined);
+  host.clientGone("me");
+  host.readerClosed(hosted);
+  await waitFor("the signals begin anew", async () => (await code()) === "process.reaping");
+});
+
 test("a detached process has no lease", async () => {
   await using at = await hostPlace();
   const host = at.open();

@@ -168,6 +168,7 @@ export class ProcessHost {
     const hosted: HostedProcess = {
       process,
       owner: clientId,
+      keptByOwner: params.keptBy === "client",
       directory,
       inputs: new Map(),
       lease: new Lease(
@@ -201,7 +202,7 @@ export class ProcessHost {
     // What is to outlive its client is on record before its start is answered, as with `detach`.
     if (params.detached && !process.finished) await this.#records.write(hosted);
     else if (!process.finished) this.#records.writeSoon(hosted);
-    if (!this.#clients.has(clientId)) hosted.lease.release();
+    this.#countIfAlone(hosted);
     return hosted;
   }
 
@@ -293,7 +294,9 @@ export class ProcessHost {
 
   clientConnected(clientId: string): void {
     this.#clients.set(clientId, (this.#clients.get(clientId) ?? 0) + 1);
-    for (const hosted of this.#processes.values()) if (hosted.owner === clientId) hosted.lease.hold();
+    for (const hosted of this.#processes.values()) {
+      if (hosted.keptByOwner && hosted.owner === clientId) hosted.lease.hold();
+    }
   }
 
   clientGone(clientId: string): void {
@@ -302,7 +305,7 @@ export class ProcessHost {
     else {
       this.#clients.delete(clientId);
       for (const hosted of this.#processes.values()) {
-        if (hosted.owner === clientId && hosted.readers === 0) hosted.lease.release();
+        if (hosted.owner === clientId) this.#countIfAlone(hosted);
       }
     }
   }
@@ -314,8 +317,13 @@ export class ProcessHost {
 
   readerClosed(hosted: HostedProcess): void {
     hosted.readers--;
-    if (hosted.readers === 0 && !this.#clients.has(hosted.owner)) hosted.lease.release();
+    this.#countIfAlone(hosted);
     if (hosted.delivered && !hosted.persisted) this.#storage.unschedule(hosted.process.log);
+  }
+
+  /** The lease counts when neither a reader nor an owner that keeps it is there. */
+  #countIfAlone({ readers, keptByOwner, owner, lease }: HostedProcess): void {
+    if (readers === 0 && !(keptByOwner && this.#clients.has(owner))) lease.release();
   }
 
   // --- end of life ---

@@ -7,6 +7,8 @@ export interface HostedProcess {
   readonly process: ManagedProcess;
   readonly lease: Lease;
   readonly owner: string;
+  /** Its owner being connected is reason enough to keep it; otherwise only readers are. */
+  readonly keptByOwner: boolean;
   /** Of its record; undefined where none is kept. */
   readonly directory: string | undefined;
   /** Who writes its input, by client: the connection that does so now, and the bytes taken over from all of them. */

@@ -33,12 +33,15 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
       "process.stdin": async ({ id, workspace }, stream, session) => {
         const hosted = await host.findLive(id, workspace);
         const handler = acceptStdin(hosted, stream, session);
+        const unlisten = endWithProcess(hosted, stream);
         stream.handler = {
           ...handler,
           onEnd: () => {
+            unlisten();
             handler.onEnd?.();
             stream.end();
           },
+          onReset: unlisten,
         };
         stream.respond({ accepted: accepted(hosted, session) });
       },
@@ -163,6 +166,16 @@ function acceptStdin(hosted: HostedProcess, stream: WireStream, session: ClientS
   // Keeps what the output side has put there (onWritable).
   stream.handler = { ...stream.handler, ...handler };
   return handler;
+}
+
+/** A writer that waits for a process to take its input is told that it has ended. */
+function endWithProcess({ process }: HostedProcess, stream: WireStream): () => void {
+  const unlisten = process.onChange(() => {
+    if (!process.finished) return;
+    unlisten();
+    stream.reset(berthError("process.finished", { hop: "berthd", context: { id: process.id } }));
+  });
+  return unlisten;
 }
 
 function discardStdin(stream: WireStream): StreamHandler {

@@ -60,6 +60,7 @@ export function startRequest(
     drainMs: 0,
     overflow: "drop",
     detached: false,
+    keptBy: "client",
     ...extra,
   };
 }

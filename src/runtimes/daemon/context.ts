@@ -75,7 +75,7 @@ export class RuntimeContext {
   startParams(command: Command, options: CommandOptions): ParamsInput<"process.start"> {
     const { argv, shellLookup } = commandArgv(command, options.shell);
     return {
-      requestId: `${this.#requestPrefix}.${(this.#requests++).toString(36)}`,
+      requestId: options.requestId ?? `${this.#requestPrefix}.${(this.#requests++).toString(36)}`,
       command: argv,
       cwd: options.cwd === undefined ? this.paths.workdir : placePath(options.cwd, this.paths),
       env: environmentPairs(options.env, this.#environment),

@@ -20,10 +20,16 @@ export function requireScopes(hello: Hello): void {
   requireFeature(hello, "scopedProcesses");
 }
 
+/** Refuses a daemon for which a connection alone would keep a process. @throws wire.feature_unknown */
+export function requireKeptByReaders(hello: Hello): void {
+  requireFeature(hello, "keptByReaders");
+}
+
 const IN_WORDS = {
   workspaces: "workspaces",
   logDirectory: "processLogDir",
   scopedProcesses: "clients of a runner",
+  keptByReaders: 'keptBy: "readers"',
 } as const;
 
 function requireFeature({ capabilities, version }: Hello, name: keyof typeof IN_WORDS): void {

@@ -48,6 +48,11 @@ export class InputPump {
     return this.#stream;
   }
 
+  /** Bytes that were given to it. */
+  get bytes(): number {
+    return this.#end;
+  }
+
   /** No more input is taken. */
   get closed(): boolean {
     return this.#closed !== undefined;
@@ -70,6 +75,12 @@ export class InputPump {
   write(bytes: Uint8Array): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     this.push(bytes);
+    return this.sent();
+  }
+
+  /** Resolves when everything given until now has been sent within the window. */
+  sent(): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (this.#sent === this.#end) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ end: this.#end, resolve, reject });

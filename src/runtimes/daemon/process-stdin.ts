@@ -1,4 +1,5 @@
-import { type BerthError, berthError } from "../../contract/errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import type { ProcessStdin } from "../../contract/process.ts";
 import type { StreamHandler, WireClient, WireStream } from "../../wire/types.ts";
 import type { InputPump } from "./input-pump.ts";
@@ -7,23 +8,31 @@ import { lost } from "./output-flow.ts";
 
 /** ^D, the EOF character of a terminal. */
 const END_OF_TRANSMISSION = Uint8Array.of(4);
+/** The longest pause between two questions for what has arrived. */
+const MAX_FLUSH_PAUSE_MS = 100;
+
+export interface PumpedStdinOptions {
+  readonly link: Link;
+  readonly id: () => string;
+  readonly tty: boolean;
+  /** Bytes of this client that the process had before the pump's first. */
+  readonly base: () => number;
+}
 
 /** stdin of a process over a pump, which somebody attaches to streams. */
 export class PumpedStdin implements ProcessStdin {
   readonly #pump: InputPump;
-  readonly #id: () => string | undefined;
-  readonly #tty: boolean;
+  readonly #options: PumpedStdinOptions;
   #eofSent = false;
 
-  constructor(pump: InputPump, id: () => string | undefined, tty: boolean) {
+  constructor(pump: InputPump, options: PumpedStdinOptions) {
     this.#pump = pump;
-    this.#id = id;
-    this.#tty = tty;
+    this.#options = options;
   }
 
   async write(data: string | Uint8Array): Promise<void> {
     if (this.#pump.ended && !this.#pump.closed) {
-      throw berthError("process.stdin_closed", { context: { id: this.#id() } });
+      throw berthError("process.stdin_closed", { context: { id: this.#options.id() } });
     }
     this.#eofSent = false;
     await this.#pump.write(typeof data === "string" ? Buffer.from(data, "utf8") : data);
@@ -33,9 +42,56 @@ export class PumpedStdin implements ProcessStdin {
     if (this.#pump.closed || this.#eofSent) return;
     this.#eofSent = true;
     // On a terminal EOF is a character: the program may read on behind it.
-    if (this.#tty) await this.#pump.write(END_OF_TRANSMISSION);
+    if (this.#options.tty) await this.#pump.write(END_OF_TRANSMISSION);
     else this.#pump.end();
   }
+
+  /** What was sent may still be on the way: asks how much has arrived, until it is everything. */
+  async flush(): Promise<void> {
+    const { link, id, base } = this.#options;
+    await this.#pump.sent();
+    const bytes = this.#pump.bytes;
+    for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, MAX_FLUSH_PAUSE_MS)) {
+      try {
+        if ((await acceptedBytes(link, id())) - base() >= bytes) return;
+      } catch (error) {
+        // Its end was taken, or it reads nothing any more: nothing is left to arrive.
+        if (isBerthError(error, "process.stdin_closed") || isBerthError(error, "process.finished")) return;
+        throw link.explain(error);
+      }
+      await delay(pauseMs);
+    }
+  }
+}
+
+/** Input bytes of this client that the process's daemon has taken over. */
+async function acceptedBytes(link: Link, id: string): Promise<number> {
+  for (;;) {
+    const client = link.client ?? (await link.reconnect());
+    try {
+      return await new Promise((resolve, reject) => {
+        const stream = client.request(
+          "process.stdin",
+          { id },
+          {
+            onResponse: (result) => {
+              resolve(acceptedOf(result));
+              stream.reset(berthError("operation.aborted"));
+            },
+            onReset: reject,
+            onEnd: () => reject(berthError("process.stdin_closed", { context: { id } })),
+          },
+        );
+      });
+    } catch (error) {
+      if (!isDisconnect(error, client)) throw error;
+    }
+  }
+}
+
+function acceptedOf(result: unknown): number {
+  const accepted = (result as { accepted?: unknown } | null)?.accepted;
+  return typeof accepted === "number" ? accepted : 0;
 }
 
 /** stdin of a process that was started without it. */
@@ -54,6 +110,10 @@ export class NoStdin implements ProcessStdin {
   end(): Promise<void> {
     return Promise.resolve();
   }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 /**
@@ -69,11 +129,18 @@ export class InputFlow implements StreamHandler {
   #bootId: string | undefined;
   /** Bytes that the process had before. */
   #base: number | undefined;
+  readonly #onOpened: () => void;
 
-  constructor(link: Link, id: string, pump: InputPump) {
+  /** `onOpened` is called each time the process takes input. */
+  constructor(link: Link, id: string, pump: InputPump, onOpened: () => void) {
     this.#link = link;
     this.#id = id;
     this.#pump = pump;
+    this.#onOpened = onOpened;
+  }
+
+  get base(): number {
+    return this.#base ?? 0;
   }
 
   start(): void {
@@ -103,9 +170,9 @@ export class InputFlow implements StreamHandler {
   }
 
   onResponse(result: unknown): void {
-    const accepted = (result as { accepted?: unknown } | null)?.accepted;
-    const taken = typeof accepted === "number" ? accepted : 0;
+    const taken = acceptedOf(result);
     this.#base ??= taken;
+    this.#onOpened();
     if (this.#stream !== undefined) this.#pump.attach(this.#stream, taken - this.#base);
   }
 

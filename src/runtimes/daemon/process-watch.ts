@@ -28,7 +28,6 @@ export class ProcessWatch implements FlowSource, FlowSink {
   readonly #exit = Promise.withResolvers<ExitStatus>();
   #info: ProcessInfo | undefined;
   #status: ExitStatus | undefined;
-  /** Input bytes that the process had before this watch sent any. */
   #inputBase: number | undefined;
   onEnded: (() => void) | undefined;
 
@@ -62,6 +61,11 @@ export class ProcessWatch implements FlowSource, FlowSink {
 
   get done(): boolean {
     return this.#flow.done;
+  }
+
+  /** Input bytes that the process had before this watch sent any. */
+  get inputBase(): number {
+    return this.#inputBase ?? 0;
   }
 
   get bootId(): string | undefined {

@@ -14,6 +14,7 @@ import type {
 import { parseSignal } from "../../contract/signals.ts";
 import { milliseconds } from "../common/milliseconds.ts";
 import type { Closable, RuntimeContext } from "./context.ts";
+import { requireKeptByReaders } from "./features.ts";
 import { InputPump } from "./input-pump.ts";
 import { abortedError } from "./link.ts";
 import { lost } from "./output-flow.ts";
@@ -32,6 +33,8 @@ interface HandleOptions {
   readonly input?: InputPump | undefined;
   /** Reads hold the process back instead of losing bytes. */
   readonly lossless?: boolean;
+  /** Not this client keeps it, but who reads its output. */
+  readonly keptByReaders?: boolean;
 }
 
 /** A process of the place as the caller holds it; everything that it knows comes from the daemon. */
@@ -44,7 +47,8 @@ export class ProcessHandle implements Process, Closable {
   #inputFlow: InputFlow | undefined;
   #exit: Promise<ExitStatus> | undefined;
   #tty: TtySize | null;
-  #detached: boolean;
+  /** The process goes on when this handle is disposed. */
+  #outlives: boolean;
   #disposed = false;
 
   constructor(context: RuntimeContext, info: ProcessInfo, options: HandleOptions = {}) {
@@ -53,9 +57,9 @@ export class ProcessHandle implements Process, Closable {
     this.#lossless = options.lossless ?? false;
     this.#watch = options.watch;
     this.#tty = info.tty ?? null;
-    this.#detached = info.detached;
+    this.#outlives = info.detached || options.keptByReaders === true;
     if (options.input !== undefined) {
-      this.stdin = new PumpedStdin(options.input, () => this.id, this.#tty !== null);
+      this.stdin = this.#pumped(options.input, () => options.watch?.inputBase ?? 0);
     } else if (options.watch !== undefined || info.state !== "running") {
       this.stdin = new NoStdin(() => this.#noStdin());
     } else {
@@ -164,24 +168,34 @@ export class ProcessHandle implements Process, Closable {
   async detach(): Promise<void> {
     this.#context.require("daemon");
     await this.#context.link.call("process.detach", { id: this.id }, { repeatable: true });
-    this.#detached = true;
+    this.#outlives = true;
   }
 
   async remove(): Promise<void> {
     await this.#context.link.call("process.remove", { id: this.id });
   }
 
-  /** Ends the process unless it is detached; then only this handle is let go. */
+  release(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#context.open.delete(this);
+    this.#letGo(true);
+  }
+
+  /** Ends the process, unless it is to live on; then only this handle is let go. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#context.open.delete(this);
+    const runs = !this.#finished && this.#first.exit === undefined && this.#first.state === "running";
+    if (runs && !this.#outlives) await this.#end();
+    this.#letGo(this.#outlives);
+  }
+
+  /** What is ended tells the watch so by itself. */
+  #letGo(stopWatching: boolean): void {
     const reason = berthError("operation.aborted", { message: "the handle of the process was disposed" });
-    if (this.#detached) {
-      this.#watch?.stop(reason);
-    } else if (!this.#finished && this.#first.exit === undefined && this.#first.state === "running") {
-      await this.#end();
-    }
+    if (stopWatching) this.#watch?.stop(reason);
     this.#inputFlow?.stop(reason);
   }
 
@@ -222,16 +236,22 @@ export class ProcessHandle implements Process, Closable {
   /** Input of a process that this client did not start: asked for with the first write. */
   #lateStdin(): ProcessStdin {
     const pump = new InputPump({ sendsEnd: this.#tty === null });
-    const stdin = new PumpedStdin(pump, () => this.id, this.#tty !== null);
-    const connect = () => {
-      if (this.#inputFlow !== undefined) return;
-      this.#inputFlow = new InputFlow(this.#context.link, this.id, pump);
-      this.#inputFlow.start();
-      // What is written behind the exit must not seem to arrive.
+    const stdin = this.#pumped(pump, () => this.#inputFlow?.base ?? 0);
+    let watched = false;
+    // What is written behind the exit must not seem to arrive. A process that takes no input is not watched: watching is
+    // reading, which renews the lease.
+    const watch = () => {
+      if (watched) return;
+      watched = true;
       this.exit.then(
         () => pump.close(this.#finishedError(), true),
         (error: unknown) => pump.close(this.#context.link.explain(error), false),
       );
+    };
+    const connect = () => {
+      if (this.#inputFlow !== undefined) return;
+      this.#inputFlow = new InputFlow(this.#context.link, this.id, pump, watch);
+      this.#inputFlow.start();
     };
     return {
       write: (data) => {
@@ -242,7 +262,17 @@ export class ProcessHandle implements Process, Closable {
         connect();
         return stdin.end();
       },
+      flush: () => (this.#inputFlow === undefined ? Promise.resolve() : stdin.flush()),
     };
+  }
+
+  #pumped(pump: InputPump, base: () => number): PumpedStdin {
+    return new PumpedStdin(pump, {
+      link: this.#context.link,
+      id: () => this.id,
+      tty: this.#tty !== null,
+      base,
+    });
   }
 }
 
@@ -280,6 +310,11 @@ export async function spawnProcess(
   params.tty = tty;
   params.detached = options.detached || undefined;
   params.leaseMs = milliseconds("leaseMs", options.leaseMs, 1);
+  const keptByReaders = options.keptBy === "readers" && options.detached !== true;
+  if (keptByReaders) {
+    requireKeptByReaders((context.link.client ?? (await context.link.connect(signal))).hello);
+    params.keptBy = "readers";
+  }
   const input = hasInput ? new InputPump({ sendsEnd: tty === undefined }) : undefined;
   const watch = new ProcessWatch(context, { start: params, input });
   const onAbort = () => {
@@ -293,8 +328,9 @@ export async function spawnProcess(
   context.open.add(pending);
   watch.start();
   const info = await untilAborted(watch.opened, signal, abandon).finally(() => context.open.delete(pending));
-  const handle = new ProcessHandle(context, info, { watch, input, lossless: options.overflow === "pause" });
-  if (!info.detached) {
+  const lossless = options.overflow === "pause";
+  const handle = new ProcessHandle(context, info, { watch, input, lossless, keptByReaders });
+  if (!info.detached && !keptByReaders) {
     context.open.add(handle);
     watch.exit.then(
       () => context.open.delete(handle),
