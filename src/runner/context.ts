@@ -9,6 +9,7 @@ import type { Runtime } from "../contract/runtime.ts";
 import type { Workspace } from "../contract/workspace.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { Workspaces } from "../workspaces/api.ts";
+import type { CounterName, GaugeName, HistogramName, LabelsOf } from "./observe/metric-table.ts";
 
 /** Who calls, known by the token. */
 export interface Caller {
@@ -59,13 +60,22 @@ export interface PlaceHealth {
 /** Open runtimes of workspaces, one a workspace for all callers: kept while used, closed after a while without. */
 export interface RuntimePool extends AsyncDisposable {
   /**
-   * A lease on the workspace's runtime; opens it when nobody has. Failures are answered at once during a backoff.
-   * @throws what opening throws
+   * A lease on the workspace's runtime; opens it when nobody has. A failure is answered again during a backoff, with
+   * `retryInMs` in its context, unless `retry`. A set-up that runs is waited for, unless `now`.
+   * @throws what opening throws, workspace.interrupted, workspace.busy, runner.stopping, operation.aborted
    */
-  lease(workspace: Workspace, signal?: AbortSignal): Promise<RuntimeLease>;
+  lease(
+    workspace: Workspace,
+    signal?: AbortSignal,
+    options?: { readonly retry?: boolean; readonly now?: boolean },
+  ): Promise<RuntimeLease>;
+  /** Of those that something is or was open of; all others are idle. */
   health(): readonly PlaceHealth[];
-  /** Closes a workspace's runtime (its configuration changed, it was stopped, renamed or deleted). */
-  drop(workspaceId: string): Promise<void>;
+  /**
+   * Closes a workspace's runtime: it was stopped, renamed or deleted. With `whenFree` (its configuration changed) it is
+   * used to its end by who has a lease, and the next lease is one of a new runtime.
+   */
+  drop(workspaceId: string, options?: { readonly whenFree?: boolean }): Promise<void>;
 }
 
 export interface RuntimeLease extends Disposable {
@@ -108,13 +118,12 @@ export interface RunnerContext {
   readonly stopping: AbortSignal;
 }
 
-/** What parts of the runner count; prom-client is behind it. */
+/** What parts of the runner count, by the table of metrics (observe/metric-table.ts). */
 export interface RunnerMetrics {
-  /** Adds to a counter of the table of metrics (docs/runner.md). */
-  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
-  gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+  count<Name extends CounterName>(name: Name, labels: LabelsOf<Name>, by?: number): void;
+  gauge<Name extends GaugeName>(name: Name, value: number, labels: LabelsOf<Name>): void;
   /** Seconds into a histogram. */
-  observe(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void;
+  observe<Name extends HistogramName>(name: Name, seconds: number, labels: LabelsOf<Name>): void;
 }
 
 /** A call as a handler gets it: validated. */
