@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { Capabilities, Isolation } from "./capabilities.ts";
 import type { RuntimeConfig } from "./config.ts";
 import type { BerthEventInput } from "./events.ts";
@@ -13,6 +14,8 @@ export interface ForwardOptions {
   readonly remoteHost?: string;
   readonly signal?: AbortSignal;
 }
+
+export type ConnectOptions = Pick<ForwardOptions, "remoteHost" | "signal">;
 
 /** Connections to `localPort` here reach `remotePort` in the place. */
 export interface Forward extends AsyncDisposable {
@@ -121,6 +124,11 @@ export interface Runtime extends AsyncDisposable {
   /** Those of this runtime's workspace; without one all that the daemon has. */
   processes(options?: { readonly signal?: AbortSignal }): Promise<ProcessInfo[]>;
   forward(remotePort: number, options?: ForwardOptions): Promise<Forward>;
+  /**
+   * A connection to a port in the place, with no listener here that others could use; capability `forward`.
+   * @throws port.refused, port.invalid, operation.aborted
+   */
+  connect(remotePort: number, options?: ConnectOptions): Promise<Duplex>;
   /** The other direction: connections to a port in the place reach `localPort` here. */
   reverseForward(localPort: number, options?: ReverseForwardOptions): Promise<Forward>;
   /** "Test connection": every step with its time, and what to do where one fails. Never throws for a failed step. */

@@ -131,7 +131,7 @@ class OpenAccess implements RunnerAccess {
 
   refused(request: IncomingMessage, error: BerthError, { route, requestId, caller }: RefusedCall): void {
     const { host, origin } = request.headers;
-    this.#metrics.count("access_refused", { reason: error.code });
+    this.#metrics.count("berth_refusals_total", { reason: error.code });
     const given = caller === undefined ? tokenPrefix(tokenTextOf(request) ?? "") : caller.name;
     this.#refusals.add({
       reason: error.code,

@@ -52,6 +52,26 @@ test("a forward carries bytes both ways with half-close, to 127.0.0.1 and to ::1
   }
 });
 
+test("a connection without a listener here carries bytes both ways with half-close, and ends with the runtime", async () => {
+  await using place = await TestPlace.open();
+  const server = hashServer();
+  const port = await listening(server, "127.0.0.1");
+  await using runtime = await place.runtime();
+  const socket = await runtime.connect(port);
+  socket.end(BYTES);
+  let answer = "";
+  for await (const chunk of socket) answer += String(chunk);
+  assert.equal(answer, HASH);
+  await assert.rejects(runtime.connect(1), { code: "port.refused" });
+  await assert.rejects(runtime.connect(0), { code: "port.invalid" });
+  await assert.rejects(runtime.connect(port, { signal: AbortSignal.abort() }), { code: "operation.aborted" });
+  const held = await runtime.connect(port);
+  const closed = once(held, "close");
+  await runtime.close();
+  await closed;
+  server.close();
+});
+
 test("nobody listens there: the connection is ended", async () => {
   await using place = await TestPlace.open();
   await using runtime = await place.runtime();

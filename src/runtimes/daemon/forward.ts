@@ -1,7 +1,12 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type BerthError, berthError } from "../../contract/errors.ts";
-import type { Forward, ForwardOptions, ReverseForwardOptions } from "../../contract/runtime.ts";
+import type {
+  ConnectOptions,
+  Forward,
+  ForwardOptions,
+  ReverseForwardOptions,
+} from "../../contract/runtime.ts";
 import type { StreamHandler, WireClient, WireStream } from "../../wire/types.ts";
 import type { Closable, RuntimeContext } from "./context.ts";
 import { abortedError, isDisconnect, type Link } from "./link.ts";
@@ -121,13 +126,47 @@ async function connectRemote(
   // Errors before the two sides are joined only end this connection.
   socket.on("error", () => socket.destroy());
   const client = link.client ?? (await link.connect());
-  const remote = new StreamDuplex((handler) => client.request("port.connect", { port, host }, handler));
-  remote.on("error", () => remote.destroy());
+  const remote = remoteStream(client, port, host);
   socket.on("close", () => {
     if (!socket.readableEnded) remote.destroy();
   });
   await remote.opened;
   return remote;
+}
+
+function remoteStream(client: WireClient, port: number, host: string | undefined): StreamDuplex {
+  const remote = new StreamDuplex((handler) => client.request("port.connect", { port, host }, handler));
+  remote.on("error", () => remote.destroy());
+  return remote;
+}
+
+/**
+ * One connection there; it ends with the runtime.
+ * @throws port.refused, port.invalid, operation.aborted
+ */
+export async function connectPort(
+  context: RuntimeContext,
+  remotePort: number,
+  { remoteHost, signal }: ConnectOptions,
+): Promise<Duplex> {
+  requirePort(remotePort, 1);
+  const { link } = context;
+  if (signal?.aborted) throw abortedError(signal, link.description);
+  const client = link.client ?? (await link.connect(signal));
+  const remote = remoteStream(client, remotePort, remoteHost);
+  const onAbort = () => remote.destroy(signal && abortedError(signal, link.description));
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const held: Closable = { shutdown: async () => void remote.destroy() };
+  context.open.add(held);
+  remote.once("close", () => context.open.delete(held));
+  try {
+    await remote.opened;
+    return remote;
+  } catch (error) {
+    throw link.explain(error);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { Capabilities, CapabilityName, Isolation } from "../../contract/capabilities.ts";
 import type { RuntimeConfig } from "../../contract/config.ts";
 import { berthError } from "../../contract/errors.ts";
@@ -13,6 +14,7 @@ import type {
 import type {
   CheckReport,
   CheckStep,
+  ConnectOptions,
   Forward,
   ForwardOptions,
   ReverseForwardOptions,
@@ -28,7 +30,7 @@ import { RuntimeContext } from "./context.ts";
 import { ExecRun } from "./exec.ts";
 import { requireFeatures, requireScopes } from "./features.ts";
 import { RemoteFiles } from "./files.ts";
-import { forwardPort, reverseForwardPort } from "./forward.ts";
+import { connectPort, forwardPort, reverseForwardPort } from "./forward.ts";
 import { Link } from "./link.ts";
 import type { DaemonRuntimeOptions, DialOptions } from "./options.ts";
 import { getProcess, ProcessHandle, spawnProcess } from "./process.ts";
@@ -161,6 +163,11 @@ class DaemonRuntime implements Runtime {
   async forward(remotePort: number, options: ForwardOptions = {}): Promise<Forward> {
     this.#require("forward");
     return await forwardPort(this.#context, remotePort, options);
+  }
+
+  async connect(remotePort: number, options: ConnectOptions = {}): Promise<Duplex> {
+    this.#require("forward");
+    return await connectPort(this.#context, remotePort, options);
   }
 
   async reverseForward(localPort: number, options: ReverseForwardOptions = {}): Promise<Forward> {

@@ -156,6 +156,7 @@ export function createShellRuntime(options: ShellRuntimeOptions): Runtime {
     process: () => unsupported("resume"),
     processes: () => unsupported("resume"),
     forward: () => unsupported("forward"),
+    connect: () => unsupported("forward"),
     reverseForward: () => unsupported("reverseForward"),
     check: (checkOptions) => runCheck(place, { ...options, workdirExists }, checkOptions),
     close: closeOnce,
