@@ -103,6 +103,12 @@ export class FrameParser {
     return this.#partsBytes + this.#partialBytes + this.#headerBytes;
   }
 
+  /** The last byte was the end of a frame: another one may begin. */
+  get betweenFrames(): boolean {
+    const inside = this.#partial !== undefined || this.#parts !== undefined;
+    return !inside && this.#headerBytes === 0 && this.#skipBytes === 0;
+  }
+
   /** Memory that is set aside for an unfinished frame. */
   get reservedBytes(): number {
     return this.#partial?.length ?? 0;
