@@ -18,7 +18,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   events: ["contract", "files", "store"],
   runner: ["contract", "files", "wire", "transports", "runtimes", "store", "workspaces", "events", "api"],
   client: ["contract", "api"],
-  cli: ["contract", "runtimes", "transports", "store", "workspaces", "events", "runner", "client"],
+  cli: ["contract", "api", "runtimes", "transports", "store", "workspaces", "events", "runner", "client"],
   "index.ts": ["contract", "runtimes", "workspaces", "client"],
 };
 const COMPOSITION_FILE = "runtimes/factory.ts";

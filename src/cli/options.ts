@@ -8,11 +8,12 @@ import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { openRuntime, resolveRuntime } from "../runtimes/open.ts";
 import { byteSize, collect, positiveNumber } from "./arguments.ts";
 import { usageError } from "./errors.ts";
+import { addRunnerOptions, type RunnerFlags } from "./runner/target.ts";
 import { addSshOptions, givenSshFlags, type SshOptions, sshFields } from "./ssh-options.ts";
 import { whileOpening } from "./while-opening.ts";
 
 /** Options of every command that works in a runtime. */
-export interface RuntimeOptions extends SshOptions {
+export interface RuntimeOptions extends SshOptions, RunnerFlags {
   readonly runtime?: string;
   readonly workspace?: string;
   readonly daemon?: boolean;
@@ -34,7 +35,7 @@ export function addRuntimeOption(command: Command): Command {
 
 /** Where a command works: `-r`, `-w`. */
 export function addPlaceOptions(command: Command): Command {
-  return command
+  command
     .option(
       "-r, --runtime <runtime>",
       "where: a name of berth.yaml or a URI (ssh://box/srv/app, docker://web, docker-image:debian:12, local:); default: BERTH_RUNTIME, the default of berth.yaml, local",
@@ -45,6 +46,7 @@ export function addPlaceOptions(command: Command): Command {
     )
     .option("--no-daemon", "use no daemon in the place: fewer capabilities, nothing outlives the command")
     .option("-q, --quiet", "no progress and no questions on the terminal");
+  return addRunnerOptions(command);
 }
 
 /** Options for a container that is made for this command. */
@@ -168,7 +170,16 @@ export function askedWorkspace(options: RuntimeOptions): string | undefined {
   if (workspace !== undefined && runtime !== undefined) {
     throw usageError("-r and -w exclude each other", "A workspace has its own runtime: leave -r out.");
   }
+  if (typeof options.runner === "string" && runtime !== undefined) {
+    throw usageError("-r and --runner exclude each other", "A runner has workspaces: say which by -w.");
+  }
   const asked = workspace ?? (runtime === undefined ? process.env.BERTH_WORKSPACE || undefined : undefined);
+  if (asked === undefined && typeof options.runner === "string") {
+    throw usageError(
+      "it was not said which workspace of the runner",
+      `Say it by -w; \`berth workspace list --all --runner ${options.runner}\` lists them.`,
+    );
+  }
   if (asked !== undefined && hasPlaceOptions(options)) {
     throw usageError(
       `the workspace ${asked} has its own configuration`,

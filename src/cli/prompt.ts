@@ -1,3 +1,4 @@
+import { berthError } from "../contract/errors.ts";
 import type { ConnectPrompt, OpenOptions } from "../contract/runtime.ts";
 import { visible } from "./print.ts";
 import type { Progress } from "./progress.ts";
@@ -57,6 +58,15 @@ export async function askLine(label: string): Promise<string | undefined> {
     });
   } finally {
     stdin.pause();
+  }
+}
+
+/** Asks for a line that nobody may see; undefined at its end (Ctrl-D). @throws operation.aborted: Ctrl-C */
+export async function askSecret(label: string): Promise<string | undefined> {
+  try {
+    return await readLine(label, false);
+  } catch (cause) {
+    throw cause instanceof Interrupted ? berthError("operation.aborted") : cause;
   }
 }
 

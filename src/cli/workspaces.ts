@@ -12,6 +12,7 @@ import type {
 import { openWorkspaces } from "../workspaces/open.ts";
 import type { RuntimeOptions } from "./options.ts";
 import { visible } from "./print.ts";
+import { runnerTarget } from "./runner/target.ts";
 import { whileShown } from "./while-opening.ts";
 
 /** Options of every word that works on workspaces. */
@@ -38,7 +39,7 @@ export async function withWorkspaces<T>(
   const onEvent: OpenWorkspacesOptions["onEvent"] = ({ type, message }) => {
     if (REMARKS.has(type)) remarks.push(`berth: ${visible(message)}\n`);
   };
-  await using workspaces = await openWorkspaces({ onEvent });
+  await using workspaces = await openWorkspaces({ onEvent, ...database() });
   const result = await work(workspaces);
   if (!flags.quiet) process.stderr.write(remarks.join(""));
   return result;
@@ -91,25 +92,46 @@ export async function whileWorking<T>(
   });
 }
 
-/** A workspace as a runtime, with progress on stderr; its set-up is waited for. */
+/**
+ * A workspace as a runtime, with progress on stderr; its set-up is waited for. By the runner that is asked for, or by the
+ * one that runs here, which has the place open already; without one by itself.
+ */
 export async function openWorkspace(
   selector: string,
   flags: RuntimeOptions,
   options: OpenWorkspacesOptions & Pick<OpenWorkspaceOptions, "waitForInit">,
 ): Promise<Runtime> {
   const { waitForInit = true, ...events } = options;
-  await using workspaces = await openWorkspaces(events);
+  const runner = runnerTarget(flags);
+  if (runner?.isLocal === false) {
+    const { openByRunner } = await import("./runner/open.ts");
+    return await openByRunner(runner, selector, flags, events);
+  }
+  await using workspaces = await openWorkspaces({ ...events, ...database() });
   // What runs in the workspace may be its set-up itself, which would wait for its own end.
   const inside = process.env.BERTH_WORKSPACE_ID;
   const isInside = inside !== undefined && (await workspaces.get(selector)).id === inside;
+  const waits = waitForInit && !isInside;
+  if (runner !== undefined && waits) {
+    const { id } = await workspaces.get(selector);
+    const { openByLocalRunner } = await import("./runner/open.ts");
+    const runtime = await openByLocalRunner(runner, id, flags, events);
+    if (runtime !== undefined) return runtime;
+  }
   return await whileShown(flags, (progress, shown) =>
     workspaces.open(selector, {
       ...shown,
       ...events,
-      waitForInit: waitForInit && !isInside,
+      waitForInit: waits,
       onProgress: (step) => progress.provision(step),
     }),
   );
+}
+
+/** The registry of a team's machine is where its runner has it. */
+function database(): Pick<OpenWorkspacesOptions, "database"> {
+  const { BERTH_DATABASE } = process.env;
+  return BERTH_DATABASE ? { database: BERTH_DATABASE } : {};
 }
 
 /** The project that a directory of the command line is in; without one the current directory's. */

@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { SecretReference } from "../../contract/config.ts";
+import { berthError } from "../../contract/errors.ts";
+import { LOCAL_TOKEN_FILE } from "../../runner/access/local-token.ts";
+import { runningRunner } from "../../runner/runner-file.ts";
+import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
+import { hasLogin, loginPath, runnerUrl } from "./logins.ts";
+
+/** `--runner URL`; false by `--no-runner`. */
+export interface RunnerFlags {
+  readonly runner?: string | boolean;
+}
+
+export function addRunnerOptions(command: Command): Command {
+  return command
+    .option(
+      "--runner <url>",
+      "by this runner (see `berth login`); default: BERTH_RUNNER, or the one that runs here",
+    )
+    .option("--no-runner", "without a runner, although one runs here");
+}
+
+/** A runner that a command works by. */
+export interface RunnerTarget {
+  readonly url: string;
+  /** Where its token is found. */
+  readonly token: SecretReference;
+  /** The one of this state directory: it works on the same database as the command does without it. */
+  readonly isLocal: boolean;
+}
+
+/**
+ * The runner that a command is to use: the one of `--runner` or BERTH_RUNNER, else the one that runs here, unless
+ * `--no-runner`. undefined: none. Connects to nothing, and takes well below a millisecond.
+ * @throws auth.missing: there is no token for the one that was asked for
+ */
+export function runnerTarget(flags: RunnerFlags): RunnerTarget | undefined {
+  if (flags.runner === false) return undefined;
+  const asked = typeof flags.runner === "string" ? flags.runner : process.env.BERTH_RUNNER || undefined;
+  const stateDirectory = stateDirectoryPath();
+  const local = runningRunner(stateDirectory);
+  if (asked === undefined) return local && localTarget(stateDirectory, local.url);
+  const url = runnerUrl(asked);
+  if (process.env.BERTH_RUNNER_TOKEN) return { url, token: { env: "BERTH_RUNNER_TOKEN" }, isLocal: false };
+  if (hasLogin(stateDirectory, url)) {
+    return { url, token: { file: loginPath(stateDirectory, url) }, isLocal: false };
+  }
+  if (url === local?.url) return localTarget(stateDirectory, url);
+  throw berthError("auth.missing", {
+    message: `there is no token for the runner ${url}`,
+    hint: `Give one: berth login ${url}, or BERTH_RUNNER_TOKEN.`,
+    context: { url },
+  });
+}
+
+function localTarget(stateDirectory: string, url: string): RunnerTarget {
+  return { url, token: { file: join(stateDirectory, LOCAL_TOKEN_FILE) }, isLocal: true };
+}
+
+/** The token itself. @throws auth.missing */
+export function tokenOf({ url, token }: RunnerTarget): string {
+  try {
+    if ("file" in token) return readFileSync(token.file, "utf8").trim();
+    if ("env" in token) return process.env[token.env] ?? "";
+  } catch (cause) {
+    throw berthError("auth.missing", { message: `the token of the runner ${url} can't be read`, cause });
+  }
+  return "";
+}

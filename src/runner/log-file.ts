@@ -1,0 +1,36 @@
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
+
+/** At 16 MiB the file becomes `NAME.1`, in place of an older one: 32 MiB at most. */
+const DEFAULT_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** A file that log lines are appended to, with a limit. What can't be written (a full disk) is left out. */
+export interface LogFile extends Disposable {
+  write(line: string): void;
+}
+
+/** @throws errors of files */
+export function openLogFile(path: string, limitBytes = DEFAULT_LIMIT_BYTES): LogFile {
+  const open = (): number => openSync(path, "a", 0o600);
+  let descriptor = open();
+  let bytes = fstatSync(descriptor).size;
+  const rotate = (): void => {
+    renameSync(path, `${path}.1`);
+    const next = open();
+    closeSync(descriptor);
+    descriptor = next;
+    bytes = 0;
+  };
+  return {
+    write(line) {
+      try {
+        if (bytes > 0 && bytes + line.length > limitBytes) rotate();
+        bytes += writeSync(descriptor, line);
+      } catch {
+        // There is no better place to say so.
+      }
+    },
+    [Symbol.dispose]() {
+      closeSync(descriptor);
+    },
+  };
+}
