@@ -4,8 +4,8 @@ import { build, type Metafile } from "esbuild";
 
 /** The oldest Node that `berth` runs on. */
 const TARGET = "node24";
-/** Loaded as they are: ssh2 finds native parts beside itself where they were built, pg is installed by who wants it. */
-const EXTERNAL = ["ssh2", "pg"];
+/** Loaded as they are: ssh2 finds native parts beside itself where they were built, the others are installed by who wants them. */
+const EXTERNAL = ["ssh2", "pg", "@opentelemetry/sdk-trace", "@opentelemetry/exporter-trace-otlp-http"];
 
 /**
  * Bundles the command, split so that each of its words loads only what it needs. A package of many small files costs

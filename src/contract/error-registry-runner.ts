@@ -21,6 +21,21 @@ export const RUNNER_ERRORS = {
   "request.unknown_route": entry(404, "there is no {method} {path}", "docs/api.md lists every call."),
   "request.method_not_allowed": entry(405, "{path} does not take {method}", "docs/api.md lists every call."),
   "request.too_large": entry(413, "the request is larger than {limitBytes} bytes", "Send less at a time."),
+  "request.headers_too_large": entry(
+    431,
+    "request line and headers are too large",
+    "Send less of them: a large query belongs into a body.",
+  ),
+  "request.unsupported_media_type": entry(
+    415,
+    "the body is not of the type {wanted}",
+    "Send it with `Content-Type: {wanted}`.",
+  ),
+  "request.upgrade_required": entry(
+    426,
+    "this call is an upgrade to a WebSocket with the subprotocol {protocol}",
+    "Use a WebSocket client; docs/api.md describes it.",
+  ),
   "request.timeout": entry(408, "the request did not arrive in time", "Send it again, faster.", true),
   "request.rate_limited": entry(429, "too many requests", "Wait {retryAfterSeconds} s.", true),
   "request.host_refused": entry(
@@ -37,6 +52,11 @@ export const RUNNER_ERRORS = {
     422,
     "the Idempotency-Key was used for another request",
     "Use a new key for each request.",
+  ),
+  "request.idempotency_interrupted": entry(
+    409,
+    "the runner ended while it answered the first request with this Idempotency-Key",
+    "Look whether it was done; then use a new key.",
   ),
   "runner.held": entry(
     409,
@@ -70,11 +90,32 @@ export const RUNNER_ERRORS = {
     "the certificate and its key can't be used",
     "Give a PEM file with the certificate and its chain, and one with its key: --tls-cert, --tls-key.",
   ),
+  "runner.tracing_unavailable": entry(
+    500,
+    "spans should go to {endpoint}, but the packages for it are not installed",
+    "npm install @opentelemetry/api @opentelemetry/sdk-trace @opentelemetry/exporter-trace-otlp-http, or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
+  ),
   "token.unknown": entry(404, "there is no token {id}", "`berth token list` shows them."),
   "token.name_taken": entry(
     409,
     "there is a token {name} already",
     "Choose another name, or revoke that one.",
+  ),
+  "preview.unknown": entry(
+    404,
+    "there is no preview at {host}",
+    "Make one: POST /v1/workspaces/NAME/previews with its port.",
+  ),
+  "preview.link_over": entry(
+    410,
+    "this link was used already, or is older than a minute",
+    "Make another one: POST /v1/workspaces/NAME/previews with its port.",
+  ),
+  "preview.unavailable": entry(
+    502,
+    "the application does not answer: {reason}",
+    "Start what listens on that port in the workspace.",
+    true,
   ),
   "forward.unknown": entry(404, "there is no forward {id}", "Forwards end with the runner that made them."),
   "fs.changed": entry(
