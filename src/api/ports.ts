@@ -80,9 +80,21 @@ export const portRoutes = [
     summary: "An address for a port of the place, and a link that opens it once",
     scope: "operate",
     params: workspaceParams,
-    body: z.strictObject({ port }),
+    body: z.strictObject({
+      port,
+      path: z
+        .string()
+        .max(4096)
+        .regex(/^\/(?![/\\])[!-~]*$/, { message: "is a path of the application, such as /app?x=1" })
+        .default("/")
+        .describe("Where `open_url` leads."),
+      host: z
+        .enum(["localhost", "preview"])
+        .default("localhost")
+        .describe("What the application gets as Host: localhost with its port, or the preview's own."),
+    }),
     responses: { 201: { description: "The address.", schema: preview } },
-    errors: [],
+    errors: ["runtime.capability_unsupported"],
   },
   {
     operationId: "listPreviews",

@@ -114,6 +114,7 @@ export const processRoutes = [
   },
   {
     operationId: "exec",
+    exact: true,
     method: "POST",
     path: "/v1/workspaces/{workspace}/exec",
     tag: "processes",
@@ -161,6 +162,7 @@ export const processRoutes = [
   },
   {
     operationId: "processOutput",
+    exact: true,
     method: "GET",
     path: "/v1/processes/{id}/output",
     tag: "processes",

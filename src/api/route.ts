@@ -34,6 +34,8 @@ export interface Route {
   readonly responses: Readonly<Record<number, RouteResponse>>;
   /** Codes that this call can answer with besides those of every call. */
   readonly errors: readonly ErrorCode[];
+  /** Its JSON is sent as it is, nothing in it is masked: output of processes, a token that was just made. */
+  readonly exact?: boolean;
   /** Takes an Idempotency-Key: a repeat within 24 h answers as the first did and does nothing. */
   readonly idempotent?: boolean;
   /** An upgrade to WebSocket with this subprotocol. */

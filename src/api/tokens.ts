@@ -30,6 +30,7 @@ export const tokenRoutes = [
   },
   {
     operationId: "createToken",
+    exact: true,
     method: "POST",
     path: "/v1/tokens",
     tag: "tokens",

@@ -1,0 +1,410 @@
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { FastifyRequest } from "fastify";
+import * as z from "zod";
+import type { Route } from "../../api/route.ts";
+import { type BerthError, berthError, isBerthError, toBerthError } from "../../contract/errors.ts";
+import type { Call, Caller, Upgrade } from "../context.ts";
+import { traced } from "../observe/tracing.ts";
+import { type AnyAnswer, errorHead, errorJson, SECURITY_HEADERS, sendAnswer, sendJson } from "./answer.ts";
+import { readBytes, readJson } from "./body.ts";
+import { newRequestId, withCause } from "./cause.ts";
+import { Idempotency, type KeptAnswer } from "./idempotency.ts";
+import { invalid, readQuery, validate } from "./input.ts";
+import type { HttpLimits } from "./limits.ts";
+import { allowed, matchPath, pathOf } from "./match.ts";
+import type { HttpServerOptions } from "./options.ts";
+
+/** How long what is left of a refused body is read, so that the answer is not lost with the connection. */
+const LINGER_MS = 2_000;
+/** How long a socket whose token has ended is given to close by itself. */
+const REVOKED_MS = 2_000;
+/** Refusals: a call that gets one leaves no other trace. */
+const REFUSALS = /^(?:auth\.|request\.(?:host_refused|origin_refused|rate_limited)$)/;
+
+/** Of routes that have no parameters. */
+const NOTHING = z.strictObject({});
+
+type Handler = (call: Call) => AnyAnswer | Promise<AnyAnswer>;
+type UpgradeHandler = (upgrade: Upgrade) => void | Promise<void>;
+
+/** A request on its way. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly startedMs: number;
+  route: Route | undefined;
+  caller: Caller | undefined;
+  error: BerthError | undefined;
+}
+
+/** Answers calls: checks, reads, hands over to the handler, sends, and keeps the record of it. */
+export class Calls {
+  readonly #options: HttpServerOptions;
+  readonly #limits: HttpLimits;
+  readonly #count: (request: FastifyRequest) => Promise<void>;
+  readonly #idempotency: Idempotency;
+  readonly #upgrades = new WeakMap<IncomingMessage, { readonly socket: Duplex; readonly head: Buffer }>();
+  readonly #keys = new WeakMap<IncomingMessage, string>();
+  #running = 0;
+  #sockets = 0;
+
+  constructor(
+    options: HttpServerOptions,
+    limits: HttpLimits,
+    count: (request: FastifyRequest) => Promise<void>,
+  ) {
+    this.#options = options;
+    this.#limits = limits;
+    this.#count = count;
+    this.#idempotency = new Idempotency(options.idempotency);
+  }
+
+  /** Whose calls are counted together: those of a token, else of an address. */
+  keyOf(request: IncomingMessage): string {
+    return this.#keys.get(request) ?? this.#options.access.addressOf(request);
+  }
+
+  async serve(route: Route, request: FastifyRequest, response: ServerResponse): Promise<void> {
+    const exchange = this.#begin(request.raw, response, route);
+    const work = async (): Promise<void> => {
+      try {
+        const caller = await this.#admit(exchange, route, request);
+        const cause = { id: exchange.requestId, actor: `token:${caller.name}` };
+        await withCause(cause, () => this.#answer(exchange, route, caller, request.params));
+      } catch (error) {
+        this.#fail(exchange, error);
+      }
+    };
+    const { traceparent } = request.raw.headers;
+    const parent = typeof traceparent === "string" ? traceparent : undefined;
+    await traced(route.operationId, { "http.request.method": route.method }, work, parent);
+  }
+
+  /** A request to upgrade goes the way of every other one, with a response that is thrown away if it succeeds. */
+  upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    routing: (response: ServerResponse) => void,
+  ): void {
+    // Whoever takes it over has its own; until then a connection that breaks must not end the runner.
+    socket.on("error", () => socket.destroy());
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.once("finish", () => {
+      response.detachSocket(socket as Socket);
+      process.nextTick(() => response.emit("close"));
+      socket.end();
+      setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    });
+    this.#upgrades.set(request, { socket, head });
+    routing(response);
+  }
+
+  /** A path or method that there is none for. */
+  unknown(request: IncomingMessage, response: ServerResponse): void {
+    const exchange = this.#begin(request, response, undefined);
+    const path = pathOf(request.url);
+    const method = request.method ?? "";
+    try {
+      this.#options.access.admit(request);
+      const match = matchPath(path);
+      if (match === undefined) {
+        throw berthError("request.unknown_route", { hop: "runner", context: { method, path: shown(path) } });
+      }
+      const allow = allowed(match.methods);
+      if (method === "OPTIONS") {
+        response.setHeader("allow", allow);
+        response.writeHead(204).end();
+        return;
+      }
+      throw berthError("request.method_not_allowed", {
+        hop: "runner",
+        context: { method, path: shown(path), allow },
+      });
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
+  }
+
+  /** What the router itself refuses: an address that is not percent-encoded UTF-8. */
+  refuse(request: IncomingMessage, response: ServerResponse, _cause: Error): void {
+    const exchange = this.#begin(request, response, undefined);
+    this.#fail(exchange, invalid([{ field: "params", reason: "is not percent-encoded UTF-8" }]));
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse, route: Route | undefined): Exchange {
+    const exchange: Exchange = {
+      request,
+      response,
+      requestId: newRequestId(),
+      startedMs: performance.now(),
+      route,
+      caller: undefined,
+      error: undefined,
+    };
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    response.setHeader("berth-request-id", exchange.requestId);
+    this.#running += 1;
+    this.#options.metrics.gauge("berth_requests_running", this.#running, {});
+    response.once("close", () => this.#ended(exchange));
+    return exchange;
+  }
+
+  /** Who calls, and whether they may. @throws what Access throws, request.rate_limited, runner.stopping */
+  async #admit(exchange: Exchange, route: Route, request: FastifyRequest): Promise<Caller> {
+    const { access, stopping } = this.#options;
+    access.admit(exchange.request);
+    const caller =
+      route.scope === "none"
+        ? anonymous(access.addressOf(exchange.request), exchange.requestId)
+        : await access.identify(exchange.request, exchange.requestId);
+    if (route.scope !== "none") this.#keys.set(exchange.request, caller.tokenId);
+    exchange.caller = caller;
+    access.authorize(route, caller);
+    await this.#count(request);
+    if (stopping.aborted && route.scope !== "none") throw berthError("runner.stopping", { hop: "runner" });
+    return caller;
+  }
+
+  async #answer(exchange: Exchange, route: Route, caller: Caller, rawParams: unknown): Promise<void> {
+    const { request, response } = exchange;
+    const params = validate("params", route.params ?? NOTHING, rawParams);
+    const querySchema = route.query ?? NOTHING;
+    const query = validate("query", querySchema, readQuery(querySchema, request.url ?? ""));
+    if (route.upgrade !== undefined) {
+      return this.#takeUpgrade(exchange, route, { params, query, caller });
+    }
+    if (request.headers.expect === "100-continue") response.writeContinue();
+    const limits = this.#limits;
+    const raw = route.body === undefined ? undefined : await readJson(request, limits);
+    const body = route.body && validate("body", route.body, raw?.value);
+    const stream =
+      route.bytes &&
+      readBytes(request, {
+        maxBytes: route.bytes.maxBytes ?? limits.bodyBytes,
+        idleMs: limits.bodyTimeoutMs,
+      });
+    const key = route.idempotent === true ? request.headers["idempotency-key"] : undefined;
+    // With a key the caller comes back for the answer: what it began is not ended because it left.
+    const ending = new AbortController();
+    const end = (): void => ending.abort(berthError("runner.stopping", { hop: "runner" }));
+    const leave = (): void => {
+      if (!response.writableFinished) ending.abort(berthError("operation.aborted", { hop: "runner" }));
+    };
+    this.#options.stopping.addEventListener("abort", end);
+    if (key === undefined) response.once("close", leave);
+    using _ = this.#options.access.hold(caller, (error) => ending.abort(error));
+    const call: Call = {
+      params,
+      query,
+      body: body ?? {},
+      ...(stream === undefined ? {} : { stream }),
+      headers: request.headers,
+      caller,
+      signal: ending.signal,
+    };
+    const handler = this.#options.handlers[
+      route.operationId as keyof HttpServerOptions["handlers"]
+    ] as Handler;
+    try {
+      if (key === undefined) await this.#send(exchange, route, await handler(call));
+      else await this.#sendOnce(exchange, route, String(key), raw?.bytes, () => handler(call));
+    } finally {
+      this.#options.stopping.removeEventListener("abort", end);
+      response.off("close", leave);
+    }
+  }
+
+  async #send(exchange: Exchange, route: Route, answer: AnyAnswer): Promise<void> {
+    const { request, response } = exchange;
+    const { heartbeatMs, writeTimeoutMs } = this.#limits;
+    await sendAnswer(response, answer, {
+      contentType: route.responses[answer.status]?.contentType,
+      head: request.method === "HEAD",
+      heartbeatMs,
+      writeTimeoutMs,
+      mask: this.#mask(route),
+    });
+  }
+
+  #mask(route: Route | undefined): (json: string) => string {
+    return route?.exact === true ? (json) => json : (this.#options.mask ?? ((json) => json));
+  }
+
+  async #sendOnce(
+    exchange: Exchange,
+    route: Route,
+    key: string,
+    body: Buffer | undefined,
+    handle: () => AnyAnswer | Promise<AnyAnswer>,
+  ): Promise<void> {
+    const { request, response, requestId, caller } = exchange;
+    const { operationId } = route;
+    const about = {
+      tokenId: caller?.tokenId ?? "",
+      operationId,
+      target: request.url ?? "",
+      body: body ?? Buffer.alloc(0),
+    };
+    const mask = this.#mask(route);
+    const done = await this.#idempotency.once(key, about, async () => {
+      try {
+        const { status, body } = await handle();
+        const json = body === undefined ? undefined : mask(JSON.stringify(body));
+        return { answer: { status, json } satisfies KeptAnswer };
+      } catch (cause) {
+        const error = this.#told(exchange, cause);
+        return {
+          answer: { status: errorHead(error).status, json: mask(errorJson(error, requestId)) },
+          error,
+        };
+      }
+    });
+    exchange.error = done.error;
+    if (done.replayed) response.setHeader("idempotency-replayed", "true");
+    const { status, json } = done.answer;
+    if (done.error !== undefined) {
+      for (const [name, value] of Object.entries(errorHead(done.error).headers))
+        response.setHeader(name, value);
+    }
+    if (json === undefined) response.writeHead(status).end();
+    else sendJson(response, status, json);
+  }
+
+  async #takeUpgrade(
+    exchange: Exchange,
+    route: Route,
+    call: { readonly params: unknown; readonly query: unknown; readonly caller: Caller },
+  ): Promise<void> {
+    const { request, response } = exchange;
+    const pending = this.#upgrades.get(request);
+    const { headers } = request;
+    const protocol = route.upgrade ?? "";
+    if (pending === undefined)
+      throw berthError("request.upgrade_required", { hop: "runner", context: { protocol } });
+    const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((text) => text.trim());
+    if (!offered.includes(protocol)) {
+      throw invalid([{ field: "headers.sec-websocket-protocol", reason: `has to offer ${protocol}` }]);
+    }
+    if (headers["sec-websocket-version"] !== "13" || headers["sec-websocket-key"]?.length !== 24) {
+      throw invalid([{ field: "headers.sec-websocket-version", reason: "has to be 13, with a key" }]);
+    }
+    if (this.#sockets >= this.#limits.sockets) {
+      throw berthError("request.rate_limited", {
+        hop: "runner",
+        message: "the runner has as many open connections as it may",
+        context: { retryAfterSeconds: 5 },
+      });
+    }
+    const { socket, head } = pending;
+    this.#sockets += 1;
+    socket.once("close", () => {
+      this.#sockets -= 1;
+    });
+    const held = this.#options.access.hold(call.caller, () => {
+      setTimeout(() => socket.destroy(), REVOKED_MS).unref();
+    });
+    socket.once("close", () => held[Symbol.dispose]());
+    const handler = this.#options.upgrades[
+      route.operationId as keyof HttpServerOptions["upgrades"]
+    ] as UpgradeHandler;
+    // Nothing was written yet: whoever takes the socket over writes the answer.
+    response.detachSocket(socket as Socket);
+    try {
+      await handler({ ...call, request, socket, head });
+      this.#ended(exchange);
+    } catch (error) {
+      if (socket.destroyed) return;
+      response.assignSocket(socket as Socket);
+      throw error;
+    }
+  }
+
+  /** Answers with an error; what can't be answered any more ends the connection, so that nobody takes it for whole. */
+  #fail(exchange: Exchange, cause: unknown): void {
+    const { request, response, requestId, route } = exchange;
+    const error = this.#told(exchange, cause);
+    exchange.error = error;
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const { status, headers } = errorHead(error);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    sendJson(response, status, this.#mask(route)(errorJson(error, requestId)), request.method === "HEAD");
+    if (!request.complete) this.#linger(request);
+  }
+
+  /** The error as the caller is told it: a defect's own words are for the log alone. */
+  #told(exchange: Exchange, cause: unknown): BerthError {
+    const { request, requestId, route, caller } = exchange;
+    const error = toBerthError(cause, "runner");
+    if (REFUSALS.test(error.code) && isBerthError(cause)) {
+      this.#options.access.refused(request, error, {
+        route: route?.path ?? shown(pathOf(request.url)),
+        requestId,
+        caller,
+      });
+      return error;
+    }
+    if (!isBerthError(cause)) {
+      this.#options.log.error({ requestId, operation: route?.operationId, error: cause }, "a call failed");
+      return berthError("internal", { hop: "runner" });
+    }
+    return error;
+  }
+
+  /** Reads on for a while: closing at once would make the kernel throw the answer away. */
+  #linger(request: IncomingMessage): void {
+    request.resume();
+    const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+    request.once("close", () => clearTimeout(timer));
+  }
+
+  #ended(exchange: Exchange): void {
+    const { request, response, requestId, startedMs, route, caller, error } = exchange;
+    this.#running -= 1;
+    const { metrics, log, emit } = this.#options;
+    const seconds = (performance.now() - startedMs) / 1000;
+    const operation = route?.operationId ?? "unknown";
+    const status = error === undefined ? response.statusCode : errorHead(error).status;
+    metrics.gauge("berth_requests_running", this.#running, {});
+    metrics.count("berth_requests_total", { route: operation, status: String(status) });
+    metrics.observe("berth_request_seconds", seconds, { route: operation });
+    log.info(
+      {
+        requestId,
+        operation,
+        status,
+        durationMs: Math.round(seconds * 1e5) / 100,
+        token: caller?.tokenId,
+        code: error?.code,
+      },
+      "call",
+    );
+    if (error === undefined || REFUSALS.test(error.code) || caller === undefined || request.method === "GET")
+      return;
+    emit({
+      type: "request.failed",
+      message: `${operation} failed: ${error.message}`,
+      cause: requestId,
+      actor: `token:${caller.name}`,
+      data: { operation, code: error.code, status },
+    });
+  }
+}
+
+/** Of calls that need no token: it may know nothing. */
+function anonymous(address: string, requestId: string): Caller {
+  return { tokenId: "", name: "anonymous", scope: "read", workspaces: new Set(), address, requestId };
+}
+
+/** A path may hold anything: it is told back in part. */
+function shown(path: string): string {
+  return path.slice(0, 100);
+}

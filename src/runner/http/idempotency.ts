@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import { type BerthError, berthError } from "../../contract/errors.ts";
+
+/** How an answer is kept for repeats. */
+export interface KeptAnswer {
+  readonly status: number;
+  readonly json: string | undefined;
+}
+
+/** What is known of a key. */
+export type KeyState =
+  /** Nobody used it: it is reserved for this request now. */
+  | { readonly state: "new" }
+  | { readonly state: "answered"; readonly fingerprint: string; readonly answer: KeptAnswer }
+  /** The first request is being answered: by this runner, or by one that has ended meanwhile. */
+  | { readonly state: "open"; readonly fingerprint: string; readonly here: boolean };
+
+/** Where answers are kept: over restarts of the runner. */
+export interface IdempotencyStore {
+  /** Reserves a key, unless it is known. Keys are forgotten 24 h after their first use. */
+  begin(key: string, fingerprint: string): Promise<KeyState>;
+  finish(key: string, answer: KeptAnswer): Promise<void>;
+  /** The request did nothing: the next one with the key is a first one. */
+  forget(key: string): Promise<void>;
+}
+
+const LONGEST_KEY = 255;
+
+export interface KeyedRequest {
+  readonly tokenId: string;
+  readonly operationId: string;
+  readonly target: string;
+  readonly body: Buffer;
+}
+
+/** Answers that repeat: one that failed in a way that is worth a retry does not. */
+export class Idempotency {
+  readonly #store: IdempotencyStore;
+  readonly #open = new Map<string, Promise<unknown>>();
+
+  constructor(store: IdempotencyStore) {
+    this.#store = store;
+  }
+
+  /**
+   * Does the work once a key, and answers repeats as the first one was answered; a repeat that comes while the first is
+   * under way waits for it.
+   * @throws request.invalid, request.idempotency_mismatch, request.idempotency_interrupted
+   */
+  async once(
+    header: string,
+    request: KeyedRequest,
+    work: () => Promise<{ readonly answer: KeptAnswer; readonly error?: BerthError | undefined }>,
+  ): Promise<{
+    readonly answer: KeptAnswer;
+    readonly replayed: boolean;
+    readonly error?: BerthError | undefined;
+  }> {
+    if (header.length > LONGEST_KEY || !/^[\x21-\x7e]+$/.test(header)) {
+      throw berthError("request.invalid", {
+        hop: "runner",
+        message: `the request is not valid: Idempotency-Key: has to be 1 to ${LONGEST_KEY} visible ASCII characters`,
+        context: { fields: ["headers.idempotency-key"] },
+      });
+    }
+    const key = digest(request.tokenId, request.operationId, header);
+    const fingerprint = digest(request.target, request.body);
+    // One after the other: a second one finds what the first has left.
+    for (let before = this.#open.get(key); before !== undefined; before = this.#open.get(key)) await before;
+    const turn = this.#turn(key, fingerprint, work);
+    const settled = turn.catch(() => undefined).finally(() => this.#open.delete(key));
+    this.#open.set(key, settled);
+    return turn;
+  }
+
+  async #turn(
+    key: string,
+    fingerprint: string,
+    work: () => Promise<{ readonly answer: KeptAnswer; readonly error?: BerthError | undefined }>,
+  ): Promise<{
+    readonly answer: KeptAnswer;
+    readonly replayed: boolean;
+    readonly error?: BerthError | undefined;
+  }> {
+    const known = await this.#store.begin(key, fingerprint);
+    if (known.state !== "new" && known.fingerprint !== fingerprint) {
+      throw berthError("request.idempotency_mismatch", { hop: "runner" });
+    }
+    if (known.state === "answered") return { answer: known.answer, replayed: true };
+    if (known.state === "open") throw berthError("request.idempotency_interrupted", { hop: "runner" });
+    let done: { readonly answer: KeptAnswer; readonly error?: BerthError | undefined };
+    try {
+      done = await work();
+    } catch (cause) {
+      await this.#store.forget(key);
+      throw cause;
+    }
+    if (done.error?.retryable === true || done.answer.status >= 500) await this.#store.forget(key);
+    else await this.#store.finish(key, done.answer);
+    return { ...done, replayed: false };
+  }
+}
+
+function digest(...parts: readonly (string | Buffer)[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(`${part.length}:`).update(part);
+  return hash.digest("hex");
+}
