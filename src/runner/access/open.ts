@@ -47,6 +47,8 @@ export interface RunnerAccess extends Access, AsyncDisposable {
   readonly tokens: Tokens;
   readonly store: Store;
   readonly proxies: Proxies;
+  /** A name that the runner itself is called by, and so no preview's. */
+  isOwnName(name: string): boolean;
 }
 
 /**
@@ -125,6 +127,10 @@ class OpenAccess implements RunnerAccess {
     if (info === undefined) throw this.#failed(address, text);
     const { id, name, scope, workspaces } = info;
     return { tokenId: id, name, scope, workspaces, address, requestId };
+  }
+
+  isOwnName(name: string): boolean {
+    return this.#names.has(name);
   }
 
   authorize: Access["authorize"] = (route, caller) => authorize(route, caller);

@@ -1,4 +1,4 @@
-import { timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import { statSync } from "node:fs";
 import type { Scope } from "../../api/route.ts";
 import { type BerthError, berthError } from "../../contract/errors.ts";
@@ -94,6 +94,16 @@ export class Tokens implements Disposable {
     return id === LOCAL_TOKEN_ID ? this.#localToken().key : id.slice("tok_".length);
   }
 
+  /** A key of this runner for one purpose, that ends with the local token. */
+  keyFor(purpose: string): Buffer {
+    let { hash } = this.#localToken();
+    if (hash === NO_HASH) {
+      ensureLocalToken(this.#stateDirectory);
+      hash = this.#localToken().hash;
+    }
+    return createHmac("sha256", hash).update(purpose).digest();
+  }
+
   /** Those by name that are valid, and the local one first. */
   async list(): Promise<TokenInfo[]> {
     const rows = await this.#store.db.selectFrom("token").selectAll().orderBy("created_at").execute();
@@ -158,6 +168,8 @@ export class Tokens implements Disposable {
 
   /** `end` is called when the token is revoked or expires before this is disposed. */
   hold(id: string, end: (error: BerthError) => void): Disposable {
+    // Of calls that need no token.
+    if (id === "") return { [Symbol.dispose]: () => undefined };
     const held = { id, end };
     this.#held.add(held);
     this.#sweeping ??= setInterval(() => void this.#sweep(), SWEEP_EVERY_MS).unref();

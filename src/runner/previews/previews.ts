@@ -1,0 +1,290 @@
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type BerthError, berthError, isBerthError, toBerthError } from "../../contract/errors.ts";
+import { checkOrigin, hostOf, parseHost } from "../access/hosts.ts";
+import type { RunnerAccess } from "../access/open.ts";
+import type { RunnerContext } from "../context.ts";
+import type { Handlers } from "../handlers.ts";
+import { errorHead } from "../http/answer.ts";
+import { newRequestId } from "../http/cause.ts";
+import type { Elsewhere } from "../http/options.ts";
+import { previewCookies } from "./headers.ts";
+import { hostLabelOf, PreviewEntries, type PreviewEntry, parseHostLabel } from "./labels.ts";
+import { answerError } from "./pages.ts";
+import { PlaceAgent } from "./place-agent.ts";
+import { type ProxyOptions, proxyRequest, proxyUpgrade, type Target } from "./proxy.ts";
+import { PreviewSessions } from "./sessions.ts";
+
+/** Of a preview's host; everything else of it is the application's. */
+const LINK_PATH = "/.well-known/berth/open";
+const DEFAULT_BASE_DOMAIN = "localhost";
+
+type Context = Pick<
+  RunnerContext,
+  "options" | "workspaces" | "runtimes" | "metrics" | "emit" | "log" | "workspace" | "stopping"
+>;
+
+export interface Previews extends Disposable {
+  /** Requests whose Host is that of a preview. */
+  readonly elsewhere: Elsewhere;
+  readonly handlers: Handlers<"createPreview" | "listPreviews">;
+}
+
+/** What a request to a preview turned out to be. */
+interface Admitted {
+  readonly entry: PreviewEntry;
+  readonly target: Target;
+  readonly tokenId: string;
+}
+
+/** Servers in workspaces at addresses of their own: `http://3000-fix-login.localhost:7777`. */
+export function createPreviews(context: Context, access: RunnerAccess): Previews {
+  return new OpenPreviews(context, access);
+}
+
+class OpenPreviews implements Previews {
+  readonly handlers: Previews["handlers"];
+  readonly elsewhere: Elsewhere;
+  readonly #context: Context;
+  readonly #access: RunnerAccess;
+  readonly #baseDomain: string;
+  readonly #entries: PreviewEntries;
+  readonly #sessions: PreviewSessions;
+  readonly #proxy: ProxyOptions;
+  /** What streams without an end: cut when the runner stops. */
+  readonly #streams = new Set<Duplex>();
+
+  constructor(context: Context, access: RunnerAccess) {
+    this.#context = context;
+    this.#access = access;
+    this.#baseDomain = baseDomainOf(context.options.baseDomain);
+    this.#entries = new PreviewEntries(access.store, context.workspaces);
+    this.#sessions = new PreviewSessions(access.tokens);
+    const { metrics } = context;
+    this.#proxy = {
+      agent: new PlaceAgent((workspaceId, port) => this.#connect(workspaceId, port)),
+      onBytes: (direction, bytes) => metrics.count("berth_bytes_total", { way: "preview", direction }, bytes),
+    };
+    context.stopping.addEventListener("abort", () => {
+      for (const socket of this.#streams) socket.destroy();
+    });
+    this.elsewhere = {
+      request: (request, response) => {
+        if (!this.#isFor(request)) return false;
+        void this.#answer(request, response);
+        return true;
+      },
+      upgrade: (request, socket, head) => {
+        if (!this.#isFor(request)) return false;
+        void this.#upgrade(request, socket, head);
+        return true;
+      },
+    };
+    this.handlers = {
+      createPreview: async ({ params, body, caller, headers }) => {
+        const workspace = await context.workspace(params.workspace, caller);
+        const entry = await this.#entries.ensure(workspace, body.port, body.host);
+        const link = this.#sessions.promise(entry, caller.tokenId, body.path);
+        const json = this.#json(entry, headers.host);
+        context.emit({
+          type: "preview.created",
+          message: `port ${body.port} of ${workspace.name} is at ${json.url}`,
+          workspace: workspace.id,
+          data: { port: body.port, url: json.url },
+        });
+        const open_url = `${json.url.slice(0, -1)}${LINK_PATH}?code=${link.code}`;
+        return { status: 201, body: { ...json, open_url, expires_at: link.expiresAt } };
+      },
+      listPreviews: async ({ params, query, caller, headers }) => {
+        const workspace = await context.workspace(params.workspace, caller);
+        const all = (await this.#entries.list(workspace.id)).map((entry) => this.#json(entry, headers.host));
+        const start = query.cursor === undefined ? 0 : all.findIndex(({ url }) => url === query.cursor) + 1;
+        const items = all.slice(start, start + query.limit);
+        const next = start + query.limit < all.length ? (items.at(-1)?.url ?? null) : null;
+        return { status: 200, body: { items, next } };
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.#streams) socket.destroy();
+    this.#proxy.agent.destroy();
+  }
+
+  #json({ label, port, workspaceId, createdAt }: PreviewEntry, asked: string | undefined) {
+    const { publicUrl, tls } = this.#context.options;
+    const known = publicUrl === undefined ? undefined : new URL(publicUrl);
+    const scheme = known?.protocol ?? (tls === undefined ? "http:" : "https:");
+    const seen = known?.port ?? parseHost(asked ?? "")?.port ?? "";
+    const host = `${port}-${label}.${this.#baseDomain}${seen === "" ? "" : `:${seen}`}`;
+    return {
+      workspace: workspaceId,
+      port,
+      url: `${new URL(`${scheme}//${host}`).origin}/`,
+      open_url: null,
+      expires_at: null,
+      created_at: createdAt,
+    };
+  }
+
+  /** Every name under the domain that is not the runner's own. */
+  #isFor(request: IncomingMessage): boolean {
+    const name = parseHost(request.headers.host ?? "")?.name ?? "";
+    return hostLabelOf(name, this.#baseDomain) !== undefined && !this.#access.isOwnName(name);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    let route = "preview";
+    try {
+      const found = await this.#find(request);
+      if (isLink(request)) {
+        await this.#open(request, response, found);
+        return;
+      }
+      const { target, tokenId } = await this.#admit(request, found);
+      using _ = this.#access.tokens.hold(tokenId, () => socket.destroy());
+      this.#streams.add(socket);
+      await proxyRequest(request, response, target, this.#proxy);
+    } catch (cause) {
+      this.#fail(request, response, cause);
+      route = "preview_refused";
+    } finally {
+      this.#streams.delete(socket);
+      const status = String(response.headersSent ? response.statusCode : 0);
+      this.#context.metrics.count("berth_requests_total", { route, status });
+    }
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on("error", () => socket.destroy());
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.once("finish", () => socket.end());
+    try {
+      const found = await this.#find(request);
+      const { target, tokenId } = await this.#admit(request, found);
+      using _ = this.#access.tokens.hold(tokenId, () => socket.destroy());
+      this.#streams.add(socket);
+      await proxyUpgrade(request, { socket, head, response }, target, this.#proxy);
+    } catch (cause) {
+      this.#fail(request, response, cause);
+    } finally {
+      this.#streams.delete(socket);
+    }
+  }
+
+  /** Which preview it is for. @throws preview.unknown, request.* */
+  async #find(request: IncomingMessage): Promise<PreviewEntry> {
+    const host = hostOf(request);
+    const parsed = parseHostLabel(hostLabelOf(host.name, this.#baseDomain) ?? "");
+    const entry = parsed === undefined ? undefined : await this.#entries.find(parsed.label, parsed.port);
+    if (entry !== undefined) return entry;
+    throw berthError("preview.unknown", { hop: "runner", context: { host: host.name } });
+  }
+
+  /**
+   * That the page is the preview's own, and its cookie valid. Previews of one domain are one site to browsers, which send
+   * cookies from one to the other: so that the origin is asked for.
+   * @throws auth.missing, request.origin_refused
+   */
+  async #admit(request: IncomingMessage, entry: PreviewEntry): Promise<Admitted> {
+    const scheme = this.#access.proxies.schemeOf(request);
+    const host = request.headers.host ?? "";
+    checkOrigin(request, [new URL(`${scheme}://${host}`).origin]);
+    const info = await this.#sessions.admit(entry, previewCookies(request));
+    if (info === undefined) {
+      throw berthError("auth.missing", {
+        hop: "runner",
+        message: "this preview is open only to who came by its link",
+        hint: "Make a link, which opens it once: POST /v1/workspaces/NAME/previews with the port.",
+      });
+    }
+    const target = {
+      workspaceId: entry.workspaceId,
+      port: entry.port,
+      address: this.#access.addressOf(request),
+      scheme,
+      host,
+      hostForApplication: entry.host === "preview" ? host : `localhost:${entry.port}`,
+    };
+    return { entry, target, tokenId: info.id };
+  }
+
+  /** The one-time link: sets the cookie, and leads to the application by an address without the code. */
+  async #open(request: IncomingMessage, response: ServerResponse, entry: PreviewEntry): Promise<void> {
+    const { method, headers } = request;
+    const purpose = `${headers["sec-purpose"] ?? ""} ${headers.purpose ?? ""} ${headers["x-moz"] ?? ""}`;
+    // Who only looks ahead (a chat that shows a picture of the page, a browser that loads early) does not use it up.
+    if (method !== "GET" || /prefetch|preview|prerender/i.test(purpose)) {
+      response.writeHead(method === "GET" ? 503 : 405, { allow: "GET", "cache-control": "no-store" }).end();
+      return;
+    }
+    const code = new URL(request.url ?? "/", "http://preview").searchParams.get("code") ?? "";
+    const isSecure = this.#access.proxies.schemeOf(request) === "https";
+    const opened = await this.#sessions.redeem(entry, code, isSecure);
+    if (opened === undefined) throw berthError("preview.link_over", { hop: "runner" });
+    response
+      .writeHead(303, {
+        location: opened.path,
+        "set-cookie": opened.cookie,
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+        "content-length": 0,
+      })
+      .end();
+  }
+
+  /** A connection to the port, with a lease on the place until it is closed. */
+  async #connect(workspaceId: string, port: number): Promise<Duplex> {
+    const { workspaces, runtimes, stopping } = this.#context;
+    const workspace = await workspaces.get(workspaceId);
+    const lease = await runtimes.lease(workspace, stopping);
+    try {
+      const stream = await lease.runtime.connect(port, { signal: stopping });
+      stream.once("close", () => lease[Symbol.dispose]());
+      return stream;
+    } catch (error) {
+      lease[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #fail(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
+    const error = isBerthError(cause) ? cause : this.#defect(cause);
+    if (/^(?:auth\.|request\.(?:host|origin)_refused$|preview\.link_over$)/.test(error.code)) {
+      this.#access.refused(request, error, { route: "preview", requestId: newRequestId() });
+    }
+    answerError(request, response, error, titleOf(error));
+  }
+
+  #defect(error: unknown): BerthError {
+    this.#context.log.error({ error: toBerthError(error, "runner") }, "a preview failed");
+    return berthError("internal", { hop: "runner" });
+  }
+}
+
+function isLink({ url = "" }: IncomingMessage): boolean {
+  return url === LINK_PATH || url.startsWith(`${LINK_PATH}?`);
+}
+
+function titleOf(error: BerthError): string {
+  const { status } = errorHead(error);
+  if (error.code === "preview.unavailable") return "The application does not answer";
+  if (error.code === "preview.link_over") return "This link is over";
+  if (status === 401) return "This preview needs its link";
+  if (status === 404) return "There is no such preview";
+  return "This does not work";
+}
+
+/** @throws cli.usage */
+function baseDomainOf(text = DEFAULT_BASE_DOMAIN): string {
+  const parsed = parseHost(text);
+  if (parsed !== undefined && parsed.port === "") return parsed.name;
+  throw berthError("cli.usage", {
+    message: `"${text}" is no domain`,
+    hint: "Give the domain alone: --base-domain preview.example.com",
+  });
+}

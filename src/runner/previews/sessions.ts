@@ -1,0 +1,112 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { holds } from "../access/scopes.ts";
+import { newToken, tokenHash, tokenKey } from "../access/token-text.ts";
+import type { TokenInfo, Tokens } from "../access/tokens.ts";
+import type { PreviewEntry } from "./labels.ts";
+
+/** A link opens within this time, once. */
+const LINK_LIFE_MS = 60_000;
+const MAX_LINKS = 1_000;
+/** A cookie ends with its token, or after this time. */
+const COOKIE_LIFE_MS = 30 * 24 * 3_600_000;
+const COOKIE = /^berth_([0-9a-z]{8})([0-9a-f]{10})([0-9a-f]{64})$/;
+
+export interface Link {
+  readonly code: string;
+  readonly expiresAt: string;
+}
+
+interface Promised {
+  readonly host: string;
+  readonly workspaceId: string;
+  readonly tokenId: string;
+  readonly path: string;
+  readonly expiresMs: number;
+}
+
+/** Name of the cookie. With the prefix, which needs HTTPS, browsers take it from nobody but the host itself. */
+export function cookieName(isSecure: boolean): string {
+  return isSecure ? "__Host-berth_preview" : "berth_preview";
+}
+
+/**
+ * Who may see a preview: whoever has opened a one-time link, on which the host gets a cookie. The cookie is a statement of
+ * this runner about one host of one workspace and one token, with its HMAC, so that nothing is kept of it and a restarted
+ * runner knows it again; it is worth what the token is worth at the time.
+ */
+export class PreviewSessions {
+  readonly #tokens: Tokens;
+  readonly #links = new Map<string, Promised>();
+
+  constructor(tokens: Tokens) {
+    this.#tokens = tokens;
+  }
+
+  /** A code that `redeem` takes once; it has the form of a token, which is masked everywhere. */
+  promise(entry: PreviewEntry, tokenId: string, path: string): Link {
+    const code = newToken();
+    const expiresMs = Date.now() + LINK_LIFE_MS;
+    const { workspaceId } = entry;
+    this.#links.set(keyOf(code), { host: hostOf(entry), workspaceId, tokenId, path, expiresMs });
+    if (this.#links.size > MAX_LINKS) this.#links.delete(this.#links.keys().next().value ?? "");
+    return { code, expiresAt: new Date(expiresMs).toISOString() };
+  }
+
+  /** The cookie for a code of this preview, and where to go; undefined: used, too old, or of another host. */
+  async redeem(
+    entry: PreviewEntry,
+    code: string,
+    isSecure: boolean,
+  ): Promise<{ readonly cookie: string; readonly path: string } | undefined> {
+    const key = keyOf(code);
+    const promised = this.#links.get(key);
+    if (promised === undefined || promised.host !== hostOf(entry)) return undefined;
+    this.#links.delete(key);
+    if (promised.expiresMs < Date.now() || promised.workspaceId !== entry.workspaceId) return undefined;
+    const letters = this.#tokens.keyOf(promised.tokenId);
+    const info = await this.#tokens.byKey(letters);
+    if (info === undefined) return undefined;
+    const end = Math.min(
+      Date.now() + COOKIE_LIFE_MS,
+      info.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(info.expiresAt),
+    );
+    const seconds = Math.floor(end / 1000);
+    const value = `berth_${letters}${hex(seconds)}${this.#sign(entry, letters, seconds).toString("hex")}`;
+    const maxAge = Math.max(1, seconds - Math.floor(Date.now() / 1000));
+    const attributes = `Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax${isSecure ? "; Secure" : ""}`;
+    return { cookie: `${cookieName(isSecure)}=${value}; ${attributes}`, path: promised.path };
+  }
+
+  /** The token that a cookie of this preview stands for. Others may have set cookies of the same name beside it. */
+  async admit(entry: PreviewEntry, cookies: readonly string[]): Promise<TokenInfo | undefined> {
+    for (const value of cookies) {
+      const [, letters = "", time = "", mac = ""] = COOKIE.exec(value) ?? [];
+      if (letters === "") continue;
+      const seconds = Number.parseInt(time, 16);
+      const isGenuine = timingSafeEqual(this.#sign(entry, letters, seconds), Buffer.from(mac, "hex"));
+      if (!isGenuine || seconds * 1000 <= Date.now()) continue;
+      const info = await this.#tokens.byKey(letters);
+      if (info === undefined || !holds(info.scope, "operate")) continue;
+      if (info.workspaces === undefined || info.workspaces.has(entry.workspaceId)) return info;
+    }
+    return undefined;
+  }
+
+  #sign(entry: PreviewEntry, letters: string, seconds: number): Buffer {
+    const statement = [hostOf(entry), entry.workspaceId, letters, hex(seconds)].join(" ");
+    return createHmac("sha256", this.#tokens.keyFor("previews")).update(statement).digest();
+  }
+}
+
+function hostOf({ port, label }: PreviewEntry): string {
+  return `${port}-${label}`;
+}
+
+/** Codes are looked for by their hash, so that how long it takes says nothing of them. */
+function keyOf(code: string): string {
+  return tokenKey(code) === undefined ? "" : tokenHash(code).toString("hex");
+}
+
+function hex(seconds: number): string {
+  return seconds.toString(16).padStart(10, "0");
+}
