@@ -71,6 +71,8 @@ export interface RuntimePool extends AsyncDisposable {
   ): Promise<RuntimeLease>;
   /** Of those that something is or was open of; all others are idle. */
   health(): readonly PlaceHealth[];
+  /** Runtimes that are connected now, by id of their workspace: to look at, not to keep. */
+  connected(): ReadonlyMap<string, Runtime>;
   /**
    * Closes a workspace's runtime: it was stopped, renamed or deleted. With `whenFree` (its configuration changed) it is
    * used to its end by who has a lease, and the next lease is one of a new runtime.

@@ -25,7 +25,16 @@ export async function createRuntime(
   context: Omit<RuntimeContext, "embed">,
 ): Promise<Runtime> {
   const open = (await LOADERS[config.type]()) as Opener<RuntimeConfig>;
-  return open(config, { ...context, embed: embedDaemon });
+  const runtime = await open(config, { ...context, embed: embedDaemon });
+  const message = `${runtime.description} was selected`;
+  const { type } = config;
+  context.options.onEvent?.({
+    type: "runtime.selected",
+    message,
+    runtime: runtime.description,
+    data: { type },
+  });
+  return runtime;
 }
 
 export async function embedDaemon(request: EmbedRequest): Promise<EmbeddedDaemon> {

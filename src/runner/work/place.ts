@@ -82,6 +82,11 @@ export class Place {
     };
   }
 
+  /** The runtime, while its connection stands. */
+  get connected(): Runtime | undefined {
+    return this.#state === "connected" ? this.#runtime : undefined;
+  }
+
   /** Settles when nothing is open any more. */
   get closed(): Promise<void> {
     return this.#closed.promise;

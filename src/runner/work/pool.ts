@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { berthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
+import type { Runtime } from "../../contract/runtime.ts";
 import type { Workspace } from "../../contract/workspace.ts";
 import { type Clock, systemClock } from "../../transports/ssh/clock.ts";
 import type { Workspaces } from "../../workspaces/api.ts";
@@ -111,6 +112,12 @@ class Pool implements RuntimePool {
 
   health(): readonly PlaceHealth[] {
     return [...this.#places.values()].map(({ health }) => health);
+  }
+
+  connected(): ReadonlyMap<string, Runtime> {
+    const found = new Map<string, Runtime>();
+    for (const [id, { connected }] of this.#places) if (connected !== undefined) found.set(id, connected);
+    return found;
   }
 
   async drop(workspaceId: string, { whenFree = false } = {}): Promise<void> {

@@ -107,6 +107,7 @@ export async function fork(
   await record(lifecycle, ready, "workspace.created", `${name} was forked from ${origin.name}`, {
     branch,
     forkedFrom: origin.id,
+    runtime: ready.runtime.type,
   });
   return await finishInit(lifecycle, ready, { ...options, settings, update: false });
 }
