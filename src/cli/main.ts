@@ -36,6 +36,7 @@ const COMMANDS: readonly (readonly [
   [["check"], () => addCheckCommand],
   [["doctor"], async () => (await import("./commands/doctor.ts")).addDoctorCommand],
   [["gc"], async () => (await import("./commands/garbage.ts")).addGarbageCommand],
+  [["serve"], async () => (await import("./commands/serve.ts")).addServeCommand],
   [["login", "logout"], async () => (await import("./commands/login.ts")).addLoginCommands],
   [["ssh"], async () => (await import("./commands/ssh.ts")).addSshCommand],
   [["completion"], async () => (await import("./commands/completion.ts")).addCompletionCommand],

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { berthError, isBerthError } from "../contract/errors.ts";
 import { type Hold, holdStateDirectory } from "./hold.ts";
 import { isAlive, type RunnerFile, readRunnerFile, runningRunner } from "./runner-file.ts";
-import { berthError, isBerthError } from "../contract/errors.ts";
 
 /** What a runner is asked for by a signal: to end, or to make room for its successor. */
 const SIGNALS = { stop: "SIGTERM", handOver: "SIGUSR2" } as const;
@@ -56,6 +56,7 @@ export async function takeOver(
     }
     // One that has only begun to start says a little later where it is.
     const now = readRunnerFile(stateDirectory)?.pid;
-    if (now !== undefined && now !== asked && askRunner(stateDirectory, "handOver") !== undefined) asked = now;
+    if (now !== undefined && now !== asked && askRunner(stateDirectory, "handOver") !== undefined)
+      asked = now;
   }
 }

@@ -9,7 +9,13 @@ import { VERSION } from "../contract/version.ts";
 import { holdStateDirectory, isHeld } from "./hold.ts";
 import { isAlive, processStartOf, readRunnerFile, runningRunner } from "./runner-file.ts";
 
-const RUNNER = { url: "http://127.0.0.1:7333", instanceId: "run_1", startedAt: "2026-01-01T00:00:00.000Z" };
+const RUNNER = {
+  url: "http://127.0.0.1:7333",
+  host: "127.0.0.1",
+  port: 7333,
+  instanceId: "run_1",
+  startedAt: "2026-01-01T00:00:00.000Z",
+};
 
 test("one runner a state directory; the second is told who holds it", async () => {
   await using scratch = await scratchDirectory();
@@ -74,6 +80,7 @@ test("a file that says nothing of a runner is none", async () => {
     '{"url":"x","pid":1}',
     '{"url":"http://a","pid":-1}',
     '{"url":"http://a"}',
+    '{"url":"http://a","pid":1}',
   ];
   for (const text of texts) {
     writeFileSync(join(scratch.path, "runner.json"), text);

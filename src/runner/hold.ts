@@ -5,12 +5,18 @@ import { type BerthError, berthError } from "../contract/errors.ts";
 import { VERSION } from "../contract/version.ts";
 import { privateDirectory, stateError } from "../runtimes/state-directory.ts";
 import { isLocked, takeLock } from "../store/file-lock.ts";
-import { formatRunnerFile, processStartOf, readRunnerFile, runnerFilePath } from "./runner-file.ts";
+import {
+  formatRunnerFile,
+  processStartOf,
+  type RunnerFile,
+  readRunnerFile,
+  runnerFilePath,
+} from "./runner-file.ts";
 
 /** That this process is the one runner of a state directory. The kernel gives it back when the process dies. */
 export interface Hold extends Disposable {
   /** Says in `runner.json` where the runner listens: from now on other programs use it. */
-  publish(runner: { readonly url: string; readonly instanceId: string; readonly startedAt: string }): void;
+  publish(runner: Pick<RunnerFile, "url" | "host" | "port" | "instanceId" | "startedAt">): void;
   /** Takes back what was published, while the lock stays. */
   withdraw(): void;
 }
@@ -34,14 +40,12 @@ export async function holdStateDirectory(
   const withdraw = (): void => rmSync(path, { force: true });
   withdraw();
   return {
-    publish({ url, instanceId, startedAt }) {
+    publish(runner) {
       const content = formatRunnerFile({
-        url,
+        ...runner,
         pid: process.pid,
         processStart: processStartOf(process.pid),
         version: VERSION,
-        instanceId,
-        startedAt,
         machine: hostname(),
       });
       const temporary = `${path}.${process.pid}`;

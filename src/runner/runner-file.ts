@@ -5,6 +5,9 @@ import { join } from "node:path";
 export interface RunnerFile {
   /** Where programs of this machine reach it. */
   readonly url: string;
+  /** Where it listens for everybody, which its successor does as well. */
+  readonly host: string;
+  readonly port: number;
   readonly pid: number;
   /** When the process began, in the kernel's ticks since boot: numbers of processes are used again. */
   readonly processStart: string | undefined;
@@ -65,9 +68,11 @@ export function processStartOf(pid: number): string | undefined {
 }
 
 export function formatRunnerFile(file: RunnerFile): string {
-  const { url, pid, processStart, version, instanceId, startedAt, machine } = file;
+  const { url, host, port, pid, processStart, version, instanceId, startedAt, machine } = file;
   const content = {
     url,
+    host,
+    port,
     pid,
     process_start: processStart,
     version,
@@ -86,14 +91,17 @@ function parseRunnerFile(text: string): RunnerFile | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { url, pid, process_start, version, instance_id, started_at, machine } = value as Record<
+  const { url, host, port, pid, process_start, version, instance_id, started_at, machine } = value as Record<
     string,
     unknown
   >;
   if (typeof url !== "string" || !URL.canParse(url)) return undefined;
   if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  if (typeof host !== "string" || typeof port !== "number") return undefined;
   return {
     url,
+    host,
+    port,
     pid,
     processStart: typeof process_start === "string" ? process_start : undefined,
     version: String(version ?? ""),

@@ -1,0 +1,127 @@
+import { randomBytes } from "node:crypto";
+import type { BerthEventInput } from "../contract/events.ts";
+import { Secrets } from "../contract/mask.ts";
+import { VERSION } from "../contract/version.ts";
+import type { EventLog } from "../events/event-log.ts";
+import { openEventLog } from "../events/open.ts";
+import { openWorkspaces } from "../workspaces/open.ts";
+import { aboutHandlers } from "./about.ts";
+import { openAccess, requireSecureBinding } from "./access/open.ts";
+import type { RunnerContext, RunnerOptions } from "./context.ts";
+import type { Handlers, Upgrades } from "./handlers.ts";
+import { currentCause } from "./http/cause.ts";
+import type { IdempotencyStore, KeyState } from "./http/idempotency.ts";
+import { createHttpServer, type HttpServer } from "./http/server.ts";
+import { createLog, type LogOptions } from "./observe/log.ts";
+import { createMetrics } from "./observe/metrics.ts";
+import { startTracing } from "./observe/tracing.ts";
+import { wireUpgrades } from "./wire/gateway.ts";
+import { createRuntimePool } from "./work/pool.ts";
+import { workspaceOf } from "./workspace-of.ts";
+
+/** A runner with all of its parts, which does not listen yet. */
+export interface Assembled extends AsyncDisposable {
+  readonly context: RunnerContext;
+  readonly server: HttpServer;
+  /** Settles when no operation is under way any more, or after so long. */
+  operationsEnd(waitMs: number): Promise<void>;
+  /** New calls are refused from now on, streams end, and clients that are attached are told to come back. */
+  beginToStop(): void;
+}
+
+/**
+ * Puts the runner together: whatever can't be opened is found out here, before anything listens. Disposing ends the parts
+ * in reverse order; processes go on.
+ * @throws runner.insecure, runner.tls_invalid, runner.tracing_unavailable, cli.usage, store.*, provision.no_directory
+ */
+export async function assemble(options: RunnerOptions, logOptions: LogOptions): Promise<Assembled> {
+  requireSecureBinding(options);
+  await using stack = new AsyncDisposableStack();
+  const instanceId = `run_${randomBytes(8).toString("hex")}`;
+  const { stateDirectory, database } = options;
+  const log = createLog(logOptions);
+  stack.use(await startTracing(process.env, instanceId));
+  const metrics = createMetrics();
+  metrics.gauge("berth_info", 1, { version: VERSION });
+  const secrets = new Secrets();
+  const stopping = new AbortController();
+
+  const events: EventLog = stack.use(
+    await openEventLog({
+      stateDirectory,
+      database,
+      actor: "runner",
+      mask: (record) => secrets.json(record),
+      keepDays: options.eventKeepDays,
+      onTrouble: (error) => log.error({ error }, "events can't be written"),
+    }),
+  );
+  // Of what happens in answer to a call, that call is the cause.
+  const emit = (event: BerthEventInput): void => {
+    const cause = currentCause();
+    events.append(cause === undefined ? event : { cause: cause.id, actor: cause.actor, ...event });
+  };
+  const workspaces = stack.use(
+    await openWorkspaces({ stateDirectory, ...(database === undefined ? {} : { database }), onEvent: emit }),
+  );
+  const access = stack.use(await openAccess({ options, emit, metrics }));
+  const runtimes = stack.use(createRuntimePool({ workspaces, emit }));
+  const context: RunnerContext = {
+    options,
+    instanceId,
+    startedAt: new Date().toISOString(),
+    workspaces,
+    runtimes,
+    processes: undefined as never,
+    events,
+    metrics,
+    log,
+    emit,
+    workspace: (selector, caller) => workspaceOf(workspaces, selector, caller),
+    stopping: stopping.signal,
+  };
+  const handlers = { ...aboutHandlers(context) } as Handlers;
+  const upgrades = { ...wireUpgrades(context) } as Upgrades;
+  const server = stack.use(
+    await createHttpServer({
+      host: options.host,
+      port: options.port,
+      tls: options.tls,
+      handlers,
+      upgrades,
+      access,
+      idempotency: memoryIdempotency(),
+      metrics,
+      log,
+      emit,
+      mask: (json) => secrets.json(json),
+      stopping: stopping.signal,
+    }),
+  );
+  const owned = stack.move();
+  return {
+    context,
+    server,
+    operationsEnd: async () => {},
+    beginToStop: () => stopping.abort(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function memoryIdempotency(): IdempotencyStore {
+  const kept = new Map<string, KeyState & { readonly fingerprint: string }>();
+  return {
+    async begin(key, fingerprint) {
+      const known = kept.get(key);
+      if (known === undefined) kept.set(key, { state: "open", fingerprint });
+      return known ?? { state: "new" };
+    },
+    async finish(key, answer) {
+      const fingerprint = kept.get(key)?.fingerprint ?? "";
+      kept.set(key, { state: "answered", fingerprint, answer });
+    },
+    async forget(key) {
+      kept.delete(key);
+    },
+  };
+}
