@@ -19,14 +19,42 @@ export const overview = z
       pid: z.int(),
       started_at: time,
       memory_bytes: z.number(),
+      cpu_seconds: z.number().describe("Processor time since the start."),
+      event_loop_delay_ms: z
+        .number()
+        .describe("How late the event loop was since the last look, at most 1 % later."),
+      open_descriptors: z.int().nullable().describe("null where the system does not say."),
     }),
-    places: z.array(placeHealth),
+    places: z
+      .array(
+        placeHealth.extend({
+          name: z.string().describe("Of the workspace."),
+          project: z.string(),
+          runtime: z.string().describe("Its type."),
+          workspace_state: z.string(),
+          running: z.int().nullable().describe("Processes that run; null while it is not connected."),
+        }),
+      )
+      .describe("One a workspace."),
     workspaces: z.record(z.string(), z.int()).describe("Number by state."),
     processes: z.record(z.string(), z.int()).describe("Number by state, in places that are connected."),
     attach_sessions: z.object({ writers: z.int(), viewers: z.int() }),
-    requests: z.object({ total: z.int(), refused: z.int(), p50_ms: z.number(), p99_ms: z.number() }),
+    clients: z.object({
+      wire: z.int().describe("Clients of the wire protocol: the command line, and the runtime remote."),
+      streams: z.int().describe("Of server-sent events and logs."),
+    }),
+    requests: z.object({
+      total: z.int(),
+      refused: z.int(),
+      running: z.int(),
+      p50_ms: z.number().describe("Of the newest 1,000 calls."),
+      p99_ms: z.number(),
+    }),
     bytes: z.object({ in: z.number(), out: z.number() }),
-    events: z.object({ sequence: z.int() }),
+    events: z.object({
+      sequence: z.int(),
+      lag_ms: z.number().describe("How long an event takes to be on the disk."),
+    }),
   })
   .meta({ id: "Overview" });
 
