@@ -60,7 +60,7 @@ test("ids, times and types never change, whatever the secrets are", () => {
     time: "2026-11-21T20:46:59.123Z",
     type: "process.started",
     workspace: "w0a1b2c3d4e",
-    processId: "p1234567890",
+    processId: "0k1234567890",
     cause: "req_abcdefghij",
     message: "nothing",
     data: { operation_id: "op_0123456789", created_at: "2026-11-21T20:46:59.123Z", kind: "delete" },

@@ -10,12 +10,15 @@ const MAX_VALUES = 20_000;
 /** A token of Berth (src/runner/access/token-text.ts): known by its form, as only hashes of tokens are kept. */
 const TOKEN = /\bberth_([0-9a-z]{8})[0-9A-Za-z]{8,}/g;
 
-/** Fields that hold an id, a time or a type, by their names. */
-const FIXED_FIELD =
-  /^(?:id|ids|type|types|time|at|since|until|kind|state|status|code|cause|scope|workspace|process|operation|sequence|.*(?:_id|_ids|_at|Id|Ids|At))$/;
-/** And what they hold: a time, a word with dots or underscores, an id with or without its prefix. */
-const FIXED_VALUE =
-  /^(?:\d{4}-\d\d-\d\dT[\d:.]+Z|[a-z]+(?:[._][a-z]+)*|[a-z]{1,5}_?[0-9a-z-]{4,36}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+/** Fields that hold an id, a time or a type, by their names, and the forms of what they hold. */
+const FIXED: readonly (readonly [field: RegExp, value: RegExp])[] = [
+  [
+    /^(?:ids?|cause|workspaces?|process|operation|instance|label|.*(?:_ids?|Ids?))$/,
+    /^(?:w[0-9a-z]{10}|[0-9a-z]{12}|[0-9a-f]{32}|[a-z]{1,4}_[0-9a-z]{8,40}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|local)$/,
+  ],
+  [/^(?:time|at|since|until|.*(?:_at|At))$/, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/],
+  [/^(?:types?|kind|state|status|code|reason|scope|level)$/, /^[a-z]+(?:[._][a-z]+)*$/],
+];
 /** Names of fields are made of letters; keys of other forms may be somebody's data. */
 const FIELD_NAME = /^[A-Za-z]+(?:_[A-Za-z]+)*$/;
 
@@ -150,7 +153,7 @@ export class Secrets {
 }
 
 function isFixed(field: string, value: string): boolean {
-  return FIXED_FIELD.test(field) && FIXED_VALUE.test(value);
+  return FIXED.some(([fields, values]) => fields.test(field) && values.test(value));
 }
 
 /** What may be told of a token: enough to recognise it in `berth token list`. */
