@@ -6,15 +6,20 @@ import type { EventLog } from "../events/event-log.ts";
 import { openEventLog } from "../events/open.ts";
 import { openWorkspaces } from "../workspaces/open.ts";
 import { aboutHandlers } from "./about.ts";
+import { tokenHandlers } from "./access/handlers.ts";
 import { openAccess, requireSecureBinding } from "./access/open.ts";
 import type { RunnerContext, RunnerOptions } from "./context.ts";
 import type { Handlers, Upgrades } from "./handlers.ts";
 import { currentCause } from "./http/cause.ts";
-import type { IdempotencyStore, KeyState } from "./http/idempotency.ts";
+import { idempotencyStore } from "./http/idempotency-store.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
+import { countEvent } from "./observe/count-event.ts";
+import { figuresOf } from "./observe/figures.ts";
+import { observeHandlers } from "./observe/handlers.ts";
 import { createLog, type LogOptions } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { startTracing } from "./observe/tracing.ts";
+import { createPreviews } from "./previews/previews.ts";
 import { wireUpgrades } from "./wire/gateway.ts";
 import { createRuntimePool } from "./work/pool.ts";
 import { workspaceOf } from "./workspace-of.ts";
@@ -39,11 +44,11 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   await using stack = new AsyncDisposableStack();
   const instanceId = `run_${randomBytes(8).toString("hex")}`;
   const { stateDirectory, database } = options;
-  const log = createLog(logOptions);
+  const secrets = new Secrets();
+  const log = createLog(logOptions, secrets);
   stack.use(await startTracing(process.env, instanceId));
   const metrics = createMetrics();
   metrics.gauge("berth_info", 1, { version: VERSION });
-  const secrets = new Secrets();
   const stopping = new AbortController();
 
   const events: EventLog = stack.use(
@@ -59,6 +64,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   // Of what happens in answer to a call, that call is the cause.
   const emit = (event: BerthEventInput): void => {
     const cause = currentCause();
+    countEvent(metrics, event);
     events.append(cause === undefined ? event : { cause: cause.id, actor: cause.actor, ...event });
   };
   const workspaces = stack.use(
@@ -76,11 +82,18 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
     events,
     metrics,
     log,
+    secrets,
     emit,
     workspace: (selector, caller) => workspaceOf(workspaces, selector, caller),
     stopping: stopping.signal,
   };
-  const handlers = { ...aboutHandlers(context) } as Handlers;
+  const previews = stack.use(createPreviews(context, access));
+  const handlers = {
+    ...aboutHandlers(context),
+    ...observeHandlers(context, metrics, stack.use(figuresOf(context, metrics))),
+    ...tokenHandlers(context, access),
+    ...previews.handlers,
+  } as Handlers;
   const upgrades = { ...wireUpgrades(context) } as Upgrades;
   const server = stack.use(
     await createHttpServer({
@@ -90,7 +103,8 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
       handlers,
       upgrades,
       access,
-      idempotency: memoryIdempotency(),
+      elsewhere: previews.elsewhere,
+      idempotency: idempotencyStore(access.store),
       metrics,
       log,
       emit,
@@ -105,23 +119,5 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
     operationsEnd: async () => {},
     beginToStop: () => stopping.abort(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
-function memoryIdempotency(): IdempotencyStore {
-  const kept = new Map<string, KeyState & { readonly fingerprint: string }>();
-  return {
-    async begin(key, fingerprint) {
-      const known = kept.get(key);
-      if (known === undefined) kept.set(key, { state: "open", fingerprint });
-      return known ?? { state: "new" };
-    },
-    async finish(key, answer) {
-      const fingerprint = kept.get(key)?.fingerprint ?? "";
-      kept.set(key, { state: "answered", fingerprint, answer });
-    },
-    async forget(key) {
-      kept.delete(key);
-    },
   };
 }

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Scope } from "../api/route.ts";
 import type { BerthError } from "../contract/errors.ts";
 import type { BerthEventInput } from "../contract/events.ts";
+import type { Secrets } from "../contract/mask.ts";
 import type { Process, ProcessInfo } from "../contract/process.ts";
 import type { Runtime } from "../contract/runtime.ts";
 import type { Workspace } from "../contract/workspace.ts";
@@ -86,7 +87,10 @@ export interface RuntimeLease extends Disposable {
 
 /** Which workspace a process is in: ids are unique over all places. */
 export interface ProcessIndex {
-  add(workspaceId: string, process: ProcessInfo): void;
+  /** Settles when a runner that is started again knows it, too. */
+  add(workspaceId: string, ...processes: readonly Pick<ProcessInfo, "id">[]): Promise<void>;
+  /** Ids of workspaces that had processes lately. */
+  workspaces(): Promise<ReadonlySet<string>>;
   /**
    * By id, for this caller; its handle holds a lease on the runtime until it is disposed.
    * @throws process.unknown (also when the caller may not know it), process.reaped, what opening the place throws
@@ -112,6 +116,8 @@ export interface RunnerContext {
   readonly events: EventLog;
   readonly metrics: RunnerMetrics;
   readonly log: Logger;
+  /** Values that are masked in events, log, errors and answers: whoever takes one over enters it here. */
+  readonly secrets: Secrets;
   /** Appends with the cause and actor of the call that is being answered (AsyncLocalStorage). */
   readonly emit: (event: BerthEventInput) => void;
   /** A workspace that the caller may know. @throws workspace.unknown */

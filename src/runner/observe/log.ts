@@ -1,5 +1,6 @@
 import { type Logger, pino, stdSerializers } from "pino";
 import { isBerthError } from "../../contract/errors.ts";
+import { MASKED, Secrets } from "../../contract/mask.ts";
 
 /** Where lines go, each with its end: a file, or standard error. */
 export interface LogTarget {
@@ -14,16 +15,19 @@ export interface LogOptions {
   readonly logLevel?: string | undefined;
 }
 
-/** Berth's tokens, and whatever follows the word Bearer: no line should hold one, and none does. */
-const SECRETS = /berth_[0-9A-Za-z]{20,}|(?<=\bbearer )[^\s"\\]+/gi;
+/** Whatever follows the word Bearer: no line should hold one, and none does. */
+const BEARER = /(?<=\bbearer )[^\s"\\]+/gi;
 
 /**
  * The runner's log. Lines say what was done, for how long and with how many bytes, and never hold values of the
- * environment, bodies, queries or tokens.
+ * environment, bodies, queries or tokens; what is secret is masked in them all the same.
  */
-export function createLog({ logTo, logFormat, logLevel = "info" }: LogOptions): Logger {
+export function createLog(
+  { logTo, logFormat, logLevel = "info" }: LogOptions,
+  secrets: Secrets = new Secrets(),
+): Logger {
   const write = (line: string): void => {
-    const masked = line.replace(SECRETS, "***");
+    const masked = secrets.json(line).replace(BEARER, MASKED);
     logTo.write(logFormat === "json" ? masked : readable(masked));
   };
   return pino(
