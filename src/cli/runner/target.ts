@@ -55,6 +55,16 @@ export function runnerTarget(flags: RunnerFlags): RunnerTarget | undefined {
   });
 }
 
+/** The same where a command is about a runner. @throws runner.unreachable: there is none */
+export function neededRunner(flags: RunnerFlags): RunnerTarget {
+  const target = runnerTarget(flags);
+  if (target !== undefined) return target;
+  throw berthError("runner.unreachable", {
+    message: "no runner runs here",
+    hint: "Start one: berth serve. Or name one elsewhere: --runner URL.",
+  });
+}
+
 function localTarget(stateDirectory: string, url: string): RunnerTarget {
   return { url, token: { file: join(stateDirectory, LOCAL_TOKEN_FILE) }, isLocal: true };
 }

@@ -1,4 +1,8 @@
+import type * as z from "zod";
+import type { stats } from "../../api/runner.ts";
 import type { EventLog } from "../../events/event-log.ts";
+import type { Workspaces } from "../../workspaces/api.ts";
+import { countBy } from "./figures.ts";
 
 const SELECTED = "runtime.selected";
 const CREATED = "workspace.created";
@@ -6,17 +10,14 @@ const PAGE = 1_000;
 /** Types of runtimes that are told apart; there are a handful. */
 const MAX_TYPES = 50;
 
-/** Which types of runtimes are used how often, by the log of events: of the command line and all runners of it. */
-export interface Adoption {
-  /** Time of the first event that was counted; undefined: none was. */
-  readonly since: string | undefined;
-  /** Numbers by type of runtime. */
-  readonly selections: ReadonlyMap<string, number>;
-  readonly creations: ReadonlyMap<string, number>;
-}
-
-/** Counts what the log holds: all of it the first time, then what came since. */
-export function adoptionOf(events: Pick<EventLog, "read">): () => Promise<Adoption> {
+/**
+ * Which types of runtimes are used how often, by the log of events: of the command line and all runners of it. Counts what
+ * the log holds, all of it the first time, then what came since.
+ */
+export function statsOf(
+  events: Pick<EventLog, "read">,
+  workspaces: Pick<Workspaces, "list">,
+): () => Promise<z.infer<typeof stats>> {
   const selections = new Map<string, number>();
   const creations = new Map<string, number>();
   let since: string | undefined;
@@ -40,8 +41,13 @@ export function adoptionOf(events: Pick<EventLog, "read">): () => Promise<Adopti
     reading ??= read().finally(() => {
       reading = undefined;
     });
-    await reading;
-    return { since, selections: new Map(selections), creations: new Map(creations) };
+    const [all] = await Promise.all([workspaces.list(), reading]);
+    return {
+      since: since ?? null,
+      workspaces: Object.fromEntries(countBy(all, ({ runtime }) => runtime.type)),
+      selections: Object.fromEntries(selections),
+      creations: Object.fromEntries(creations),
+    };
   };
 }
 

@@ -2,7 +2,7 @@ import { errorToJson } from "../../api/json-errors.ts";
 import { VERSION } from "../../contract/version.ts";
 import type { RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
-import { adoptionOf } from "./adoption.ts";
+import { statsOf } from "./adoption.ts";
 import { countBy, type FiguresSource } from "./figures.ts";
 import type { KeptMetrics } from "./metrics.ts";
 
@@ -12,7 +12,7 @@ export function observeHandlers(
   metrics: KeptMetrics,
   figures: FiguresSource,
 ): Handlers<"metrics" | "stats" | "overview"> {
-  const adoption = adoptionOf(context.events);
+  const stats = statsOf(context.events, context.workspaces);
   return {
     async metrics() {
       await figures.look();
@@ -21,19 +21,7 @@ export function observeHandlers(
     },
 
     async stats() {
-      const [{ since, selections, creations }, workspaces] = await Promise.all([
-        adoption(),
-        context.workspaces.list(),
-      ]);
-      return {
-        status: 200,
-        body: {
-          since: since ?? null,
-          workspaces: Object.fromEntries(countBy(workspaces, ({ runtime }) => runtime.type)),
-          selections: Object.fromEntries(selections),
-          creations: Object.fromEntries(creations),
-        },
-      };
+      return { status: 200, body: await stats() };
     },
 
     async overview() {
