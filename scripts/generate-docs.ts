@@ -1,12 +1,16 @@
-// What follows from the code: docs/errors.md, the references in docs/cli.md and docs/berth-yaml.md, and the JSON Schema
-// of berth.yaml. With --check nothing is written and a page that is behind fails.
+// What follows from the code: docs/errors.md, docs/api.md, the references in docs/cli.md and docs/berth-yaml.md, the JSON
+// Schema of berth.yaml, and the types of the client. With --check nothing is written and a page that is behind fails.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Command, Help, type Option } from "commander";
+import { openApiDocument } from "../src/api/document.ts";
 import { buildProgram } from "../src/cli/main.ts";
 import { addContainerOptions, addPlaceOptions } from "../src/cli/options.ts";
 import { addSshOptions } from "../src/cli/ssh-options.ts";
 import { ERROR_REGISTRY } from "../src/contract/error-registry.ts";
+import { clientTypes } from "./api/client-types.ts";
+import { apiPage } from "./api/page.ts";
 import { berthFileJsonSchema, berthFileSchemaText, SCHEMA_PATH } from "./schema/berth-file.ts";
 import { berthFileReference } from "./schema/reference.ts";
 
@@ -129,9 +133,21 @@ function between(path: string, marker: string, text: string): string {
   return `${page.slice(0, from + start.length)}\n\n${text}\n${page.slice(to)}`;
 }
 
+/** As the linter wants it. */
+function formatted(path: string, source: string): string {
+  const biome = join(root, "node_modules", ".bin", "biome");
+  return execFileSync(biome, ["check", "--write", `--stdin-file-path=${path}`], {
+    cwd: root,
+    input: source,
+    encoding: "utf8",
+  });
+}
+
 page("docs/errors.md", errors());
 page("docs/cli.md", between("docs/cli.md", "reference", await reference()));
 page(SCHEMA_PATH, berthFileSchemaText());
 const fields = berthFileReference(berthFileJsonSchema());
 page("docs/berth-yaml.md", between("docs/berth-yaml.md", "reference", fields));
+page("docs/api.md", apiPage(openApiDocument()));
+page("src/client/schema.ts", formatted("src/client/schema.ts", clientTypes(openApiDocument())));
 if (behind > 0) process.exit(1);

@@ -61,6 +61,7 @@ export const eventRoutes = [
     path: "/v1/events",
     tag: "events",
     summary: "Events, as a page or live",
+    headers: { "Last-Event-ID": "Number of the last event that the caller has" },
     description:
       "With `Accept: text/event-stream` they come live, from now on or behind Last-Event-ID (or `after`), with no gap and no repeat.",
     scope: "read",

@@ -44,10 +44,12 @@ export const watchEvent = z
 export const fileRoutes = [
   {
     operationId: "readFile",
+    place: true,
     method: "GET",
     path: "/v1/workspaces/{workspace}/files/content",
     tag: "files",
-    summary: "Reads a file; Range and If-None-Match are understood",
+    summary: "Reads a file or a range of it",
+    headers: { Range: "bytes=0-1023", "If-None-Match": "ETag that the caller has" },
     scope: "read",
     params: workspaceParams,
     query: z.strictObject({
@@ -64,10 +66,15 @@ export const fileRoutes = [
   },
   {
     operationId: "writeFile",
+    place: true,
     method: "PUT",
     path: "/v1/workspaces/{workspace}/files/content",
     tag: "files",
-    summary: "Writes a file atomically; parents are made; If-Match and If-None-Match: * are understood",
+    summary: "Writes a file atomically; parents are made",
+    headers: {
+      "If-Match": "Only while its ETag is this one",
+      "If-None-Match": "*: only when it is not there",
+    },
     scope: "operate",
     params: workspaceParams,
     query: z.strictObject({
@@ -87,6 +94,7 @@ export const fileRoutes = [
   },
   {
     operationId: "listDirectory",
+    place: true,
     method: "GET",
     path: "/v1/workspaces/{workspace}/files/entries",
     tag: "files",
@@ -99,6 +107,7 @@ export const fileRoutes = [
   },
   {
     operationId: "statFile",
+    place: true,
     method: "GET",
     path: "/v1/workspaces/{workspace}/files/stat",
     tag: "files",
@@ -115,6 +124,7 @@ export const fileRoutes = [
   },
   {
     operationId: "statFiles",
+    place: true,
     method: "POST",
     path: "/v1/workspaces/{workspace}/files/stat",
     tag: "files",
@@ -132,6 +142,7 @@ export const fileRoutes = [
   },
   {
     operationId: "makeDirectory",
+    place: true,
     method: "POST",
     path: "/v1/workspaces/{workspace}/files/directories",
     tag: "files",
@@ -144,6 +155,7 @@ export const fileRoutes = [
   },
   {
     operationId: "renameFile",
+    place: true,
     method: "POST",
     path: "/v1/workspaces/{workspace}/files/rename",
     tag: "files",
@@ -156,6 +168,7 @@ export const fileRoutes = [
   },
   {
     operationId: "removeFile",
+    place: true,
     method: "DELETE",
     path: "/v1/workspaces/{workspace}/files",
     tag: "files",
@@ -173,6 +186,7 @@ export const fileRoutes = [
   },
   {
     operationId: "watchFiles",
+    place: true,
     method: "GET",
     path: "/v1/workspaces/{workspace}/files/watch",
     tag: "files",
@@ -196,6 +210,7 @@ export const fileRoutes = [
   },
   {
     operationId: "downloadArchive",
+    place: true,
     method: "GET",
     path: "/v1/workspaces/{workspace}/files/archive",
     tag: "files",
@@ -208,6 +223,7 @@ export const fileRoutes = [
   },
   {
     operationId: "uploadArchive",
+    place: true,
     method: "PUT",
     path: "/v1/workspaces/{workspace}/files/archive",
     tag: "files",

@@ -35,11 +35,15 @@ export const operationKind = z.enum([
   "apply",
 ]);
 
+export const operationState = z
+  .enum(["running", "succeeded", "failed", "cancelled", "interrupted"])
+  .describe("interrupted: the runner ended before it; the error says how to go on.");
+
 export const operation = z
   .object({
     id: z.string().describe('"op_…"'),
     kind: operationKind,
-    state: z.enum(["running", "succeeded", "failed", "cancelled"]),
+    state: operationState,
     workspace: z.string().nullable().describe("Id of the workspace, once it has one."),
     workspace_name: z.string(),
     created_at: time,
@@ -74,7 +78,7 @@ export const operationRoutes = [
     query: z.strictObject({
       ...pageQuery,
       workspace: z.string().min(1).max(300).optional(),
-      state: z.enum(["running", "succeeded", "failed", "cancelled"]).optional(),
+      state: operationState.optional(),
     }),
     responses: { 200: { description: "A page of them.", schema: pageOf(operation) } },
     errors: [],

@@ -10,6 +10,10 @@ export const forward = z
     local_port: port,
     remote_host: z.string().nullable(),
     remote_port: port,
+    connections: z.int().describe("Open now."),
+    connections_total: z.int(),
+    bytes_in: z.number().describe("Into the place."),
+    bytes_out: z.number(),
     created_at: time,
   })
   .meta({ id: "Forward", description: "A port of the runner's machine that leads into the place." });
@@ -28,6 +32,7 @@ export const preview = z
 export const portRoutes = [
   {
     operationId: "createForward",
+    place: true,
     method: "POST",
     path: "/v1/workspaces/{workspace}/forwards",
     tag: "ports",
@@ -37,7 +42,7 @@ export const portRoutes = [
     body: z.strictObject({
       remote_port: port,
       local_port: z.int().min(0).max(65_535).default(0).describe("0: any free one."),
-      local_host: z.string().min(1).max(255).default("127.0.0.1"),
+      local_host: z.string().min(1).max(255).default("127.0.0.1").describe("An address of loopback."),
       remote_host: z
         .string()
         .min(1)
@@ -46,7 +51,7 @@ export const portRoutes = [
         .describe("Default: 127.0.0.1 of the place, then ::1."),
     }),
     responses: { 201: { description: "It listens.", schema: forward } },
-    errors: ["port.in_use", "port.invalid"],
+    errors: ["port.in_use", "port.invalid", "forward.limit", "runtime.capability_unsupported"],
     idempotent: true,
   },
   {

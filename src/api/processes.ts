@@ -62,6 +62,7 @@ export const execResult = z
 export const processRoutes = [
   {
     operationId: "startProcess",
+    place: true,
     method: "POST",
     path: "/v1/workspaces/{workspace}/processes",
     tag: "processes",
@@ -70,20 +71,23 @@ export const processRoutes = [
       "With the name of a live process: the same command returns that one, another is process.name_conflict.",
     scope: "operate",
     params: workspaceParams,
-    body: z.strictObject({
-      ...commandFields,
-      name: z.string().min(1).max(64).optional(),
-      stdin: z.enum(["pipe", "ignore"]).optional().describe("Default ignore: /dev/null."),
-      tty: z.union([z.boolean(), ttySize]).optional().describe("true is 80 × 24."),
-      detached: z.boolean().optional().describe("Runs until it ends; else it has a lease. Default false."),
-      lease_ms: z.int().min(1).optional().describe("Default 30 minutes, with a tty 3 hours."),
-    }),
+    body: z
+      .strictObject({
+        ...commandFields,
+        name: z.string().min(1).max(64).optional(),
+        stdin: z.enum(["pipe", "ignore"]).optional().describe("Default ignore: /dev/null."),
+        tty: z.union([z.boolean(), ttySize]).optional().describe("true is 80 × 24."),
+        detached: z.boolean().optional().describe("Runs until it ends; else it has a lease. Default false."),
+        lease_ms: z.int().min(1).optional().describe("Default 30 minutes, with a tty 3 hours."),
+      })
+      .meta({ examples: [{ command: ["npm", "run", "dev"], name: "dev", detached: true }] }),
     responses: { 201: { description: "It runs.", schema: process } },
     errors: [...START_ERRORS, "process.name_conflict", "process.name_invalid"],
     idempotent: true,
   },
   {
     operationId: "listProcesses",
+    place: true,
     method: "GET",
     path: "/v1/workspaces/{workspace}/processes",
     tag: "processes",
@@ -114,6 +118,7 @@ export const processRoutes = [
   },
   {
     operationId: "exec",
+    place: true,
     exact: true,
     method: "POST",
     path: "/v1/workspaces/{workspace}/exec",
@@ -122,24 +127,27 @@ export const processRoutes = [
     description: "A non-zero exit is data and no error. When the caller leaves, the command is ended.",
     scope: "operate",
     params: workspaceParams,
-    body: z.strictObject({
-      ...commandFields,
-      input: z.string().optional().describe("What it reads on stdin. Default: /dev/null."),
-      input_encoding: encoding,
-      encoding,
-      max_capture_bytes: z
-        .int()
-        .min(0)
-        .max(16 * 1024 * 1024)
-        .optional()
-        .describe("A stream; head and tail are kept. Default 1 MiB."),
-    }),
+    body: z
+      .strictObject({
+        ...commandFields,
+        input: z.string().optional().describe("What it reads on stdin. Default: /dev/null."),
+        input_encoding: encoding,
+        encoding,
+        max_capture_bytes: z
+          .int()
+          .min(0)
+          .max(16 * 1024 * 1024)
+          .optional()
+          .describe("A stream; head and tail are kept. Default 1 MiB."),
+      })
+      .meta({ examples: [{ command: "npm ci && npm test", timeout_ms: 600_000 }] }),
     responses: { 200: { description: "Its result.", schema: execResult } },
     errors: START_ERRORS,
     idempotent: true,
   },
   {
     operationId: "getProcess",
+    place: true,
     method: "GET",
     path: "/v1/processes/{id}",
     tag: "processes",
@@ -151,6 +159,7 @@ export const processRoutes = [
   },
   {
     operationId: "deleteProcess",
+    place: true,
     method: "DELETE",
     path: "/v1/processes/{id}",
     tag: "processes",
@@ -162,6 +171,7 @@ export const processRoutes = [
   },
   {
     operationId: "processOutput",
+    place: true,
     exact: true,
     method: "GET",
     path: "/v1/processes/{id}/output",
@@ -184,6 +194,7 @@ export const processRoutes = [
   },
   {
     operationId: "processLog",
+    place: true,
     method: "GET",
     path: "/v1/processes/{id}/log",
     tag: "processes",
@@ -202,6 +213,7 @@ export const processRoutes = [
   },
   {
     operationId: "writeStdin",
+    place: true,
     method: "POST",
     path: "/v1/processes/{id}/stdin",
     tag: "processes",
@@ -217,6 +229,7 @@ export const processRoutes = [
   },
   {
     operationId: "signalProcess",
+    place: true,
     method: "POST",
     path: "/v1/processes/{id}/signal",
     tag: "processes",
@@ -229,6 +242,7 @@ export const processRoutes = [
   },
   {
     operationId: "killProcess",
+    place: true,
     method: "POST",
     path: "/v1/processes/{id}/kill",
     tag: "processes",
@@ -246,6 +260,7 @@ export const processRoutes = [
   },
   {
     operationId: "resizeProcess",
+    place: true,
     method: "POST",
     path: "/v1/processes/{id}/resize",
     tag: "processes",
@@ -258,6 +273,7 @@ export const processRoutes = [
   },
   {
     operationId: "detachProcess",
+    place: true,
     method: "POST",
     path: "/v1/processes/{id}/detach",
     tag: "processes",
@@ -269,33 +285,37 @@ export const processRoutes = [
   },
   {
     operationId: "waitReady",
+    place: true,
     method: "POST",
     path: "/v1/processes/{id}/ready",
     tag: "processes",
     summary: "Waits until a process is ready: a port, a pattern in its output, or an answer by HTTP",
     scope: "read",
     params: idParams,
-    body: z.strictObject({
-      port: port.optional().describe("Accepts connections on 127.0.0.1 or ::1 of the place."),
-      output: z
-        .string()
-        .min(1)
-        .max(1000)
-        .optional()
-        .describe("Regular expression in the output, from its start."),
-      http: z
-        .string()
-        .min(1)
-        .max(4096)
-        .optional()
-        .describe("Path or URL that answers below 400; with `port`, or in it."),
-      timeout_ms: z.int().min(1).max(60_000).default(60_000),
-    }),
+    body: z
+      .strictObject({
+        port: port.optional().describe("Accepts connections on 127.0.0.1 or ::1 of the place."),
+        output: z
+          .string()
+          .min(1)
+          .max(1000)
+          .optional()
+          .describe("Regular expression in the output, from its start."),
+        http: z
+          .string()
+          .min(1)
+          .max(4096)
+          .optional()
+          .describe("Path or URL that answers below 400; with `port`, or in it."),
+        timeout_ms: z.int().min(1).max(60_000).default(60_000),
+      })
+      .meta({ examples: [{ port: 3000, http: "/health" }] }),
     responses: { 204: { description: "It is ready." } },
     errors: [...KNOWN, "process.ready_timeout", "process.ended_before_ready"],
   },
   {
     operationId: "attach",
+    place: true,
     method: "GET",
     path: "/v1/processes/{id}/attach",
     tag: "processes",

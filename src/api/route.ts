@@ -34,6 +34,10 @@ export interface Route {
   readonly responses: Readonly<Record<number, RouteResponse>>;
   /** Codes that this call can answer with besides those of every call. */
   readonly errors: readonly ErrorCode[];
+  /** Works in the place: answers as well with whatever goes wrong on the way there (ssh.*, docker.*, transport.*, …). */
+  readonly place?: boolean;
+  /** Headers that it understands, besides those of every call. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Its JSON is sent as it is, nothing in it is masked: output of processes, a token that was just made. */
   readonly exact?: boolean;
   /** Takes an Idempotency-Key: a repeat within 24 h answers as the first did and does nothing. */

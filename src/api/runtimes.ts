@@ -28,6 +28,7 @@ export const runtimeRoutes = [
   },
   {
     operationId: "checkRuntime",
+    place: true,
     method: "POST",
     path: "/v1/runtimes/check",
     tag: "runtimes",

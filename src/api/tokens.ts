@@ -36,17 +36,21 @@ export const tokenRoutes = [
     tag: "tokens",
     summary: "Makes a token; it is told once, in this answer",
     scope: "admin",
-    body: z.strictObject({
-      name: z.string().min(1).max(64),
-      scope,
-      workspaces: z
-        .array(z.string().min(1).max(300))
-        .min(1)
-        .max(1000)
-        .optional()
-        .describe("Ids or names that it is limited to. Default: all."),
-      expires_in_ms: z.int().min(1000).optional().describe("Default: never."),
-    }),
+    body: z
+      .strictObject({
+        name: z.string().min(1).max(64),
+        scope,
+        workspaces: z
+          .array(z.string().min(1).max(300))
+          .min(1)
+          .max(1000)
+          .optional()
+          .describe("Ids or names that it is limited to. Default: all."),
+        expires_in_ms: z.int().min(1000).optional().describe("Default: never."),
+      })
+      .meta({
+        examples: [{ name: "ci", scope: "operate", workspaces: ["fix-login"], expires_in_ms: 2_592_000_000 }],
+      }),
     responses: {
       201: { description: "The token.", schema: z.object({ token, secret: z.string() }) },
     },

@@ -5,6 +5,7 @@ import type { Route } from "./route.ts";
 export const wireRoutes = [
   {
     operationId: "wire",
+    place: true,
     method: "GET",
     path: "/v1/workspaces/{workspace}/wire",
     tag: "wire",

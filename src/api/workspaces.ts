@@ -55,24 +55,26 @@ export const workspaceRoutes = [
     summary: "Makes a workspace and runs its set-up",
     scope: "operate",
     query: wait,
-    body: z.strictObject({
-      name,
-      project: z.string().min(1).max(4096).describe("Id, or directory on the runner's machine."),
-      runtime: runtimeChoice.optional().describe("Default: that of berth.yaml, else a worktree."),
-      branch: branch.optional(),
-      start: z.string().min(1).max(255).optional().describe("What a new branch starts at. Default: trunk."),
-      changes: z
-        .boolean()
-        .optional()
-        .describe("Uncommitted changes of the project travel too. Default false."),
-      existing: path.optional().describe("A checkout that is in the place already."),
-      trust: z
-        .boolean()
-        .optional()
-        .describe("The project's hooks may run from now on; needs the scope admin."),
-      skip_init: z.boolean().optional(),
-      ...maxWait,
-    }),
+    body: z
+      .strictObject({
+        name,
+        project: z.string().min(1).max(4096).describe("Id, or directory on the runner's machine."),
+        runtime: runtimeChoice.optional().describe("Default: that of berth.yaml, else a worktree."),
+        branch: branch.optional(),
+        start: z.string().min(1).max(255).optional().describe("What a new branch starts at. Default: trunk."),
+        changes: z
+          .boolean()
+          .optional()
+          .describe("Uncommitted changes of the project travel too. Default false."),
+        existing: path.optional().describe("A checkout that is in the place already."),
+        trust: z
+          .boolean()
+          .optional()
+          .describe("The project's hooks may run from now on; needs the scope admin."),
+        skip_init: z.boolean().optional(),
+        ...maxWait,
+      })
+      .meta({ examples: [{ name: "fix-login", project: "/home/me/shop", runtime: "ssh://dev@box" }] }),
     responses: OPERATION,
     errors: ["workspace.not_a_project", "workspace.name_invalid", "workspace.name_taken", "config.invalid"],
     idempotent: true,
@@ -222,6 +224,7 @@ export const workspaceRoutes = [
   },
   {
     operationId: "workspaceStatus",
+    place: true,
     method: "GET",
     path: "/v1/workspaces/{workspace}/status",
     tag: "workspaces",
@@ -233,6 +236,7 @@ export const workspaceRoutes = [
   },
   {
     operationId: "workspaceDiff",
+    place: true,
     method: "GET",
     path: "/v1/workspaces/{workspace}/diff",
     tag: "workspaces",
@@ -260,6 +264,7 @@ export const workspaceRoutes = [
   },
   {
     operationId: "setConfig",
+    place: true,
     method: "PATCH",
     path: "/v1/workspaces/{workspace}/config",
     tag: "workspaces",
@@ -267,13 +272,14 @@ export const workspaceRoutes = [
     scope: "operate",
     params: workspaceParams,
     body: z
-      .record(z.string().min(1).max(64), z.json())
+      .record(z.string().min(1).max(64), z.unknown())
       .meta({ description: "Fields as in berth.yaml.", examples: [{ workdir: "packages/web" }] }),
     responses: { 200: { description: "The configuration.", schema: runtimeConfig } },
     errors: [...COMMON, "config.invalid", "workspace.config_immutable"],
   },
   {
     operationId: "checkWorkspace",
+    place: true,
     method: "POST",
     path: "/v1/workspaces/{workspace}/check",
     tag: "workspaces",

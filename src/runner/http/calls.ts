@@ -6,7 +6,7 @@ import * as z from "zod";
 import type { Route } from "../../api/route.ts";
 import { type BerthError, berthError, isBerthError, toBerthError } from "../../contract/errors.ts";
 import type { Call, Caller, Upgrade } from "../context.ts";
-import { traced } from "../observe/tracing.ts";
+import { type OpenSpan, traced } from "../observe/tracing.ts";
 import { type AnyAnswer, errorHead, errorJson, SECURITY_HEADERS, sendAnswer, sendJson } from "./answer.ts";
 import { readBytes, readJson } from "./body.ts";
 import { newRequestId, withCause } from "./cause.ts";
@@ -38,6 +38,10 @@ interface Exchange {
   route: Route | undefined;
   caller: Caller | undefined;
   error: BerthError | undefined;
+  /** Goes on for as long as its caller likes: how long it took says nothing. */
+  isFollowed: boolean;
+  /** Of the connection, when the call began. */
+  readonly bytes: { readonly socket: Socket; readonly read: number; readonly written: number };
 }
 
 /** Answers calls: checks, reads, hands over to the handler, sends, and keeps the record of it. */
@@ -48,6 +52,8 @@ export class Calls {
   readonly #idempotency: Idempotency;
   readonly #upgrades = new WeakMap<IncomingMessage, { readonly socket: Duplex; readonly head: Buffer }>();
   readonly #keys = new WeakMap<IncomingMessage, string>();
+  /** By operation. */
+  readonly #followers = new Map<string, number>();
   #running = 0;
   #sockets = 0;
 
@@ -69,7 +75,7 @@ export class Calls {
 
   async serve(route: Route, request: FastifyRequest, response: ServerResponse): Promise<void> {
     const exchange = this.#begin(request.raw, response, route);
-    const work = async (): Promise<void> => {
+    const work = async (span: OpenSpan): Promise<void> => {
       try {
         const caller = await this.#admit(exchange, route, request);
         const cause = { id: exchange.requestId, actor: `token:${caller.name}` };
@@ -77,10 +83,16 @@ export class Calls {
       } catch (error) {
         this.#fail(exchange, error);
       }
+      span.set({
+        "http.response.status_code": response.statusCode,
+        "berth.request_id": exchange.requestId,
+        ...(exchange.error === undefined ? {} : { "error.type": exchange.error.code }),
+      });
     };
     const { traceparent } = request.raw.headers;
     const parent = typeof traceparent === "string" ? traceparent : undefined;
-    await traced(route.operationId, { "http.request.method": route.method }, work, parent);
+    const about = { "http.request.method": route.method, "http.route": route.path };
+    await traced(`${route.method} ${route.operationId}`, about, work, parent);
   }
 
   /** A request to upgrade goes the way of every other one, with a response that is thrown away if it succeeds. */
@@ -146,6 +158,12 @@ export class Calls {
       route,
       caller: undefined,
       error: undefined,
+      isFollowed: false,
+      bytes: {
+        socket: request.socket,
+        read: request.socket.bytesRead,
+        written: request.socket.bytesWritten,
+      },
     };
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     response.setHeader("berth-request-id", exchange.requestId);
@@ -223,6 +241,8 @@ export class Calls {
   async #send(exchange: Exchange, route: Route, answer: AnyAnswer): Promise<void> {
     const { request, response } = exchange;
     const { heartbeatMs, writeTimeoutMs } = this.#limits;
+    exchange.isFollowed = answer.events !== undefined || route.operationId === "processLog";
+    using _ = exchange.isFollowed ? this.#followed(route) : undefined;
     await sendAnswer(response, answer, {
       contentType: route.responses[answer.status]?.contentType,
       head: request.method === "HEAD",
@@ -230,6 +250,17 @@ export class Calls {
       writeTimeoutMs,
       mask: this.#mask(route),
     });
+  }
+
+  /** One more client of a stream, until it is disposed. */
+  #followed({ operationId }: Route): Disposable {
+    const add = (by: number): void => {
+      const count = (this.#followers.get(operationId) ?? 0) + by;
+      this.#followers.set(operationId, count);
+      this.#options.metrics.gauge("berth_stream_clients", count, { route: operationId });
+    };
+    add(1);
+    return { [Symbol.dispose]: () => add(-1) };
   }
 
   #mask(route: Route | undefined): (json: string) => string {
@@ -367,7 +398,7 @@ export class Calls {
   }
 
   #ended(exchange: Exchange): void {
-    const { request, response, requestId, startedMs, route, caller, error } = exchange;
+    const { request, response, requestId, startedMs, route, caller, error, bytes } = exchange;
     this.#running -= 1;
     const { metrics, log, emit } = this.#options;
     const seconds = (performance.now() - startedMs) / 1000;
@@ -375,13 +406,21 @@ export class Calls {
     const status = error === undefined ? response.statusCode : errorHead(error).status;
     metrics.gauge("berth_requests_running", this.#running, {});
     metrics.count("berth_requests_total", { route: operation, status: String(status) });
-    metrics.observe("berth_request_seconds", seconds, { route: operation });
+    if (!exchange.isFollowed) metrics.observe("berth_request_seconds", seconds, { route: operation });
+    // What came together with the head is not in the connection's count any more.
+    const declared = Number(request.headers["content-length"] ?? 0) || 0;
+    const bytesIn = Math.max(bytes.socket.bytesRead - bytes.read, Math.min(declared, bytes.read));
+    const bytesOut = bytes.socket.bytesWritten - bytes.written;
+    metrics.count("berth_bytes_total", { way: "http", direction: "in" }, bytesIn);
+    metrics.count("berth_bytes_total", { way: "http", direction: "out" }, bytesOut);
     log.info(
       {
         requestId,
         operation,
         status,
         durationMs: Math.round(seconds * 1e5) / 100,
+        bytesIn,
+        bytesOut,
         token: caller?.tokenId,
         code: error?.code,
       },

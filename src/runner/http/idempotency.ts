@@ -12,8 +12,8 @@ export type KeyState =
   /** Nobody used it: it is reserved for this request now. */
   | { readonly state: "new" }
   | { readonly state: "answered"; readonly fingerprint: string; readonly answer: KeptAnswer }
-  /** The first request is being answered: by this runner, or by one that has ended meanwhile. */
-  | { readonly state: "open"; readonly fingerprint: string; readonly here: boolean };
+  /** The first request was not answered to its end. */
+  | { readonly state: "open"; readonly fingerprint: string };
 
 /** Where answers are kept: over restarts of the runner. */
 export interface IdempotencyStore {
