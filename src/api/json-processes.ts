@@ -69,11 +69,11 @@ type CommandFields = { readonly [Key in keyof typeof commandFields]: z.infer<(ty
 
 /** Options of everything that starts a command; what was not given is not there. */
 export function commandOptionsFromJson(
-  body: Omit<CommandFields, "command">,
+  body: Partial<Omit<CommandFields, "command">>,
 ): Omit<ExecOptions & SpawnOptions, "input" | "signal"> {
   const env =
     body.env &&
-    Object.fromEntries(Object.entries(body.env).map(([name, value]) => [name, value ?? undefined]));
+    Object.fromEntries(Object.entries(body.env).map(([name, value]) => [name, plainValue(value)]));
   return given({
     cwd: body.cwd,
     env,
@@ -86,6 +86,17 @@ export function commandOptionsFromJson(
     overflow: body.overflow,
     logLimitBytes: body.log_limit_bytes,
   });
+}
+
+/** Values of an environment that are marked as secret. */
+export function secretsOf(env: CommandFields["env"]): string[] {
+  return Object.values(env ?? {}).flatMap((value) =>
+    typeof value === "object" && value !== null ? [value.secret] : [],
+  );
+}
+
+function plainValue(value: NonNullable<CommandFields["env"]>[string]): string | undefined {
+  return typeof value === "object" ? value?.secret : value;
 }
 
 function given<Fields extends object>(fields: Fields): Fields {

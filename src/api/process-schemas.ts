@@ -47,9 +47,14 @@ export const commandFields = {
   command,
   cwd: path.optional().describe("Default: the workspace's directory."),
   env: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), word.nullable())
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
+      z.union([word, z.null(), z.strictObject({ secret: word })]),
+    )
     .optional()
-    .describe("Added to the place's environment; null removes a variable."),
+    .describe(
+      "Added to the place's environment; null removes a variable. `{ secret }` is masked in every event, log, error and answer but the command's own output, until the runner ends.",
+    ),
   user: z.string().min(1).max(256).optional(),
   timeout_ms: z.int().min(1).optional().describe("Then TERM, `kill_grace_ms`, KILL."),
   kill_grace_ms: z.int().min(0).optional().describe("Default 2,000."),
