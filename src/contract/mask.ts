@@ -152,6 +152,9 @@ export class Secrets {
   }
 }
 
+/** Secrets that this program holds, for whichever part of it tells something. */
+export const HELD_SECRETS = new Secrets();
+
 function isFixed(field: string, value: string): boolean {
   return FIXED.some(([fields, values]) => fields.test(field) && values.test(value));
 }

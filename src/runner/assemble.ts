@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { BerthEventInput } from "../contract/events.ts";
-import { Secrets } from "../contract/mask.ts";
+import { HELD_SECRETS } from "../contract/mask.ts";
 import { VERSION } from "../contract/version.ts";
 import type { EventLog } from "../events/event-log.ts";
 import { openEventLog } from "../events/open.ts";
@@ -11,6 +11,7 @@ import { openAccess, requireSecureBinding } from "./access/open.ts";
 import type { RunnerContext, RunnerOptions } from "./context.ts";
 import type { Handlers, Upgrades } from "./handlers.ts";
 import { currentCause } from "./http/cause.ts";
+import { documentHandlers } from "./http/document.ts";
 import { idempotencyStore } from "./http/idempotency-store.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
 import { countEvent } from "./observe/count-event.ts";
@@ -44,7 +45,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   await using stack = new AsyncDisposableStack();
   const instanceId = `run_${randomBytes(8).toString("hex")}`;
   const { stateDirectory, database } = options;
-  const secrets = new Secrets();
+  const secrets = HELD_SECRETS;
   const log = createLog(logOptions, secrets);
   stack.use(await startTracing(process.env, instanceId));
   const metrics = createMetrics();
@@ -90,6 +91,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   const previews = stack.use(createPreviews(context, access));
   const handlers = {
     ...aboutHandlers(context),
+    ...documentHandlers(),
     ...observeHandlers(context, metrics, stack.use(figuresOf(context, metrics))),
     ...tokenHandlers(context, access),
     ...previews.handlers,

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { homedir } from "node:os";
 import type { SecretReference } from "../../contract/config-ssh.ts";
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import { HELD_SECRETS } from "../../contract/mask.ts";
 import { abortedError } from "../abort.ts";
 import { collect } from "../collect.ts";
 import { createLocalTransport } from "../local.ts";
@@ -34,6 +35,7 @@ export async function readSecret(
       : fromCommand(reference.command, options.signal, unavailable));
   const secret = value.replace(/\r?\n$/, "");
   if (secret === "") throw unavailable(`${describe(reference)} gives nothing`);
+  HELD_SECRETS.add(secret);
   return secret;
 }
 
