@@ -173,7 +173,7 @@ export class Relay {
     clearTimeout(this.#timer);
     this.#fromClient.limitBytes = MAX_FRAME_BYTES;
     this.#send(FRAME.EVENT, 0, '{"welcome":true}');
-    this.#options.place.on("data", (chunk: Buffer) => this.#deliver(chunk));
+    this.#options.place.on("data", (chunk: Buffer) => this.#deliver(chunk)).resume();
   }
 
   #request(id: number, payload: Buffer): void {

@@ -48,7 +48,7 @@ export class TestPlace implements AsyncDisposable {
     this.onConnection(near, far, options);
     return await connectWire(near, {
       token: TOKEN,
-      clientId: `test-${this.directory}`,
+      clientId: options.clientId ?? `test-${this.directory}`,
       version: "0",
       signal: options.signal,
     });
