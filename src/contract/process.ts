@@ -190,6 +190,8 @@ export interface Process extends AsyncDisposable {
   readonly name: string | undefined;
   readonly pid: number | null;
   readonly tty: TtySize | null;
+  /** What was known of it when this handle was made. */
+  readonly found: ProcessInfo;
   readonly stdin: ProcessStdin;
   /** Bytes of one stream from the start; `stderr` is empty with a tty or when merged. */
   readonly stdout: AsyncIterable<Uint8Array>;

@@ -40,7 +40,7 @@ interface HandleOptions {
 /** A process of the place as the caller holds it; everything that it knows comes from the daemon. */
 export class ProcessHandle implements Process, Closable {
   readonly #context: RuntimeContext;
-  readonly #first: ProcessInfo;
+  readonly found: ProcessInfo;
   readonly #lossless: boolean;
   readonly stdin: ProcessStdin;
   #watch: ProcessWatch | undefined;
@@ -53,7 +53,7 @@ export class ProcessHandle implements Process, Closable {
 
   constructor(context: RuntimeContext, info: ProcessInfo, options: HandleOptions = {}) {
     this.#context = context;
-    this.#first = info;
+    this.found = info;
     this.#lossless = options.lossless ?? false;
     this.#watch = options.watch;
     this.#tty = info.tty ?? null;
@@ -68,15 +68,15 @@ export class ProcessHandle implements Process, Closable {
   }
 
   get id(): string {
-    return this.#first.id;
+    return this.found.id;
   }
 
   get name(): string | undefined {
-    return this.#first.name;
+    return this.found.name;
   }
 
   get pid(): number | null {
-    return this.#first.pid;
+    return this.found.pid;
   }
 
   get tty(): TtySize | null {
@@ -98,8 +98,8 @@ export class ProcessHandle implements Process, Closable {
 
   #awaitExit(): Promise<ExitStatus> {
     if (this.#watch !== undefined) return this.#watch.exit;
-    if (this.#first.exit !== undefined) return Promise.resolve(this.#first.exit);
-    if (this.#first.state === "lost") {
+    if (this.found.exit !== undefined) return Promise.resolve(this.found.exit);
+    if (this.found.state === "lost") {
       const exit = Promise.reject<ExitStatus>(this.#context.link.explain(lost(this.id)));
       exit.catch(() => undefined);
       return exit;
@@ -187,7 +187,7 @@ export class ProcessHandle implements Process, Closable {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#context.open.delete(this);
-    const runs = !this.#finished && this.#first.exit === undefined && this.#first.state === "running";
+    const runs = !this.#finished && this.found.exit === undefined && this.found.state === "running";
     if (runs && !this.#outlives) await this.#end();
     this.#letGo(this.#outlives);
   }
@@ -217,7 +217,7 @@ export class ProcessHandle implements Process, Closable {
   }
 
   get #finished(): boolean {
-    return this.#watch?.status !== undefined || this.#first.state === "exited";
+    return this.#watch?.status !== undefined || this.found.state === "exited";
   }
 
   #finishedError(): BerthError {
