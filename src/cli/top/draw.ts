@@ -82,8 +82,8 @@ export function placeLines({ now, sort, time, columns }: Drawing): string[] {
 }
 
 function placeState({ state, error, retry_in_ms: retryInMs }: Place): string {
-  const code = error === null ? "" : ` ${error.code}`;
-  return `${state}${code}${retryInMs === null ? "" : `, again in ${Math.ceil(retryInMs / 1000)} s`}`;
+  const wait = retryInMs === null ? "" : ` ${Math.ceil(retryInMs / 1000)} s`;
+  return `${state}${wait}${error === null ? "" : `: ${error.code}`}`;
 }
 
 const TROUBLE: Readonly<Record<Place["state"], number>> = {
