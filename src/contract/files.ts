@@ -130,6 +130,18 @@ export interface FileSystem {
   upload(local: string, remote: string, options?: TransferOptions): Promise<TransferProgress>;
   /** A file or tree of the place to this machine: `local` becomes the copy of `remote`. */
   download(remote: string, local: string, options?: TransferOptions): Promise<TransferProgress>;
+  /** A file or tree as a tar archive, as it comes: the top is the entry ".", whatever its type. */
+  readArchive(path: string, options?: FileOptions): AsyncIterable<Uint8Array>;
+  /**
+   * Unpacks a tar archive at `path`: its entry ".", or a directory there. An archive that is cut off leaves what was
+   * unpacked of it; with the daemon each file is then whole, or as it was.
+   * @throws fs.archive_invalid; fs.archive_entry_outside: an entry, or a link on its way, would land elsewhere
+   */
+  writeArchive(
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    options?: FileOptions,
+  ): Promise<TransferProgress>;
 }
 
 export interface FileWriter extends AsyncDisposable {

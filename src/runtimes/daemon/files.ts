@@ -27,7 +27,7 @@ import { readWhole } from "./file-read.ts";
 import { RemoteFileWriter, writeWhole } from "./file-write.ts";
 import { abortedError, type Link } from "./link.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { download, upload } from "./transfer.ts";
+import { download, readArchive, upload, writeArchive } from "./transfer.ts";
 import { RemoteWatch } from "./watch.ts";
 
 /** More can't be one array on this side; the daemon refuses before it sends. */
@@ -203,6 +203,22 @@ export class RemoteFiles extends PlaceFiles implements FileSystem {
     const params = { ...this.#base(options), path: this.place(remote) };
     using held = this.#bulk.hold();
     return await download({ link: held.link, events: this.#context.link }, params, local, options);
+  }
+
+  async *readArchive(path: string, options: FileOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    const params = { ...this.#base(options), path: this.place(path) };
+    using held = this.#bulk.hold();
+    yield* readArchive({ link: held.link, events: this.#context.link }, params, options);
+  }
+
+  async writeArchive(
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    options: FileOptions = {},
+  ): Promise<TransferProgress> {
+    const params = { ...this.#base(options), path: this.place(path) };
+    using held = this.#bulk.hold();
+    return await writeArchive({ link: held.link, events: this.#context.link }, archive, params, options);
   }
 
   #base(options: FileOptions) {

@@ -22,7 +22,7 @@ import * as scripts from "./file-scripts.ts";
 import { listDirectory, statPath, statPaths } from "./look.ts";
 import type { ShellPlace } from "./place.ts";
 import { readChunks, readWhole } from "./read.ts";
-import { download, upload } from "./transfer.ts";
+import { download, readArchive, upload, writeArchive } from "./transfer.ts";
 import { ShellFileWriter, writeWhole } from "./write.ts";
 
 /** Paths of one stat run, so that they fit the arguments of `stat`. */
@@ -135,5 +135,17 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
 
   async download(remote: string, local: string, options: TransferOptions = {}): Promise<TransferProgress> {
     return await download(this.#runs, this.#runs.path(remote, options), local, options);
+  }
+
+  readArchive(path: string, options: FileOptions = {}): AsyncIterable<Uint8Array> {
+    return readArchive(this.#runs, this.#runs.path(path, options), options);
+  }
+
+  async writeArchive(
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    options: FileOptions = {},
+  ): Promise<TransferProgress> {
+    return await writeArchive(this.#runs, archive, this.#runs.path(path, options), options);
   }
 }

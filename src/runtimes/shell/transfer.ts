@@ -10,11 +10,12 @@ import { TAR_END } from "../../files/tar-format.ts";
 import { packTree } from "../../files/tar-pack.ts";
 import { TarReader } from "../../files/tar-read.ts";
 import { DOWNLOAD_MODE_MASK, localPath, spotOf, temporaries, threads } from "../common/transfer.ts";
+import { CheckedEntries } from "./checked-entries.ts";
 import type { FileRuns } from "./file-runs.ts";
 import { insideOnly } from "./links.ts";
 import { listDirectory, statPath } from "./look.ts";
 import { chunksOf, readChunks } from "./read.ts";
-import { asArchive, inDialect } from "./tar-dialect.ts";
+import { asArchive, type EntrySource, inDialect } from "./tar-dialect.ts";
 import {
   attributesBody,
   directoryBody,
@@ -40,19 +41,49 @@ export async function upload(
     const stats = await stat(at);
     if (!stats.isDirectory()) return await uploadFile(runs, at, remote, options);
     const done: Uploaded = { files: 0, bytes: 0 };
-    const reader = new TarReader(localTree(at, options, done, runs));
-    const { tar } = await runs.tools();
-    if (tar === "none") await uploadEach(runs, reader, remote, options);
-    else {
-      const input =
-        tar === "other"
-          ? inDialect(await insideOnly(runs, reader, remote, options), "long-names")
-          : inDialect(reader, "pax");
-      await runs.run(unpackBody(remote, await runs.tools()), remote, options, { input });
-    }
+    await unpack(runs, new TarReader(localTree(at, options, done, runs)), remote, options);
     return done;
   } catch (error) {
     throw fileError(error, local, "client");
+  }
+}
+
+/** Unpacks a directory's archive by the place's tar, else entry by entry. */
+async function unpack(
+  runs: FileRuns,
+  entries: EntrySource,
+  remote: string,
+  options: TransferOptions,
+): Promise<void> {
+  const tools = await runs.tools();
+  if (tools.tar === "none") {
+    await uploadEach(runs, entries, remote, options);
+    return;
+  }
+  const input =
+    tools.tar === "other"
+      ? inDialect(await insideOnly(runs, entries, remote, options), "long-names")
+      : inDialect(entries, "pax");
+  await runs.run(unpackBody(remote, tools), remote, options, { input });
+}
+
+/** Unpacks an archive that anybody may have made. */
+export async function writeArchive(
+  runs: FileRuns,
+  archive: AsyncIterable<Uint8Array>,
+  remote: string,
+  options: FileOptions,
+): Promise<TransferProgress> {
+  const entries = new CheckedEntries(new TarReader(archive), {
+    onSkipped: (path, reason) => runs.skipped(path, reason),
+  });
+  try {
+    const isFile = await entries.isFile();
+    if (isFile) await uploadEach(runs, entries, remote, options);
+    else await unpack(runs, entries, remote, options);
+    return { files: entries.files, bytes: entries.bytes };
+  } catch (error) {
+    throw fileError(error, remote, "client");
   }
 }
 
@@ -106,7 +137,7 @@ async function uploadFile(
 /** Without tar: a run or two for each entry. Further names of a file become copies of it. */
 async function uploadEach(
   runs: FileRuns,
-  reader: TarReader,
+  reader: EntrySource,
   remote: string,
   options: TransferOptions,
 ): Promise<void> {
@@ -136,7 +167,7 @@ async function uploadEach(
   }
 }
 
-async function* contentOf(reader: TarReader): AsyncGenerator<Uint8Array, void, undefined> {
+async function* contentOf(reader: EntrySource): AsyncGenerator<Uint8Array, void, undefined> {
   for (let bytes = await reader.content(); bytes !== undefined; bytes = await reader.content()) yield bytes;
 }
 
@@ -147,19 +178,11 @@ export async function download(
   local: string,
   options: TransferOptions,
 ): Promise<TransferProgress> {
-  const tools = await runs.tools();
-  const chunks = chunksOf(runs, packBody(remote, tools), remote, options);
+  const { onProgress } = options;
+  const archive = readArchive(runs, remote, options);
   try {
-    const first = await chunks.next();
-    if (first.done === true) {
-      throw berthError("internal", { hop: "transport", message: "the place's shell prints something else" });
-    }
-    const isDirectory = first.value[0] === "d".charCodeAt(0);
-    const tree =
-      tools.tar === "none" ? treeArchive(runs, remote, options) : rest(first.value.subarray(1), chunks);
-    const source = isDirectory ? tree : await fileArchive(runs, remote, options);
+    const source = await begun(archive);
     const at = await localPath(resolve(local), false);
-    const { onProgress } = options;
     return await extractTree(new FileCalls(threads, at), spotOf(at), source, {
       temporaries,
       modeMask: DOWNLOAD_MODE_MASK,
@@ -168,6 +191,36 @@ export async function download(
     });
   } catch (error) {
     throw fileError(error, local, "client");
+  } finally {
+    await archive.return();
+  }
+}
+
+/** The archive once its first bytes have come: for what is not there nothing is made here. */
+async function begun(
+  archive: AsyncGenerator<Uint8Array, void, undefined>,
+): Promise<AsyncIterable<Uint8Array>> {
+  const first = await archive.next();
+  return first.done === true ? nothing() : rest(first.value, archive);
+}
+
+/** A file or tree of the place as an archive: by its tar, else entry by entry. */
+export async function* readArchive(
+  runs: FileRuns,
+  path: string,
+  options: FileOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const tools = await runs.tools();
+  const chunks = chunksOf(runs, packBody(path, tools), path, options);
+  try {
+    const first = await chunks.next();
+    if (first.done === true) {
+      throw berthError("internal", { hop: "transport", message: "the place's shell prints something else" });
+    }
+    const isDirectory = first.value[0] === "d".charCodeAt(0);
+    if (!isDirectory) yield* await fileArchive(runs, path, options);
+    else if (tools.tar === "none") yield* treeArchive(runs, path, options);
+    else yield* rest(first.value.subarray(1), chunks);
   } finally {
     await chunks.return();
   }

@@ -12,6 +12,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
+import { encodeHeader, padding, TAR_END } from "../../../src/files/tar-format.ts";
 import { scratchDirectory } from "../../fixtures/disk.ts";
 import type { Case, CaseContext } from "../case.ts";
 import { noise, refused, sha256 } from "../kit.ts";
@@ -166,4 +167,60 @@ export const TRANSFER: readonly Case[] = [
       assert.ok(total.bytes >= 2_000_000, `${total.bytes} bytes`);
     },
   },
+  {
+    id: "files.5.archive",
+    title: "what is read as an archive and written as one again is the same tree; a file is one, too",
+    run: async (context) => {
+      const { runtime, directory } = context;
+      const [here, there] = [await local(context), await directory()];
+      const bytes = await makeTree(join(here, "tree"));
+      await runtime.fs.upload(join(here, "tree"), `${there}/tree`);
+      const { files } = await runtime.fs.writeArchive(
+        `${there}/new/copy`,
+        runtime.fs.readArchive(`${there}/tree`),
+      );
+      assert.ok(files >= 4, `${files} files`);
+      assert.equal(sha256(await runtime.fs.readFile(`${there}/new/copy/link`)), sha256(bytes));
+      assert.equal((await runtime.fs.lstat(`${there}/new/copy/dangling`)).symlinkTarget, "/no/where");
+      const { mode, mtimeMs } = await runtime.fs.stat(`${there}/new/copy/script`);
+      assert.deepEqual([mode, mtimeMs], [0o750, MTIME.getTime()]);
+      assert.deepEqual(
+        (await runtime.fs.readdir(`${there}/new/copy`)).map(({ name }) => name).sort(),
+        (await runtime.fs.readdir(`${there}/tree`)).map(({ name }) => name).sort(),
+      );
+      await runtime.fs.writeArchive(`${there}/file`, runtime.fs.readArchive(`${there}/tree/script`));
+      assert.equal(await runtime.fs.readFile(`${there}/file`, "utf8"), "#!/bin/sh\n");
+      const missing = runtime.fs.readArchive(`${there}/nothing`)[Symbol.asyncIterator]();
+      await refused(missing.next(), "ENOENT");
+    },
+  },
+  {
+    id: "files.5.archive-refused",
+    title: "an archive's entries stay inside of it, whatever they are called and whatever links came before",
+    run: async (context) => {
+      const { runtime, directory } = context;
+      const there = await directory();
+      await runtime.fs.mkdir(`${there}/outside`);
+      const file = { type: "file", size: 1, mode: 0o644, mtimeMs: 0, linkname: "" } as const;
+      const link = { type: "symlink", size: 0, mode: 0o777, mtimeMs: 0, linkname: "../outside" } as const;
+      const archives = [
+        [encodeHeader({ ...file, name: "../outside/planted" })],
+        [encodeHeader({ ...file, name: `${there}/outside/planted` })],
+        [encodeHeader({ ...link, name: "way" }), encodeHeader({ ...file, name: "way/planted" })],
+      ];
+      for (const headers of archives) {
+        const archive = stream(Buffer.concat([...headers, Buffer.from("x"), padding(1), TAR_END]));
+        await refused(runtime.fs.writeArchive(`${there}/destination`, archive), "fs.archive_entry_outside");
+      }
+      assert.deepEqual(await runtime.fs.readdir(`${there}/outside`), []);
+      const cut = encodeHeader({ ...file, name: "cut" });
+      await refused(runtime.fs.writeArchive(`${there}/destination`, stream(cut)), "fs.archive_invalid");
+      if (!runtime.capabilities.daemon) return;
+      assert.equal(await runtime.fs.exists(`${there}/destination/cut`), false);
+    },
+  },
 ];
+
+async function* stream(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
