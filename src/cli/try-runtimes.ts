@@ -1,9 +1,9 @@
 import type { RuntimeConfig } from "../contract/config.ts";
 import { toBerthError } from "../contract/errors.ts";
+import { availableKinds } from "../runtimes/kinds.ts";
 import { openRuntime } from "../runtimes/open.ts";
 import { resolveEndpoint } from "../transports/docker/endpoint.ts";
 import { createDockerEngine } from "../transports/docker/engine.ts";
-import { availableKinds } from "./commands/runtimes.ts";
 import { table, visible } from "./print.ts";
 import { Progress } from "./progress.ts";
 

@@ -4,13 +4,13 @@ import type { Command } from "commander";
 import { toBerthError } from "../../contract/errors.ts";
 import { VERSION } from "../../contract/version.ts";
 import { findBerthFile } from "../../runtimes/find-berth-file.ts";
+import { availableKinds } from "../../runtimes/kinds.ts";
 import { findPayload } from "../../runtimes/payload.ts";
 import { PAYLOAD_PLATFORMS } from "../../runtimes/payload-manifest.ts";
 import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
 import { formatBytes, printJson, table, visible } from "../print.ts";
 import { Progress } from "../progress.ts";
 import { tryRuntimes } from "../try-runtimes.ts";
-import { availableKinds } from "./runtimes.ts";
 
 const LOW_SPACE_BYTES = 1024 ** 3;
 
