@@ -13,7 +13,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   transports: ["contract", "files"],
   runtimes: ["contract", "files", "wire", "transports"],
   store: ["contract", "files"],
-  workspaces: ["contract", "files", "transports", "runtimes", "store"],
+  workspaces: ["contract", "files", "transports", "runtimes", "store", "events"],
   api: ["contract"],
   events: ["contract", "files", "store"],
   runner: ["contract", "files", "wire", "transports", "runtimes", "store", "workspaces", "events", "api"],

@@ -11,6 +11,11 @@ export interface BerthEventInput {
   readonly processId?: string | undefined;
   /** Id of the request, operation or event that it answers. */
   readonly cause?: string | undefined;
+  /**
+   * Names what happened where several programs may tell of it ("BOOT_ID:NUMBER" of what a daemon says): the log takes
+   * it once.
+   */
+  readonly source?: string | undefined;
   /** Who asked for it: "token:ci", "cli", "runner". */
   readonly actor?: string | undefined;
   readonly data?: Readonly<Record<string, unknown>> | undefined;

@@ -21,6 +21,8 @@ import { createLog, type LogOptions } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { startTracing } from "./observe/tracing.ts";
 import { createPreviews } from "./previews/previews.ts";
+import { openProcessIndex } from "./processes/process-index.ts";
+import { createProcesses } from "./processes/processes.ts";
 import { wireUpgrades } from "./wire/gateway.ts";
 import { createRuntimePool } from "./work/pool.ts";
 import { workspaceOf } from "./workspace-of.ts";
@@ -69,34 +71,42 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
     events.append(cause === undefined ? event : { cause: cause.id, actor: cause.actor, ...event });
   };
   const workspaces = stack.use(
-    await openWorkspaces({ stateDirectory, ...(database === undefined ? {} : { database }), onEvent: emit }),
+    await openWorkspaces({
+      stateDirectory,
+      ...(database === undefined ? {} : { database }),
+      events: { append: emit, flush: () => events.flush(), read: (query) => events.read(query) },
+    }),
   );
   const access = stack.use(await openAccess({ options, emit, metrics }));
   const runtimes = stack.use(createRuntimePool({ workspaces, emit }));
+  const workspace: RunnerContext["workspace"] = (selector, caller) =>
+    workspaceOf(workspaces, selector, caller);
   const context: RunnerContext = {
     options,
     instanceId,
     startedAt: new Date().toISOString(),
     workspaces,
     runtimes,
-    processes: undefined as never,
+    processes: stack.use(await openProcessIndex({ options, runtimes, workspace })),
     events,
     metrics,
     log,
     secrets,
     emit,
-    workspace: (selector, caller) => workspaceOf(workspaces, selector, caller),
+    workspace,
     stopping: stopping.signal,
   };
+  const processes = stack.use(createProcesses(context));
   const previews = stack.use(createPreviews(context, access));
   const handlers = {
     ...aboutHandlers(context),
     ...documentHandlers(),
     ...observeHandlers(context, metrics, stack.use(figuresOf(context, metrics))),
     ...tokenHandlers(context, access),
+    ...processes.handlers,
     ...previews.handlers,
   } as Handlers;
-  const upgrades = { ...wireUpgrades(context) } as Upgrades;
+  const upgrades = { ...wireUpgrades(context), ...processes.upgrades } as Upgrades;
   const server = stack.use(
     await createHttpServer({
       host: options.host,

@@ -1,4 +1,7 @@
 import type { CreateTableBuilder, Kysely } from "kysely";
+import { answers } from "./answer-migration.ts";
+import { eventLog } from "./event-log-migration.ts";
+import { processes } from "./process-migration.ts";
 
 export type Engine = "sqlite" | "postgres";
 
@@ -6,7 +9,7 @@ export type Engine = "sqlite" | "postgres";
 export type Migration = (db: Kysely<unknown>, engine: Engine) => Promise<void>;
 
 /** In order; the version of a schema is the number of migrations that it has had. */
-export const MIGRATIONS: readonly Migration[] = [workspaces, access];
+export const MIGRATIONS: readonly Migration[] = [workspaces, access, eventLog, answers, processes];
 
 /** A key that grows; the engines spell it differently. */
 function growingId<T extends string>(table: CreateTableBuilder<T>, engine: Engine) {

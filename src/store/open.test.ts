@@ -165,8 +165,13 @@ test("a file of the first version is brought to the newest, and what is in it st
   assert.deepEqual(JSON.parse(workspace?.runtime ?? ""), { type: "ssh", host: "box" });
   const [row] = await store.db.selectFrom("project").selectAll().execute();
   assert.deepEqual({ ...row }, { ...row, id: "0123456789ab", trusted: 1, colour: null });
-  const [event] = await store.db.selectFrom("event").selectAll().execute();
-  assert.equal(event?.message, "made");
+  const log = await sql<{ sequence: number; workspace: string; record: string }>`
+    select sequence, workspace, record from event_log order by sequence`.execute(store.db);
+  assert.deepEqual(
+    log.rows.map(({ sequence, workspace }) => [sequence, workspace]),
+    [[1, "w0123456789"]],
+  );
+  assert.equal((JSON.parse(log.rows[0]?.record ?? "") as { message: string }).message, "made");
   assert.equal((await store.db.selectFrom("journal").selectAll().execute()).length, 1);
 });
 
@@ -224,8 +229,8 @@ test("what is no database, a database in ruins, and one of another program are t
     await using store = await openStore(cut);
     for (let at = 0; at < 50; at++) {
       await store.db
-        .insertInto("event")
-        .values({ workspace_id: "w", at: "", type: "t", message: "x".repeat(4_000), data: null })
+        .insertInto("journal")
+        .values({ workspace_id: "w", at: "", state: "planned", item: "x".repeat(4_000) })
         .execute();
     }
   }
@@ -233,7 +238,7 @@ test("what is no database, a database in ruins, and one of another program are t
   await assert.rejects(
     async () => {
       await using store = await openStore(cut);
-      await store.db.selectFrom("event").selectAll().execute();
+      await store.db.selectFrom("journal").selectAll().execute();
     },
     damaged(/malformed/),
   );
@@ -252,8 +257,8 @@ test("a place where nothing can be written is an error with its name", async (t)
   {
     await using store = await openStore(path);
     const filler = join(disk.path, "filler");
-    const event = { workspace_id: "w", at: "", type: "t", message: "x".repeat(20_000), data: null };
-    const write = () => store.db.insertInto("event").values(event).execute();
+    const entry = { workspace_id: "w", at: "", state: "planned", item: "x".repeat(20_000) };
+    const write = () => store.db.insertInto("journal").values(entry).execute();
     await write();
     assert.throws(() => writeFileSync(filler, Buffer.alloc(1024 * 1024)), /ENOSPC/);
     const full = (error: unknown) => {
@@ -266,7 +271,7 @@ test("a place where nothing can be written is an error with its name", async (t)
     }, full);
     await assert.rejects(
       store.db.transaction().execute(async (transaction) => {
-        for (let at = 0; at < 50; at++) await transaction.insertInto("event").values(event).execute();
+        for (let at = 0; at < 50; at++) await transaction.insertInto("journal").values(entry).execute();
       }),
       full,
     );

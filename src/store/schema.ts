@@ -9,9 +9,10 @@ export interface Schema {
   workspace: WorkspaceTable;
   operation: OperationTable;
   journal: JournalTable;
-  event: EventTable;
   token: TokenTable;
   preview: PreviewTable;
+  answer: AnswerTable;
+  process: ProcessTable;
 }
 
 export interface ProjectTable {
@@ -66,17 +67,6 @@ export interface JournalTable {
   at: string;
 }
 
-/** Of workspaces that are gone, too: no foreign key. */
-export interface EventTable {
-  id: Generated<number>;
-  workspace_id: string;
-  at: string;
-  type: string;
-  message: string;
-  /** JSON. */
-  data: string | null;
-}
-
 /** Tokens of the runner by name; the tokens themselves are nowhere. */
 export interface TokenTable {
   id: string;
@@ -100,4 +90,24 @@ export interface PreviewTable {
   /** What the application gets as Host; null: localhost with its port. */
   host_header: string | null;
   created_at: string;
+}
+
+/** Answers to calls that had an Idempotency-Key, for a day. */
+export interface AnswerTable {
+  /** SHA-256 of token, operation and key, in hex. */
+  key: string;
+  /** SHA-256 of the request, in hex. */
+  fingerprint: string;
+  /** null: it was not answered to its end. */
+  status: number | null;
+  /** JSON. */
+  body: string | null;
+  created_at: string;
+}
+
+/** Of workspaces that are gone, too: no foreign key. */
+export interface ProcessTable {
+  id: string;
+  workspace_id: string;
+  seen_at: string;
 }

@@ -10,6 +10,7 @@ import type {
   WorkspaceProgress,
   WorkspaceStatus,
 } from "../contract/workspace.ts";
+import type { EventSink } from "../events/event-log.ts";
 
 /** Options of everything that takes a while. */
 export interface WorkOptions extends Pick<OpenOptions, "signal" | "onPrompt" | "maxWaitMs" | "onWait"> {
@@ -185,5 +186,11 @@ export interface OpenWorkspacesOptions {
   readonly stateDirectory?: string;
   /** A `postgres://` URL; needs the package pg. Default: the file `berth.db` in the state directory. */
   readonly database?: string;
+  /**
+   * Told of everything that happens. It is in the log already: workspaces write each event there once. A call that is
+   * given an `onEvent` of its own leaves the events of the place that it opens to that one.
+   */
   readonly onEvent?: (event: BerthEventInput) => void;
+  /** Where events are kept. Default: the log of the state directory, as long as the workspaces are open. */
+  readonly events?: EventSink;
 }

@@ -6,8 +6,9 @@ import { openRegistry } from "./registry/open.ts";
 /** @throws what opening the registry throws */
 export async function createWorkspaces(options: OpenWorkspacesOptions): Promise<Workspaces> {
   const stateDirectory = stateDirectoryPath(options.stateDirectory);
-  const registry = await openRegistry(stateDirectory, { database: options.database });
-  return new OpenedWorkspaces({ registry, stateDirectory, onEvent: options.onEvent });
+  const { database, events, onEvent } = options;
+  const registry = await openRegistry(stateDirectory, { database, events });
+  return new OpenedWorkspaces({ registry, stateDirectory, onEvent });
 }
 
 /** Every verb is a file of its own, loaded when it is called. */

@@ -42,7 +42,7 @@ async function write(registry: Registry, id: string, count: number): Promise<voi
   for (let at = 0; at < count; at++) {
     const [entry] = await journal.plan({ kind: "ref", at, padding: "x".repeat((at % 7) * 300) });
     if (entry !== undefined && at % 3 === 0) await journal.done(entry);
-    await registry.record(id, { type: "tick", message: String(at) });
+    await registry.record(id, { type: "workspace.tick", message: String(at) });
     say(`committed ${at}`);
   }
 }

@@ -406,9 +406,12 @@ export function registrySuite(engine: string, database: Database): void {
       data: { bytes: 5, list: ["ü"] },
     });
     for (let count = 0; count < 5; count++) {
-      await (count % 2 === 0 ? registry : other).record(id, { type: "tick", message: String(count) });
+      await (count % 2 === 0 ? registry : other).record(id, {
+        type: "workspace.tick",
+        message: String(count),
+      });
     }
-    await registry.record("w0000000000", { type: "other", message: "of another one" });
+    await registry.record("w0000000000", { type: "workspace.other", message: "of another one" });
     await registry.remove(id);
     await registry.sweep();
     const history = await other.history(id);

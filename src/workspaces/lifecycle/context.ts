@@ -11,7 +11,10 @@ export interface Lifecycle {
   readonly onEvent: ((event: BerthEventInput) => void) | undefined;
 }
 
-/** Something that happened to a workspace: into its history, and to whoever listens. */
+/**
+ * Something that happened to a workspace: into the log, and then to whoever listens. `onEvent` only listens: it hands
+ * nothing to the log, which has it already.
+ */
 export async function record(
   lifecycle: Lifecycle,
   workspace: Pick<Workspace, "id" | "name">,
@@ -20,7 +23,17 @@ export async function record(
   data: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   await lifecycle.registry.record(workspace.id, { type, message, data });
-  lifecycle.onEvent?.({ type, message, data: { ...data, workspace: workspace.id, name: workspace.name } });
+  const told = { ...data, workspace: workspace.id, name: workspace.name };
+  lifecycle.onEvent?.({ type, message, workspace: workspace.id, data: told });
+}
+
+/** Where events of a workspace's place go that a call does not take for itself: the log, and whoever listens. */
+export function sinkOf(lifecycle: Lifecycle, workspaceId?: string): (event: BerthEventInput) => void {
+  return (event) => {
+    const whole = workspaceId === undefined ? event : { workspace: workspaceId, ...event };
+    lifecycle.registry.events.append(whole);
+    lifecycle.onEvent?.(whole);
+  };
 }
 
 export type Report = (step: WorkspaceProgress["step"], message: string) => void;
@@ -31,7 +44,7 @@ export function reporter(options: Pick<WorkOptions, "onProgress">): Report {
 }
 
 /** How a place is opened for a call: its way there is a step of it. */
-export function openOptions(lifecycle: Lifecycle, options: WorkOptions): OpenOptions {
+export function openOptions(lifecycle: Lifecycle, options: WorkOptions, workspaceId?: string): OpenOptions {
   const { signal, onPrompt, maxWaitMs, onWait, onProgress } = options;
   return {
     stateDirectory: lifecycle.stateDirectory,
@@ -39,7 +52,7 @@ export function openOptions(lifecycle: Lifecycle, options: WorkOptions): OpenOpt
     ...(onPrompt === undefined ? {} : { onPrompt }),
     ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
     ...(onWait === undefined ? {} : { onWait }),
-    ...(lifecycle.onEvent === undefined ? {} : { onEvent: lifecycle.onEvent }),
+    onEvent: sinkOf(lifecycle, workspaceId),
     ...(onProgress === undefined
       ? {}
       : {

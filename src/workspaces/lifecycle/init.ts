@@ -100,8 +100,8 @@ export async function finishInit(
   await using stack = new AsyncDisposableStack();
   let opened: Promise<Runtime> | undefined;
   const runtime = () => {
-    opened ??= openWorkspaceRuntime(lifecycle, workspace, openOptions(lifecycle, options)).then((it) =>
-      stack.use(it),
+    opened ??= openWorkspaceRuntime(lifecycle, workspace, openOptions(lifecycle, options, workspace.id)).then(
+      (it) => stack.use(it),
     );
     return opened;
   };

@@ -31,7 +31,11 @@ export async function runningIn(
     const directory = await localRunDirectory(config.stateDir ?? lifecycle.stateDirectory);
     if (!(await exists(join(directory, "sock")))) return none;
   }
-  const runtime = await openWorkspaceRuntime(lifecycle, workspace, openOptions(lifecycle, options));
+  const runtime = await openWorkspaceRuntime(
+    lifecycle,
+    workspace,
+    openOptions(lifecycle, options, workspace.id),
+  );
   return running(runtime, options).catch(async (cause) => {
     await runtime.close();
     throw cause;

@@ -3,7 +3,7 @@ import { berthError } from "../../contract/errors.ts";
 import type { OpenOptions, Runtime } from "../../contract/runtime.ts";
 import type { Workspace } from "../../contract/workspace.ts";
 import { openRuntime } from "../../runtimes/open.ts";
-import type { Lifecycle } from "./context.ts";
+import { type Lifecycle, sinkOf } from "./context.ts";
 import { siteOfWorkspace } from "./site.ts";
 
 /**
@@ -16,11 +16,11 @@ export async function openWorkspaceRuntime(
   workspace: Workspace,
   options: OpenOptions,
 ): Promise<Runtime> {
-  const { onEvent = lifecycle.onEvent } = options;
+  const { onEvent = sinkOf(lifecycle, workspace.id) } = options;
   return openRuntime(await runtimeConfigOf(lifecycle, workspace), {
     ...options,
     stateDirectory: lifecycle.stateDirectory,
-    ...(onEvent === undefined ? {} : { onEvent }),
+    onEvent,
   });
 }
 

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import type { Workspace } from "../../contract/workspace.ts";
+import type { EventSink } from "../../events/event-log.ts";
+import { lazyEventLog } from "../../events/lazy.ts";
 import { ownerId } from "../../runtimes/owner-id.ts";
 import { openStore, type Store } from "../../store/open.ts";
 import { History } from "./history.ts";
@@ -23,6 +25,8 @@ export interface OpenRegistryOptions {
   readonly database?: string | undefined;
   /** How long other programs may hold the database. Default 10,000. */
   readonly busyTimeoutMs?: number | undefined;
+  /** Where events are kept. Default: the log of the state directory, which is closed with the registry. */
+  readonly events?: EventSink | undefined;
 }
 
 /**
@@ -37,12 +41,20 @@ export async function openRegistry(
   const owner = await ownerId(stateDirectory);
   const { database = join(stateDirectory, "berth.db"), busyTimeoutMs } = options;
   const store = await openStore(database, { busyTimeoutMs });
-  try {
-    return new StoredRegistry(stateDirectory, owner, store, await Operations.open(store, stateDirectory));
-  } catch (error) {
-    await store[Symbol.asyncDispose]();
-    throw error;
-  }
+  await using stack = new AsyncDisposableStack();
+  stack.use(store);
+  const events =
+    options.events ?? stack.use(lazyEventLog({ stateDirectory, database: options.database, busyTimeoutMs }));
+  const operations = await Operations.open(store, stateDirectory);
+  return new StoredRegistry(stateDirectory, owner, { store, events, operations, stack: stack.move() });
+}
+
+interface Parts {
+  readonly store: Store;
+  readonly events: EventSink;
+  readonly operations: Operations;
+  /** What is closed with the registry. */
+  readonly stack: AsyncDisposableStack;
 }
 
 class StoredRegistry implements Registry {
@@ -53,15 +65,19 @@ class StoredRegistry implements Registry {
   readonly #operations: Operations;
   readonly #workspaces: WorkspaceRows;
   readonly #history: History;
+  readonly events: EventSink;
+  readonly #stack: AsyncDisposableStack;
 
-  constructor(stateDirectory: string, owner: string, store: Store, operations: Operations) {
+  constructor(stateDirectory: string, owner: string, { store, events, operations, stack }: Parts) {
     this.stateDirectory = stateDirectory;
     this.ownerId = owner;
     this.#store = store;
+    this.events = events;
+    this.#stack = stack;
     this.#operations = operations;
     this.#projects = new Projects(store, owner);
     this.#workspaces = new WorkspaceRows(store, operations);
-    this.#history = new History(store);
+    this.#history = new History(events);
   }
 
   ensureProject = (found: FoundProject) => this.#projects.ensure(found);
@@ -93,10 +109,9 @@ class StoredRegistry implements Registry {
 
   async sweep(): Promise<void> {
     await this.#operations.sweep();
-    await this.#history.prune();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#store[Symbol.asyncDispose]();
+    await this.#stack.disposeAsync();
   }
 }

@@ -8,6 +8,7 @@ import type {
   WorkspacePlace,
   WorkspaceState,
 } from "../../contract/workspace.ts";
+import type { EventSink } from "../../events/event-log.ts";
 
 export type OperationKind = WorkspaceOperation["kind"];
 
@@ -123,6 +124,8 @@ export interface Registry extends AsyncDisposable {
   readonly stateDirectory: string;
   /** Identity of the state directory. */
   readonly ownerId: string;
+  /** The log of everything that happens. */
+  readonly events: EventSink;
 
   /** The project of a repository, made known when it is not. One that was moved keeps its id, workspaces and trust. */
   ensureProject(found: FoundProject): Promise<EnsuredProject>;
@@ -173,6 +176,7 @@ export interface Registry extends AsyncDisposable {
   /** Ids whose journal is not empty, workspaces that are gone included. */
   journaled(): Promise<string[]>;
 
+  /** Into the log, as something that happened to the workspace; it is on the disk when this returns. */
   record(
     workspaceId: string,
     event: {
@@ -181,9 +185,9 @@ export interface Registry extends AsyncDisposable {
       readonly data?: Readonly<Record<string, unknown>> | undefined;
     },
   ): Promise<void>;
-  /** Oldest first, the newest 10,000 at most; also of a workspace that is gone. */
+  /** Records of the types "workspace.*", oldest first, the newest 10,000 at most; also of a workspace that is gone. */
   history(workspaceId: string): Promise<WorkspaceEvent[]>;
 
-  /** Removes what killed processes left: lock files that nobody needs, histories of workspaces gone for 90 days. */
+  /** Removes what killed processes left: lock files that nobody needs. */
   sweep(): Promise<void>;
 }

@@ -1,0 +1,19 @@
+import { EventRows } from "./rows.ts";
+import type { StorageData } from "./storage.ts";
+
+export function isPostgres(location: string): boolean {
+  return /^postgres(ql)?:/.test(location);
+}
+
+/**
+ * Opens the stored chain in this thread.
+ * @throws what openStore throws
+ */
+export async function openRows({ location, busyTimeoutMs }: StorageData): Promise<EventRows> {
+  if (isPostgres(location)) {
+    const { openPostgresEvents } = await import("./postgres-database.ts");
+    return new EventRows(await openPostgresEvents(location, busyTimeoutMs));
+  }
+  const { openSqliteEvents } = await import("./sqlite-database.ts");
+  return new EventRows(await openSqliteEvents(location, busyTimeoutMs));
+}
