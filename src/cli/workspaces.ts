@@ -12,11 +12,11 @@ import type {
 import { openWorkspaces } from "../workspaces/open.ts";
 import type { RuntimeOptions } from "./options.ts";
 import { visible } from "./print.ts";
-import { runnerTarget } from "./runner/target.ts";
+import { type RunnerFlags, runnerTarget } from "./runner/target.ts";
 import { whileShown } from "./while-opening.ts";
 
 /** Options of every word that works on workspaces. */
-export interface WorkspaceFlags {
+export interface WorkspaceFlags extends RunnerFlags {
   readonly quiet?: boolean;
   readonly json?: boolean;
   /** Milliseconds. */
@@ -30,7 +30,7 @@ const REMARKS: ReadonlySet<string> = new Set([
   "workspace.submodules_missing",
 ]);
 
-/** Runs what only looks at this machine's registry. */
+/** Runs what only looks at the registry: of this machine, or of the runner that is asked for. */
 export async function withWorkspaces<T>(
   work: (workspaces: Workspaces) => Promise<T>,
   flags: WorkspaceFlags = {},
@@ -39,7 +39,7 @@ export async function withWorkspaces<T>(
   const onEvent: OpenWorkspacesOptions["onEvent"] = ({ type, message }) => {
     if (REMARKS.has(type)) remarks.push(`berth: ${visible(message)}\n`);
   };
-  await using workspaces = await openWorkspaces({ onEvent, ...database() });
+  await using workspaces = await workspacesOf(flags, { onEvent });
   const result = await work(workspaces);
   if (!flags.quiet) process.stderr.write(remarks.join(""));
   return result;
@@ -126,6 +126,14 @@ export async function openWorkspace(
       onProgress: (step) => progress.provision(step),
     }),
   );
+}
+
+/** The workspaces of this machine, also where a runner runs on it, or those of a runner elsewhere. */
+async function workspacesOf(flags: RunnerFlags, options: OpenWorkspacesOptions): Promise<Workspaces> {
+  const runner = runnerTarget(flags);
+  if (runner === undefined || runner.isLocal) return await openWorkspaces({ ...options, ...database() });
+  const { openRemoteWorkspaces } = await import("./runner/remote-workspaces.ts");
+  return openRemoteWorkspaces(runner);
 }
 
 /** The registry of a team's machine is where its runner has it. */

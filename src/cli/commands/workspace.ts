@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addRunnerOptions } from "../runner/target.ts";
 import { addConfigWord } from "./workspace/config.ts";
 import { addCreateWord, addForkWord, addInitWord } from "./workspace/create.ts";
 import { addHomeWords } from "./workspace/home.ts";
@@ -26,4 +27,5 @@ export function addWorkspaceCommand(program: Command): void {
   addShellWord(workspace);
   addConfigWord(workspace);
   addPathWord(workspace);
+  for (const word of workspace.commands) addRunnerOptions(word, word.name() === "shell" ? "place" : "words");
 }

@@ -13,13 +13,18 @@ export interface RunnerFlags {
   readonly runner?: string | boolean;
 }
 
-export function addRunnerOptions(command: Command): Command {
+/**
+ * `--runner` and `--no-runner`.
+ * @param of words on workspaces work on this user's database by themselves, unless a runner elsewhere is asked for
+ */
+export function addRunnerOptions(command: Command, of: "place" | "words" = "place"): Command {
+  const [otherwise, without] =
+    of === "place"
+      ? ["or the one that runs here", "although one runs here"]
+      : ["else on this machine", "although BERTH_RUNNER names one"];
   return command
-    .option(
-      "--runner <url>",
-      "by this runner (see `berth login`); default: BERTH_RUNNER, or the one that runs here",
-    )
-    .option("--no-runner", "without a runner, although one runs here");
+    .option("--runner <url>", `by this runner (see \`berth login\`); default: BERTH_RUNNER, ${otherwise}`)
+    .option("--no-runner", `without a runner, ${without}`);
 }
 
 /** A runner that a command works by. */

@@ -3,9 +3,10 @@ import type { StoredRuntimeConfig } from "../../../contract/workspace.ts";
 import { collect } from "../../arguments.ts";
 import { usageError } from "../../errors.ts";
 import { printJson, table } from "../../print.ts";
+import type { RunnerFlags } from "../../runner/target.ts";
 import { withWorkspaces } from "../../workspaces.ts";
 
-interface ConfigFlags {
+interface ConfigFlags extends RunnerFlags {
   readonly set?: string[];
   readonly unset?: string[];
   readonly json?: boolean;
@@ -36,7 +37,7 @@ export function addConfigWord(workspace: Command): void {
       const config = await withWorkspaces(async (workspaces) => {
         const before = await workspaces.config(name);
         return edits.length === 0 ? before : workspaces.setConfig(name, changesOf(before, edits));
-      });
+      }, flags);
       if (flags.json) printJson(config);
       else process.stdout.write(table(flattened(config)));
     });

@@ -15,7 +15,7 @@ import {
 } from "../../options.ts";
 import { printJson, visible } from "../../print.ts";
 import { addSshOptions } from "../../ssh-options.ts";
-import { projectOption, stateText, whereText, working } from "../../workspaces.ts";
+import { projectOption, stateText, type WorkspaceFlags, whereText, working } from "../../workspaces.ts";
 
 interface CreateFlags extends Omit<RuntimeOptions, "project" | "workspace" | "keep"> {
   readonly branch?: string;
@@ -118,7 +118,7 @@ export function addInitWord(workspace: Command): void {
     .option("-q, --quiet", "no progress, no output, no questions on the terminal")
     .option("--json", "print how it ended as JSON")
     .addHelpText("after", "\nExit code: 1 when .berth/init did not succeed.")
-    .action(async (name: string, flags: { quiet?: boolean; json?: boolean }) => {
+    .action(async (name: string, flags: WorkspaceFlags) => {
       const result = await working(flags, (workspaces, options) => workspaces.init(name, options));
       if (flags.json) printJson(result);
       sayInit(name, result, flags);

@@ -4,13 +4,21 @@ import { isBerthError } from "../../../contract/errors.ts";
 import type { InitResult, Workspace, WorkspaceEvent, WorkspaceStatus } from "../../../contract/workspace.ts";
 import type { Workspaces } from "../../../workspaces/api.ts";
 import { printJson, table, terminalColumns, visible } from "../../print.ts";
-import { projectOption, stateText, whereText, withWorkspaces, working } from "../../workspaces.ts";
+import type { RunnerFlags } from "../../runner/target.ts";
+import {
+  projectOption,
+  stateText,
+  type WorkspaceFlags,
+  whereText,
+  withWorkspaces,
+  working,
+} from "../../workspaces.ts";
 import { lossLines } from "./losses.ts";
 
 /** Lines of a set-up's output that `show` prints; `--json` has all that is kept. */
 const SHOWN_LINES = 20;
 
-interface ListFlags {
+interface ListFlags extends RunnerFlags {
   readonly all?: boolean;
   readonly project?: string;
   readonly json?: boolean;
@@ -25,7 +33,7 @@ export function addListWord(workspace: Command): void {
     .option("--project <directory>", "a directory in the project; default: the current one")
     .option("--json", "as JSON")
     .action(async (flags: ListFlags) => {
-      const { list, all } = await withWorkspaces((workspaces) => listed(workspaces, flags));
+      const { list, all } = await withWorkspaces((workspaces) => listed(workspaces, flags), flags);
       if (flags.json) printJson(list);
       else if (list.length === 0) {
         process.stderr.write(
@@ -68,11 +76,14 @@ export function addShowWord(workspace: Command): void {
     .argument("<workspace>")
     .option("--history", "what happened to it, too")
     .option("--json", "as JSON")
-    .action(async (name: string, flags: { history?: boolean; json?: boolean }) => {
-      const { one, history } = await withWorkspaces(async (workspaces) => ({
-        one: await workspaces.get(name),
-        history: flags.history ? await workspaces.history(name) : undefined,
-      }));
+    .action(async (name: string, flags: RunnerFlags & { history?: boolean; json?: boolean }) => {
+      const { one, history } = await withWorkspaces(
+        async (workspaces) => ({
+          one: await workspaces.get(name),
+          history: flags.history ? await workspaces.history(name) : undefined,
+        }),
+        flags,
+      );
       if (flags.json) printJson(history === undefined ? one : { ...one, history });
       else process.stdout.write(shown(one) + (history === undefined ? "" : `\n${historyTable(history)}`));
     });
@@ -155,7 +166,7 @@ export function addStatusWord(workspace: Command): void {
     .argument("<workspace>")
     .option("-q, --quiet", "no progress and no questions on the terminal")
     .option("--json", "as JSON")
-    .action(async (name: string, flags: { quiet?: boolean; json?: boolean }) => {
+    .action(async (name: string, flags: WorkspaceFlags) => {
       const status = await working(flags, (workspaces, options) => workspaces.status(name, options));
       if (flags.json) printJson(status);
       else process.stdout.write(`${statusLine(status)}\n${statusLosses(status)}`);
@@ -188,8 +199,8 @@ export function addPathWord(workspace: Command): void {
     .command("path")
     .description('print where the checkout is in its place: cd "$(berth workspace path NAME)"')
     .argument("<workspace>")
-    .action(async (name: string) => {
-      const one = await withWorkspaces((workspaces) => workspaces.get(name));
+    .action(async (name: string, flags: RunnerFlags) => {
+      const one = await withWorkspaces((workspaces) => workspaces.get(name), flags);
       if (one.place !== undefined) process.stdout.write(`${one.place.path}\n`);
       else {
         process.stderr.write(`berth: the place of ${name} has not been decided yet\n`);
