@@ -84,6 +84,7 @@ export const portRoutes = [
     tag: "ports",
     summary: "An address for a port of the place, and a link that opens it once",
     scope: "operate",
+    exact: true,
     params: workspaceParams,
     body: z.strictObject({
       port,
