@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { commandOptionsFromJson, processToJson, secretsOf } from "../../api/json-processes.ts";
+import type { RunnerContext } from "../context.ts";
+import type { CallOf, Handlers } from "../handlers.ts";
+
+/** Starting processes. They are no client's: they outlive the runner, and who reads their output keeps them. */
+export function startHandlers(context: RunnerContext): Handlers<"startProcess" | "exec"> {
+  return {
+    startProcess: async (call) => {
+      const { params, body, caller, signal } = call;
+      const workspace = await context.workspace(params.workspace, caller);
+      for (const secret of secretsOf(body.env)) context.secrets.add(secret);
+      using lease = await context.runtimes.lease(workspace, signal);
+      const process = await lease.runtime.spawn(body.command, {
+        ...commandOptionsFromJson(body),
+        ...(body.name === undefined ? {} : { name: body.name }),
+        ...(body.stdin === undefined ? {} : { stdin: body.stdin }),
+        ...(body.tty === undefined ? {} : { tty: body.tty }),
+        ...(body.lease_ms === undefined ? {} : { leaseMs: body.lease_ms }),
+        ...requestId(call, workspace.id),
+        ...(body.detached === true ? { detached: true } : { keptBy: "readers" }),
+        signal,
+      });
+      const info = process.found;
+      process.release();
+      await context.processes.add(workspace.id, info).catch((error: unknown) => {
+        context.log.warn({ error, process: info.id }, "a process can't be remembered");
+      });
+      context.metrics.count("berth_process_starts_total", {});
+      context.emit({
+        type: "process.requested",
+        message: "a command was started through the runner",
+        workspace: workspace.id,
+        processId: info.id,
+        runtime: lease.runtime.description,
+        data: { detached: info.detached, tty: info.tty !== null },
+      });
+      return { status: 201, body: processToJson(info, workspace.id) };
+    },
+
+    exec: async (call) => {
+      const { params, body, caller, signal } = call;
+      const workspace = await context.workspace(params.workspace, caller);
+      for (const secret of secretsOf(body.env)) context.secrets.add(secret);
+      using lease = await context.runtimes.lease(workspace, signal);
+      const { input, input_encoding: inputEncoding, encoding, max_capture_bytes: maxCaptureBytes } = body;
+      const result = await lease.runtime.exec(body.command, {
+        ...commandOptionsFromJson(body),
+        ...(input === undefined
+          ? {}
+          : { input: Buffer.from(input, inputEncoding === "text" ? "utf8" : "base64") }),
+        ...(maxCaptureBytes === undefined ? {} : { maxCaptureBytes }),
+        ...requestId(call, workspace.id),
+        signal,
+      });
+      context.metrics.count("berth_process_starts_total", {});
+      context.emit({
+        type: "process.executed",
+        message: "a command was run through the runner",
+        workspace: workspace.id,
+        processId: result.processId,
+        runtime: lease.runtime.description,
+        data: { exitCode: result.exitCode, signal: result.signal, durationMs: result.durationMs },
+      });
+      const text = encoding === "text";
+      return {
+        status: 200,
+        body: {
+          exit_code: result.exitCode,
+          signal: result.signal,
+          timed_out: result.timedOut,
+          duration_ms: result.durationMs,
+          encoding,
+          stdout: text ? result.stdout : Buffer.from(result.stdoutBytes).toString("base64"),
+          stderr: text ? result.stderr : Buffer.from(result.stderrBytes).toString("base64"),
+          output_bytes: result.outputBytes,
+          truncated: result.truncated,
+          process_id: result.processId,
+        },
+      };
+    },
+  };
+}
+
+/**
+ * The id of a start that its caller may repeat: the same for the same Idempotency-Key, so that the place runs it once
+ * although the runner that asked first was killed before it could answer.
+ */
+function requestId(
+  { headers, caller }: Pick<CallOf<"startProcess">, "headers" | "caller">,
+  workspaceId: string,
+): { readonly requestId?: string } {
+  const key = headers["idempotency-key"];
+  if (typeof key !== "string") return {};
+  const parts = JSON.stringify([caller.tokenId, workspaceId, key]);
+  return { requestId: `key.${createHash("sha256").update(parts).digest("base64url")}` };
+}
