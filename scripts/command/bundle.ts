@@ -15,7 +15,8 @@ const EXTERNAL = ["ssh2", "pg", "@opentelemetry/sdk-trace", "@opentelemetry/expo
 export async function buildCommandBundle(options: { readonly root: string; readonly directory: string }) {
   const { metafile, outputFiles } = await build({
     absWorkingDir: options.root,
-    entryPoints: ["src/cli/main.ts"],
+    // The worker is a file of its own, found beside the chunk that starts it.
+    entryPoints: { main: "src/cli/main.ts", "events-worker": "src/events/events-worker.ts" },
     outdir: options.directory,
     chunkNames: "[name]-[hash]",
     bundle: true,
