@@ -11,6 +11,7 @@ export const event = z
     runtime: z.string().optional(),
     workspace: z.string().optional(),
     process_id: z.string().optional(),
+    source: z.string().optional().describe("Of what a daemon tells: its boot id and number."),
     cause: z.string().optional(),
     actor: z.string().optional(),
     data: z.record(z.string(), z.unknown()).optional(),

@@ -67,8 +67,12 @@ export interface EventLog extends AsyncDisposable {
   verify(
     options?: VerifyOptions & { readonly onProgress?: (records: number, total: number) => void },
   ): Promise<Verification>;
-  /** The head as it is now, signed with the key of the state directory, and stored. @throws store.*, errors of files */
-  sign(): Promise<SignedHead>;
+  /**
+   * The head as it is now, signed with the key of the state directory, which is made at its first use; stored unless
+   * `store` is false.
+   * @throws store.*, errors of files
+   */
+  sign(options?: { readonly store?: boolean }): Promise<SignedHead>;
   /** Removes what is older than so many days; returns how many records. The chain stays verifiable. */
   prune(keepDays: number): Promise<number>;
 }

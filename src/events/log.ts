@@ -167,11 +167,12 @@ export class StoredEventLog implements EventLog {
     return await this.#reader.verify({ ...options, publicKey }, onProgress);
   }
 
-  async sign(): Promise<SignedHead> {
-    await this.#queue.flush();
+  async sign({ store = true }: { readonly store?: boolean } = {}): Promise<SignedHead> {
+    if (store) await this.#queue.flush();
     const head = await this.#reader.head();
     this.#key ??= EventKey.open(this.#options.stateDirectory);
     const signed = this.#key.sign(head);
+    if (!store) return signed;
     await this.#writer.storeSignedHead(signed);
     this.#signedSequence = head.sequence;
     return signed;

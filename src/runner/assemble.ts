@@ -9,6 +9,7 @@ import { aboutHandlers } from "./about.ts";
 import { tokenHandlers } from "./access/handlers.ts";
 import { openAccess, requireSecureBinding } from "./access/open.ts";
 import type { RunnerContext, RunnerOptions } from "./context.ts";
+import { eventHandlers } from "./events.ts";
 import type { Handlers, Upgrades } from "./handlers.ts";
 import { currentCause } from "./http/cause.ts";
 import { documentHandlers } from "./http/document.ts";
@@ -101,6 +102,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   const handlers = {
     ...aboutHandlers(context),
     ...documentHandlers(),
+    ...eventHandlers(context),
     ...observeHandlers(context, metrics, stack.use(figuresOf(context, metrics))),
     ...tokenHandlers(context, access),
     ...processes.handlers,
