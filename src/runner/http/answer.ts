@@ -86,6 +86,9 @@ export function errorHead(error: BerthError): { status: number; headers: Record<
   else if (status === 503 && error.retryable) headers["retry-after"] = "1";
   if (status === 401) headers["www-authenticate"] = 'Bearer realm="berth"';
   if (typeof error.context.allow === "string") headers.allow = error.context.allow;
+  if (status === 416 && typeof error.context.size === "number") {
+    headers["content-range"] = `bytes */${error.context.size}`;
+  }
   if (status === 426) {
     headers.upgrade = "websocket";
     headers.connection = "upgrade";

@@ -9,40 +9,24 @@ import type { Call, Caller, Upgrade } from "../context.ts";
 import { type OpenSpan, traced } from "../observe/tracing.ts";
 import { type AnyAnswer, errorHead, errorJson, SECURITY_HEADERS, sendAnswer, sendJson } from "./answer.ts";
 import { readBytes, readJson } from "./body.ts";
-import { newRequestId, withCause } from "./cause.ts";
+import { withCause } from "./cause.ts";
+import { type Exchange, isRefusal, openExchange, recordCall } from "./exchange.ts";
 import { Idempotency, type KeptAnswer } from "./idempotency.ts";
 import { invalid, readQuery, validate } from "./input.ts";
 import type { HttpLimits } from "./limits.ts";
-import { allowed, matchPath, pathOf } from "./match.ts";
+import { allowed, matchPath, pathOf, shown } from "./match.ts";
 import type { HttpServerOptions } from "./options.ts";
 
 /** How long what is left of a refused body is read, so that the answer is not lost with the connection. */
 const LINGER_MS = 2_000;
 /** How long a socket whose token has ended is given to close by itself. */
 const REVOKED_MS = 2_000;
-/** Refusals: a call that gets one leaves no other trace. */
-const REFUSALS = /^(?:auth\.|request\.(?:host_refused|origin_refused|rate_limited)$)/;
 
 /** Of routes that have no parameters. */
 const NOTHING = z.strictObject({});
 
 type Handler = (call: Call) => AnyAnswer | Promise<AnyAnswer>;
 type UpgradeHandler = (upgrade: Upgrade) => void | Promise<void>;
-
-/** A request on its way. */
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly requestId: string;
-  readonly startedMs: number;
-  route: Route | undefined;
-  caller: Caller | undefined;
-  error: BerthError | undefined;
-  /** Goes on for as long as its caller likes: how long it took says nothing. */
-  isFollowed: boolean;
-  /** Of the connection, when the call began. */
-  readonly bytes: { readonly socket: Socket; readonly read: number; readonly written: number };
-}
 
 /** Answers calls: checks, reads, hands over to the handler, sends, and keeps the record of it. */
 export class Calls {
@@ -150,21 +134,7 @@ export class Calls {
   }
 
   #begin(request: IncomingMessage, response: ServerResponse, route: Route | undefined): Exchange {
-    const exchange: Exchange = {
-      request,
-      response,
-      requestId: newRequestId(),
-      startedMs: performance.now(),
-      route,
-      caller: undefined,
-      error: undefined,
-      isFollowed: false,
-      bytes: {
-        socket: request.socket,
-        read: request.socket.bytesRead,
-        written: request.socket.bytesWritten,
-      },
-    };
+    const exchange = openExchange(request, response, route);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     response.setHeader("berth-request-id", exchange.requestId);
     this.#running += 1;
@@ -215,7 +185,10 @@ export class Calls {
       if (!response.writableFinished) ending.abort(berthError("operation.aborted", { hop: "runner" }));
     };
     this.#options.stopping.addEventListener("abort", end);
-    if (key === undefined) response.once("close", leave);
+    if (key === undefined) {
+      response.once("close", leave);
+      if (response.destroyed) leave();
+    }
     using _ = this.#options.access.hold(caller, (error) => ending.abort(error));
     const call: Call = {
       params,
@@ -375,7 +348,7 @@ export class Calls {
   #told(exchange: Exchange, cause: unknown): BerthError {
     const { request, requestId, route, caller } = exchange;
     const error = toBerthError(cause, "runner");
-    if (REFUSALS.test(error.code) && isBerthError(cause)) {
+    if (isBerthError(cause) && isRefusal(error)) {
       this.#options.access.refused(request, error, {
         route: route?.path ?? shown(pathOf(request.url)),
         requestId,
@@ -398,52 +371,13 @@ export class Calls {
   }
 
   #ended(exchange: Exchange): void {
-    const { request, response, requestId, startedMs, route, caller, error, bytes } = exchange;
     this.#running -= 1;
-    const { metrics, log, emit } = this.#options;
-    const seconds = (performance.now() - startedMs) / 1000;
-    const operation = route?.operationId ?? "unknown";
-    const status = error === undefined ? response.statusCode : errorHead(error).status;
-    metrics.gauge("berth_requests_running", this.#running, {});
-    metrics.count("berth_requests_total", { route: operation, status: String(status) });
-    if (!exchange.isFollowed) metrics.observe("berth_request_seconds", seconds, { route: operation });
-    // What came together with the head is not in the connection's count any more.
-    const declared = Number(request.headers["content-length"] ?? 0) || 0;
-    const bytesIn = Math.max(bytes.socket.bytesRead - bytes.read, Math.min(declared, bytes.read));
-    const bytesOut = bytes.socket.bytesWritten - bytes.written;
-    metrics.count("berth_bytes_total", { way: "http", direction: "in" }, bytesIn);
-    metrics.count("berth_bytes_total", { way: "http", direction: "out" }, bytesOut);
-    log.info(
-      {
-        requestId,
-        operation,
-        status,
-        durationMs: Math.round(seconds * 1e5) / 100,
-        bytesIn,
-        bytesOut,
-        token: caller?.tokenId,
-        code: error?.code,
-      },
-      "call",
-    );
-    if (error === undefined || REFUSALS.test(error.code) || caller === undefined || request.method === "GET")
-      return;
-    emit({
-      type: "request.failed",
-      message: `${operation} failed: ${error.message}`,
-      cause: requestId,
-      actor: `token:${caller.name}`,
-      data: { operation, code: error.code, status },
-    });
+    this.#options.metrics.gauge("berth_requests_running", this.#running, {});
+    recordCall(exchange, this.#options);
   }
 }
 
 /** Of calls that need no token: it may know nothing. */
 function anonymous(address: string, requestId: string): Caller {
   return { tokenId: "", name: "anonymous", scope: "read", workspaces: new Set(), address, requestId };
-}
-
-/** A path may hold anything: it is told back in part. */
-function shown(path: string): string {
-  return path.slice(0, 100);
 }

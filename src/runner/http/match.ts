@@ -26,3 +26,8 @@ export function allowed(methods: readonly string[]): string {
 export function pathOf(target: string | undefined): string {
   return (target ?? "/").split("?", 1)[0] ?? "/";
 }
+
+/** A path may hold anything: it is told back in part. */
+export function shown(path: string): string {
+  return path.slice(0, 100);
+}
