@@ -4,9 +4,25 @@ import type { Route } from "./route.ts";
 
 const fileType = z.enum(["file", "directory", "symlink", "fifo", "socket", "block", "character"]);
 const mode = z.int().min(0).max(0o7777).describe("Permission bits as a number: 420 is 0644.");
-const as = { user: z.string().min(1).max(256).optional().describe("As whom.") };
+const as = {
+  user: z.string().min(1).max(256).optional().describe("As whom."),
+  contained: z
+    .boolean()
+    .optional()
+    .describe(
+      "Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can.",
+    ),
+};
 
-const READ_ERRORS = ["ENOENT", "EACCES", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "fs.timeout"] as const;
+const READ_ERRORS = [
+  "ENOENT",
+  "EACCES",
+  "ENOTDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "fs.timeout",
+  "fs.outside_workspace",
+] as const;
 const WRITE_ERRORS = [...READ_ERRORS, "EISDIR", "EEXIST", "EROFS", "ENOSPC", "EPERM", "EBUSY"] as const;
 
 export const fileStat = z
@@ -56,13 +72,14 @@ export const fileRoutes = [
       path,
       ...as,
       special: z.boolean().default(false).describe("Also FIFOs, sockets and devices."),
+      download: z.boolean().default(false).describe("As an attachment, which browsers save."),
     }),
     responses: {
       200: { description: "The whole file.", contentType: "application/octet-stream" },
       206: { description: "The range.", contentType: "application/octet-stream" },
       304: { description: "It is as it was (If-None-Match)." },
     },
-    errors: [...READ_ERRORS, "EISDIR", "EIO", "fs.not_a_regular_file", "fs.range_invalid"],
+    errors: [...READ_ERRORS, "EISDIR", "EIO", "fs.not_a_regular_file", "fs.range_invalid", "fs.changed"],
   },
   {
     operationId: "writeFile",

@@ -118,6 +118,11 @@ export const RUNNER_ERRORS = {
     true,
   ),
   "forward.unknown": entry(404, "there is no forward {id}", "Forwards end with the runner that made them."),
+  "forward.limit": entry(
+    409,
+    "{name} has {limit} forwards already",
+    "Delete one that is not needed any more.",
+  ),
   "fs.changed": entry(
     412,
     "{path} is not what it was",
@@ -128,6 +133,11 @@ export const RUNNER_ERRORS = {
     404,
     "there is no operation {id}",
     "Operations are kept for a day after their end.",
+  ),
+  "operation.interrupted": entry(
+    409,
+    "the runner ended before {kind} of {name} did",
+    "Ask for it again: it goes on with what is there. `berth gc` completes or removes what is left.",
   ),
   "attach.writer_taken": entry(
     409,
