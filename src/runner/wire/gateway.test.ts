@@ -181,7 +181,10 @@ test("many clients at once, each with its own", async () => {
   await using gateway = await TestGateway.open();
   const remotes = await Promise.all(Array.from({ length: 20 }, () => gateway.remote()));
   const texts = await Promise.all(remotes.map((remote, i) => remote.exec(`echo client ${i}`)));
-  texts.forEach(({ stdout }, i) => assert.equal(stdout, `client ${i}\n`));
+  assert.deepEqual(
+    texts.map(({ stdout }) => stdout),
+    remotes.map((_, i) => `client ${i}\n`),
+  );
   await Promise.all(remotes.map((remote) => remote.close()));
   await until(() => gateway.clients === 0 && gateway.leases === 0 && gateway.sockets === 0);
 });

@@ -1,0 +1,43 @@
+import type { SocketOpener } from "./socket.ts";
+
+/** How a client reaches its runner. */
+export interface RunnerClientOptions {
+  /** "http://127.0.0.1:7333", "https://runner.example:7333"; a path before /v1 is kept. */
+  readonly url: string;
+  /** Of the runner; without one only what needs none can be called. */
+  readonly token?: string | undefined;
+  /** PEM text of certificates that the runner's is signed by. Node only; elsewhere the system's are all there are. */
+  readonly ca?: string | undefined;
+  /** In place of the global fetch. */
+  readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
+}
+
+/** What the parts of a client share. */
+export interface Connection {
+  /** Ends with a slash. */
+  readonly url: URL;
+  readonly token: string | undefined;
+  readonly fetch: (request: Request) => Promise<Response>;
+  readonly openSocket: SocketOpener;
+}
+
+const isNode = typeof process !== "undefined" && process.versions?.node !== undefined;
+
+/** Node gets what browsers have no way for: headers of a WebSocket, and certificates. */
+export function connectionOf({ url, token, ca, fetch }: RunnerClientOptions): Connection {
+  const base = new URL(url.endsWith("/") ? url : `${url}/`);
+  return {
+    url: base,
+    token,
+    fetch: fetch ?? (ca === undefined ? (request) => globalThis.fetch(request) : fetchWith(ca)),
+    openSocket: async (target, handlers) => {
+      const given = { token, ca };
+      if (isNode) return (await import("./node-socket.ts")).openNodeSocket(target, given, handlers);
+      return (await import("./page-socket.ts")).openPageSocket(target, given, handlers);
+    },
+  };
+}
+
+function fetchWith(ca: string): Connection["fetch"] {
+  return async (request) => (await import("./node-fetch.ts")).nodeFetch(request, ca);
+}

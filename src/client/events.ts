@@ -1,0 +1,55 @@
+import { type ErrorJson, errorFromJson } from "../api/json-errors.ts";
+import { type EventJson, eventFromJson } from "../api/json-events.ts";
+import type { BerthEvent } from "../contract/events.ts";
+import { mayPass } from "./answers.ts";
+import type { Connection } from "./connection.ts";
+import { abortedBy, backoffMs, pause } from "./retry.ts";
+import { serverEvents } from "./server-events.ts";
+
+export interface FollowEventsOptions {
+  /** Number of an event: those behind it. Default: from now on. */
+  readonly after?: number | undefined;
+  /** Id, name, or PROJECT/NAME. */
+  readonly workspace?: string | undefined;
+  /** Id of a process. */
+  readonly process?: string | undefined;
+  /** Dotted prefixes: "process" takes "process.started". */
+  readonly types?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Events as they are stored, in order, with no gap and no repeat: a connection that is lost is made again behind the
+ * last event, also to a runner that was started anew. Ends by `return`, or by the signal.
+ * @param head number of the newest event now
+ * @throws auth.*, workspace.unknown, request.invalid, operation.aborted
+ */
+export async function* followEvents(
+  connection: Connection,
+  { after, workspace, process, types = [], signal }: FollowEventsOptions,
+  head: () => Promise<number>,
+): AsyncGenerator<BerthEvent, void, undefined> {
+  const query = new URLSearchParams();
+  if (workspace !== undefined) query.set("workspace", workspace);
+  if (process !== undefined) query.set("process", process);
+  for (const type of types) query.append("type", type);
+  let last = after;
+  for (let failures = 0; ; failures++) {
+    try {
+      // Without a number what happens while a lost connection is made again would be missed.
+      last ??= await head();
+      const options = { lastEventId: String(last), signal };
+      for await (const { event, data } of serverEvents(connection, `v1/events?${query}`, options)) {
+        if (event === "error") throw errorFromJson(data as ErrorJson);
+        const stored = eventFromJson(data as EventJson);
+        failures = -1;
+        last = stored.sequence;
+        yield stored;
+      }
+    } catch (error) {
+      if (signal?.aborted) throw abortedBy(signal);
+      if (!mayPass(error)) throw error;
+    }
+    await pause(backoffMs(Math.max(failures, 0)), signal);
+  }
+}
