@@ -26,6 +26,7 @@ import { openProcessIndex } from "./processes/process-index.ts";
 import { createProcesses } from "./processes/processes.ts";
 import { wireUpgrades } from "./wire/gateway.ts";
 import { createRuntimePool } from "./work/pool.ts";
+import { createWork } from "./work/work.ts";
 import { workspaceOf } from "./workspace-of.ts";
 
 /** A runner with all of its parts, which does not listen yet. */
@@ -99,6 +100,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   };
   const processes = stack.use(createProcesses(context));
   const previews = stack.use(createPreviews(context, access));
+  const work = stack.use(createWork(context));
   const handlers = {
     ...aboutHandlers(context),
     ...documentHandlers(),
@@ -107,6 +109,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
     ...tokenHandlers(context, access),
     ...processes.handlers,
     ...previews.handlers,
+    ...work.handlers,
   } as Handlers;
   const upgrades = { ...wireUpgrades(context), ...processes.upgrades } as Upgrades;
   const server = stack.use(
@@ -130,7 +133,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   return {
     context,
     server,
-    operationsEnd: async () => {},
+    operationsEnd: work.operationsEnd,
     beginToStop: () => stopping.abort(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { progressToJson } from "../../api/json-workspaces.ts";
 import { berthError, toBerthError } from "../../contract/errors.ts";
 import type { WorkOptions } from "../../workspaces/api.ts";
@@ -73,13 +74,13 @@ export class WorkOperations {
     const context = this.#context;
     const startedMs = performance.now();
     const actor = `token:${work.caller.name}`;
-    const tell = (what: string, message: string, data: Readonly<Record<string, unknown>> = {}) =>
-      context.emit({
-        type: `operation.${what}`,
-        message,
-        workspace: operation.workspaceId,
-        data: { operation: operation.id, kind: work.kind, name: work.name, ...data },
-      });
+    // The call is the cause of the operation, and the operation that of what happens in it.
+    const asked = AsyncLocalStorage.snapshot();
+    const tell = (what: string, message: string, data: Readonly<Record<string, unknown>> = {}) => {
+      const about = { operation: operation.id, kind: work.kind, name: work.name, ...data };
+      const workspace = operation.workspaceId;
+      asked(() => context.emit({ type: `operation.${what}`, message, workspace, data: about }));
+    };
     let isTold = false;
     const announce = () => {
       if (isTold) return;
