@@ -31,7 +31,9 @@ export interface Sent {
 
 export interface Received {
   readonly status: number;
-  readonly json: any;
+  readonly json: unknown;
+  /** Code of an error. */
+  readonly code: string | undefined;
   readonly bytes: Buffer;
   readonly headers: Headers;
 }
@@ -86,16 +88,18 @@ export async function processDesk(options: { readonly url?: () => string } = {})
           ...headers,
         },
         ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-        ...(bytes === undefined ? {} : { body: bytes as BodyInit }),
+        ...(bytes === undefined ? {} : { body: typeof bytes === "string" ? bytes : Buffer.from(bytes) }),
         ...(signal === undefined ? {} : { signal }),
       });
       const body = Buffer.from(await response.arrayBuffer());
       const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
+      const parsed: unknown = isJson ? JSON.parse(body.toString()) : undefined;
       return {
         status: response.status,
         headers: response.headers,
         bytes: body,
-        json: isJson ? JSON.parse(body.toString()) : undefined,
+        json: parsed,
+        code: (parsed as { error?: { code: string } } | undefined)?.error?.code,
       };
     },
     start: async (command, more = {}) => {
@@ -173,8 +177,8 @@ export class Attached {
   }
 
   /** The exit, and then the end of the socket. */
-  async ended(deadlineMs = 60_000): Promise<Extract<AttachServerMessage, { type: "exit" }>> {
-    await waitFor("the socket to close", () => this.closed, deadlineMs);
+  async ended(): Promise<Extract<AttachServerMessage, { type: "exit" }>> {
+    await waitFor("the socket to close", () => this.closed);
     assert.equal(this.closed?.code, 1000, JSON.stringify(this.messages));
     assert.equal(this.afterExit, 0);
     assert.equal(this.exit?.cursor, this.cursor);
@@ -194,7 +198,7 @@ export function attach(
 ): Promise<Attached> {
   const query = new URLSearchParams(
     Object.entries({ from, role, takeover }).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)]],
+      value === undefined ? [] : ([[name, String(value)]] as [string, string][]),
     ),
   );
   const socket = new WebSocket(
