@@ -81,7 +81,8 @@ export interface BenchRunner extends AsyncDisposable {
   readonly startMs: number;
   /** @throws Error for a status from 400 on */
   call<Body>(method: string, path: string, body?: unknown): Promise<Answer<Body>>;
-  /** Attaches as a viewer from the first byte on. */
+  /** Where a client attaches, and what it says who it is by. */
+  attachTo(processId: string, query?: string): { readonly url: string; readonly authorization: string };
   attach(processId: string, query?: string): WebSocket;
   /** Memory in bytes: now, and the most there was. */
   memory(): { readonly now: number; readonly peak: number };
@@ -143,6 +144,10 @@ export async function startRunner(stateDirectory: string): Promise<BenchRunner> 
         sent.on("error", reject);
         sent.end(json);
       });
+    const attachTo = (id: string, query = "role=viewer") => ({
+      url: `${url.replace(/^http/, "ws")}/v1/processes/${id}/attach?${query}`,
+      ...headers,
+    });
     await call("GET", "/v1/health");
     const startMs = performance.now() - startedMs;
     const pid = child.pid ?? 0;
@@ -152,11 +157,11 @@ export async function startRunner(stateDirectory: string): Promise<BenchRunner> 
       url,
       startMs,
       call,
-      attach: (id, query = "role=viewer") =>
-        new WebSocket(`${url.replace(/^http/, "ws")}/v1/processes/${id}/attach?${query}`, ATTACH_PROTOCOL, {
-          headers,
-          perMessageDeflate: false,
-        }),
+      attachTo,
+      attach(id, query) {
+        const { url: to, authorization } = attachTo(id, query);
+        return new WebSocket(to, ATTACH_PROTOCOL, { headers: { authorization }, perMessageDeflate: false });
+      },
       memory() {
         const status = readFileSync(`/proc/${pid}/status`, "utf8");
         const of = (name: string): number =>

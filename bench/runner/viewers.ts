@@ -1,27 +1,17 @@
-import { createHash } from "node:crypto";
+import { fork } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type WebSocket from "ws";
 import { waitFor } from "../../test/fixtures/process.ts";
 import { median } from "../measure.ts";
 import type { Bench } from "../report.ts";
 import { type BenchRunner, type ProcessJson, type RunnerHome, runnerHome, startRunner } from "./runner.ts";
+import type { Seen, ViewersAsked } from "./viewer-process.ts";
 
 const VIEWERS = 50;
 const FULL_BYTES = 400_000_000;
 /** 15 MB/s for ten seconds, in lines that are numbered. */
 const PACED_BYTES = 150_000_000;
 const MAX_MEMORY_BYTES = 250 * 1024 * 1024;
-
-/** What a viewer has got. */
-interface Seen {
-  bytes: number;
-  gaps: number;
-  gapBytes: number;
-  hash: string | undefined;
-  ended: boolean;
-  error: string | undefined;
-}
 
 /** One process at full speed with viewers, one of whom reads nothing; and at a speed that all can follow. */
 export async function benchViewers(bench: Bench): Promise<void> {
@@ -96,28 +86,26 @@ async function produce(
     command: [process.execPath, "-e", script],
     detached: true,
   });
-  const seen: Seen[] = [];
-  const sockets: WebSocket[] = [];
+  const child = viewers === 0 ? undefined : fork(join(import.meta.dirname, "viewer-process.ts"));
   try {
-    for (let at = 0; at < viewers; at += 1) {
-      const stalled = at === 0 && !paced;
-      const one: Seen = { bytes: 0, gaps: 0, gapBytes: 0, hash: undefined, ended: false, error: undefined };
-      seen.push(one);
-      sockets.push(view(runner, body.id, one, { stalled, hashes: paced && at % 10 === 0 }));
-    }
-    await waitFor("all are attached", () => sockets.every((socket) => socket.readyState === socket.OPEN));
+    let attached = 0;
+    let seen: readonly Seen[] | undefined = viewers === 0 ? [] : undefined;
+    child?.on("message", (message: "attached" | readonly Seen[]) => {
+      if (message === "attached") attached += 1;
+      else seen = message;
+    });
+    const { url, authorization } = runner.attachTo(body.id, "role=viewer&from=0");
+    child?.send({ url, authorization, viewers, stalled: !paced, hashes: paced } satisfies ViewersAsked);
+    await waitFor("all are attached", () => attached === viewers);
     await writeFile(mark, "");
     const ms = Number(
       await waitFor("it has produced all", () => readFile(took, "utf8").catch(() => undefined)),
     );
     // The one that stalled reads on at the end, and is told what it has missed.
-    for (const socket of sockets) socket.resume();
-    await waitFor("all have seen the exit", () =>
-      seen.every(({ ended, error }) => ended || error !== undefined),
-    );
-    return { ms, seen };
+    child?.send("resume");
+    return { ms, seen: await waitFor("all have seen the exit", () => seen) };
   } finally {
-    for (const socket of sockets) socket.terminate();
+    child?.kill();
     await runner.call("POST", `/v1/processes/${body.id}/kill`);
     await waitFor("it is removed", () =>
       runner.call("DELETE", `/v1/processes/${body.id}`).then(
@@ -126,40 +114,6 @@ async function produce(
       ),
     );
   }
-}
-
-function view(
-  runner: BenchRunner,
-  id: string,
-  seen: Seen,
-  { stalled, hashes }: { readonly stalled: boolean; readonly hashes: boolean },
-): WebSocket {
-  const socket = runner.attach(id, "role=viewer&from=0");
-  const hash = hashes ? createHash("sha256") : undefined;
-  socket.on("error", (error) => {
-    seen.error = error.message;
-  });
-  socket.on("close", () => {
-    if (!seen.ended) seen.error ??= "closed before its end";
-  });
-  socket.on("message", (data: Buffer, isBinary) => {
-    if (isBinary) {
-      seen.bytes += data.length - 1;
-      hash?.update(data.subarray(1));
-      return;
-    }
-    const message = JSON.parse(data.toString()) as { type: string; from: number; to: number };
-    if (message.type === "attached" && stalled) socket.pause();
-    if (message.type === "gap") {
-      seen.gaps += 1;
-      seen.gapBytes += message.to - message.from;
-    }
-    if (message.type === "exit") {
-      seen.ended = true;
-      seen.hash = hash?.digest("hex");
-    }
-  });
-  return socket;
 }
 
 const rate = (bytes: number, ms: number): string => `${(bytes / 1000 / ms).toFixed(0)} MB/s`;
