@@ -17,7 +17,7 @@ import { type SshServer, sshServer } from "../fixtures/sshd.ts";
 import { ordinaryUser } from "../fixtures/user.ts";
 import type { OtherUser, Place, PlaceFacts } from "./case.ts";
 import { endDaemons, FULL, groupsOf, INHERITED, NONE, ORDINARY, placeOf } from "./place.ts";
-import { type OpenedPlace, workspaceIn } from "./workspace.ts";
+import { type OpenedPlace, remoteWorkspaceIn, workspaceIn } from "./workspace.ts";
 
 export interface PlaceRecipe {
   /** For people, as in the matrix. */
@@ -54,6 +54,9 @@ export const PLACE_NAMES = [
   "workspace-worktree",
   "workspace-docker",
   "workspace-ssh",
+  "remote-local",
+  "remote-docker",
+  "remote-ssh",
 ] as const;
 
 export type PlaceName = (typeof PLACE_NAMES)[number];
@@ -163,17 +166,33 @@ export const PLACES: Readonly<Record<PlaceName, PlaceRecipe>> = {
   "workspace-worktree": {
     title: "workspace in a worktree, root",
     expects: FULL,
-    make: (stack) => local(stack, "workspace-worktree", "auto", { workspace: true }),
+    make: (stack) => local(stack, "workspace-worktree", "auto", { workspace: "direct" }),
   },
   "workspace-docker": {
     title: "workspace in a container made from an image whose user is not root",
     expects: ORDINARY,
-    make: (stack) => fromImage(stack, "workspace-docker", "auto", { workspace: true }),
+    make: (stack) => fromImage(stack, "workspace-docker", "auto", { workspace: "direct" }),
   },
   "workspace-ssh": {
     title: "workspace on a host by SSH, ordinary user, bash with start-up files that print",
     expects: ORDINARY,
-    make: (stack) => bySsh(stack, "workspace-ssh", { transport: "openssh", shell: "bash", workspace: true }),
+    make: (stack) =>
+      bySsh(stack, "workspace-ssh", { transport: "openssh", shell: "bash", workspace: "direct" }),
+  },
+  "remote-local": {
+    title: "workspace in a worktree, through a runner, root",
+    expects: FULL,
+    make: (stack) => local(stack, "remote-local", "auto", { workspace: "remote" }),
+  },
+  "remote-docker": {
+    title: "workspace in a container whose user is not root, through a runner",
+    expects: ORDINARY,
+    make: (stack) => fromImage(stack, "remote-docker", "auto", { workspace: "remote" }),
+  },
+  "remote-ssh": {
+    title: "workspace on a host by SSH, through a runner, ordinary user",
+    expects: ORDINARY,
+    make: (stack) => bySsh(stack, "remote-ssh", { transport: "openssh", shell: "bash", workspace: "remote" }),
   },
 };
 
@@ -193,9 +212,9 @@ const ACCOUNTS = [
   "mkdir -p /tmp/other && chown 4321:4321 /tmp/other",
 ].join(" && ");
 
-/** The suite runs in a workspace that is made in the place, and not in a directory of it. */
+/** The suite runs in a workspace that is made in the place, and not in a directory of it; "remote": through a runner. */
 interface WorkspaceOption {
-  readonly workspace?: boolean;
+  readonly workspace?: "direct" | "remote";
 }
 
 async function local(
@@ -229,7 +248,7 @@ async function local(
   // Another user gets into no directory of Berth's state.
   const baseDir = join(scratch.path, "worktrees");
   const { config, runtime, outside } = options.workspace
-    ? await workspaceIn(stack, { type: "worktree", baseDir, daemon }, stateDirectory)
+    ? await workspaceBy(options.workspace)(stack, { type: "worktree", baseDir, daemon }, stateDirectory)
     : await openedIn(stack, { type: "local", workdir, daemon }, stateDirectory);
   const facts: PlaceFacts = {
     root,
@@ -266,6 +285,10 @@ async function local(
     },
     stack,
   );
+}
+
+function workspaceBy(way: NonNullable<WorkspaceOption["workspace"]>) {
+  return way === "remote" ? remoteWorkspaceIn : workspaceIn;
 }
 
 async function openedIn(
@@ -317,7 +340,7 @@ async function bySsh(stack: AsyncDisposableStack, name: string, options: SshPlac
     config,
     runtime: first,
     outside,
-  } = await (options.workspace ? workspaceIn : openedIn)(stack, plain, stateDirectory);
+  } = await (options.workspace ? workspaceBy(options.workspace) : openedIn)(stack, plain, stateDirectory);
   if (!root) await first.fs.mkdir("~/work", { recursive: true });
   return placeOf(
     {
@@ -446,9 +469,13 @@ async function fromImage(
   const env = { [INHERITED.name]: INHERITED.value };
   const common = { type: "docker", pull: "never", env, daemon } as const;
   const { config, runtime, outside } = options.workspace
-    ? await workspaceIn(stack, { ...common, image: await image("debian-user") }, stateDirectory)
+    ? await workspaceBy(options.workspace)(
+        stack,
+        { ...common, image: await image("debian-user") },
+        stateDirectory,
+      )
     : await namedContainer(stack, { ...common, image: await image("busybox") }, stateDirectory);
-  const root = options.workspace !== true;
+  const root = options.workspace === undefined;
   const facts: PlaceFacts = {
     root,
     container: true,

@@ -3,8 +3,11 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { RuntimeConfig } from "../../src/contract/config.ts";
 import type { Runtime } from "../../src/contract/runtime.ts";
+import type { Workspace } from "../../src/contract/workspace.ts";
+import { openRuntime } from "../../src/runtimes/open.ts";
 import { openWorkspaces } from "../../src/workspaces/open.ts";
 import { placementFor } from "../../src/workspaces/placement/placement-for.ts";
+import { testRunner } from "../fixtures/runner.ts";
 
 /** A place that is open, and how further clients open it. */
 export interface OpenedPlace {
@@ -48,15 +51,30 @@ export async function workspaceIn(
     stateDirectory,
   };
   const runtime = stack.use(await workspaces.open(workspace.id));
-  const { path, container } = workspace.place;
-  const outside =
-    container === undefined
-      ? { ...config, workdir: path }
-      : {
-          type: "docker" as const,
-          containerId: container,
-          workdir: path,
-          ...(config.env === undefined ? {} : { env: config.env }),
-        };
+  const outside = outsideOf(workspace, config);
   return { config: placement.configOf(request, workspace.place), runtime, outside };
+}
+
+/** The same through a runner, a process of its own; outside of the workspace the place is opened without it. */
+export async function remoteWorkspaceIn(
+  stack: AsyncDisposableStack,
+  config: RuntimeConfig,
+  stateDirectory: string,
+): Promise<OpenedPlace> {
+  const runner = stack.use(await testRunner({ stateDirectory }));
+  const workspace = await runner.workspace({ name: "suite", runtime: config });
+  const remote = runner.remote(workspace);
+  const runtime = stack.use(await openRuntime(remote, { stateDirectory }));
+  return { config: remote, runtime, outside: outsideOf(workspace, config) };
+}
+
+function outsideOf({ place }: Workspace, config: RuntimeConfig): RuntimeConfig {
+  if (place === undefined) throw new Error("the workspace has no place");
+  if (place.container === undefined) return { ...config, workdir: place.path };
+  return {
+    type: "docker",
+    containerId: place.container,
+    workdir: place.path,
+    ...(config.env === undefined ? {} : { env: config.env }),
+  };
 }

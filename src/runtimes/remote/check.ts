@@ -97,6 +97,7 @@ function get(address: RunnerAddress, path: string, signal: AbortSignal | undefin
         ...(address.ca === undefined ? {} : { ca: address.ca }),
       },
       (response) => {
+        const security = securityOf(response.socket);
         const chunks: Buffer[] = [];
         let bytes = 0;
         response.on("data", (chunk: Buffer) => {
@@ -110,7 +111,7 @@ function get(address: RunnerAddress, path: string, signal: AbortSignal | undefin
           const status = response.statusCode ?? 0;
           try {
             if (status !== 200) throw answeredError(status, body, address.url);
-            resolve({ body: parsed(body, address), security: securityOf(response.socket) });
+            resolve({ body: parsed(body, address), security });
           } catch (error) {
             reject(error);
           }
