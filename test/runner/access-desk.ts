@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 import { pino } from "pino";
 import { berthError } from "../../src/contract/errors.ts";
 import type { BerthEventInput } from "../../src/contract/events.ts";
@@ -86,8 +87,6 @@ export async function openDesk(
   const access = stack.use(await openAccess({ options: runnerOptions, emit, metrics }));
   const stopping = new AbortController();
   const reached: string[] = [];
-  let runtime: Promise<Runtime> | undefined;
-  stack.defer(async () => void (await (await runtime)?.close()));
   const workspace = (selector: string): Workspace => {
     const found = Object.entries(NAMES).find(([id, name]) => id === selector || name === selector);
     if (found === undefined) throw berthError("workspace.unknown", { context: { name: selector } });
@@ -98,8 +97,7 @@ export async function openDesk(
     workspaces: { get: async (selector: string) => workspace(selector) } as never,
     runtimes: {
       lease: async () => {
-        runtime ??= openRuntime("local:", { stateDirectory: directory });
-        return { runtime: await runtime, [Symbol.dispose]: () => undefined };
+        return { runtime: await place(), [Symbol.dispose]: () => undefined };
       },
     } as never,
     metrics,
@@ -178,6 +176,19 @@ export async function openDesk(
     stop: () => stopping.abort(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+let opened: Promise<Runtime> | undefined;
+const placeDirectory = mkdtempSync(join(tmpdir(), "berth-access-place-"));
+after(async () => {
+  await (await opened)?.close();
+  rmSync(placeDirectory, { recursive: true, force: true });
+});
+
+/** One place for all desks of a file: what starts a daemon takes its time. */
+function place(): Promise<Runtime> {
+  opened ??= openRuntime("local:", { stateDirectory: placeDirectory });
+  return opened;
 }
 
 /** One request on a connection of its own, with exactly these headers. */

@@ -10,10 +10,10 @@ const MAX_IDLE = 16;
 /** Connects to a port of a workspace's place; the connection holds what it needs until it is closed. */
 export type Connect = (workspaceId: string, port: number) => Promise<Duplex>;
 
-/**
- * Connections to ports of places, kept for the next request: `host` of a request is the workspace. A Duplex has none of a
- * socket's options (Node's agent sets them), and no idle timeout of its own.
- */
+/** What Node's agent asks of a socket, and a stream over a connection that is there has no use for. */
+const SOCKET_CALLS = { ref: () => undefined, setTimeout: () => undefined };
+
+/** Connections to ports of places, kept for the next request: `host` of a request is the workspace. */
 export class PlaceAgent extends Agent {
   readonly #connect: Connect;
   readonly #idle = new WeakMap<Duplex, NodeJS.Timeout>();
@@ -31,7 +31,7 @@ export class PlaceAgent extends Agent {
     callback?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
     this.#connect(options.host ?? "", Number(options.port)).then(
-      (stream) => callback?.(null, stream),
+      (stream) => callback?.(null, Object.assign(stream, SOCKET_CALLS)),
       (error: Error) => callback?.(error, undefined as unknown as Duplex),
     );
     return undefined;
@@ -44,6 +44,6 @@ export class PlaceAgent extends Agent {
 
   override reuseSocket(stream: Duplex, request: ClientRequest): void {
     clearTimeout(this.#idle.get(stream));
-    request.reusedSocket = true;
+    super.reuseSocket(stream, request);
   }
 }

@@ -1,0 +1,582 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { test } from "node:test";
+import { WebSocket, WebSocketServer } from "ws";
+import { dnsLabel, parseHostLabel } from "../../src/runner/previews/labels.ts";
+import { waitFor } from "../fixtures/process.ts";
+import { type Desk, openDesk, type Received, UPGRADE } from "./access-desk.ts";
+
+interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly rawHeaders: readonly string[];
+  readonly trailers: IncomingMessage["trailers"];
+  readonly body: Buffer;
+}
+
+interface Application extends AsyncDisposable {
+  readonly port: number;
+  readonly seen: Seen[];
+  readonly server: Server;
+}
+
+/** An application that notes what it gets, and answers as the test says. */
+async function application(
+  answer: (request: IncomingMessage, response: ServerResponse, body: Buffer) => void = (_, response) => {
+    response.end("hello");
+  },
+  port = 0,
+): Promise<Application> {
+  const seen: Seen[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const { method = "", url = "", headers, rawHeaders, trailers } = request;
+      const body = Buffer.concat(chunks);
+      seen.push({ method, url, headers, rawHeaders, trailers, body });
+      answer(request, response, body);
+    });
+    request.on("error", () => undefined);
+  });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    seen,
+    server,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+interface Opened {
+  readonly host: string;
+  readonly cookie: string;
+  readonly openUrl: string;
+  readonly url: string;
+  send(path: string, options?: Parameters<Desk["send"]>[1]): Promise<Received>;
+}
+
+/** A preview whose link was opened. */
+async function open(
+  desk: Desk,
+  port: number,
+  options: { readonly workspace?: string; readonly token?: string; readonly body?: object } = {},
+): Promise<Opened> {
+  const { workspace = "fix-login", token = desk.localToken, body = {} } = options;
+  const made = await desk.send(`/v1/workspaces/${workspace}/previews`, {
+    method: "POST",
+    token,
+    body: { port, ...body },
+  });
+  assert.equal(made.status, 201, made.text);
+  const openUrl = String(made.json.open_url);
+  const { host, pathname, search } = new URL(openUrl);
+  const opened = await desk.send(pathname + search, { host });
+  assert.equal(opened.status, 303, opened.text);
+  const cookie = opened.headers["set-cookie"]?.[0]?.split(";")[0] ?? "";
+  return {
+    host,
+    cookie,
+    openUrl,
+    url: String(made.json.url),
+    send: (path, sent = {}) =>
+      desk.send(path, { host, ...sent, headers: { cookie, ...(sent.headers as object) } }),
+  };
+}
+
+test("names of workspaces become labels of DNS; hosts are read back strictly", () => {
+  assert.equal(dnsLabel("Fix_Login.2"), "fix-login-2");
+  assert.equal(dnsLabel("--a__b--"), "a-b");
+  assert.equal(dnsLabel("___"), "workspace");
+  assert.equal(`65535-${dnsLabel("x".repeat(60))}`.length, 63);
+  assert.ok(!dnsLabel(`${"x".repeat(56)}-yyy`).endsWith("-"));
+  assert.deepEqual(parseHostLabel("3000-fix-login"), { port: 3000, label: "fix-login" });
+  assert.deepEqual(parseHostLabel("80-3000-x"), { port: 80, label: "3000-x" });
+  for (const wrong of [
+    "fix-login",
+    "3000",
+    "3000-",
+    "03000-x",
+    "0-x",
+    "65536-x",
+    "3000--x",
+    "3000-x-",
+    "3000-x.y",
+  ]) {
+    assert.equal(parseHostLabel(wrong), undefined, wrong);
+  }
+});
+
+test("the address is the workspace's name, unique, and stays what it is", async () => {
+  await using desk = await openDesk();
+  const make = async (workspace: string, port: number) => {
+    const path = `/v1/workspaces/${workspace}/previews`;
+    return (await desk.send(path, { method: "POST", token: desk.localToken, body: { port } })).json;
+  };
+  const first = await make("w0000000001", 3000);
+  const second = await make("w0000000003", 3000);
+  assert.equal(first.url, `http://3000-fix-login.localhost:${desk.port}/`);
+  assert.equal(second.url, `http://3000-fix-login-0000.localhost:${desk.port}/`);
+  assert.equal((await make("w0000000003", 3000)).url, second.url);
+  assert.equal((await make("w0000000001", 8080)).url, `http://8080-fix-login.localhost:${desk.port}/`);
+  const listed = await desk.send("/v1/workspaces/w0000000001/previews?limit=1", { token: desk.localToken });
+  const { items, next } = listed.json as { items: { port: number; open_url: null }[]; next: string };
+  assert.deepEqual([items.length, items[0]?.port, items[0]?.open_url], [1, 3000, null]);
+  const rest = await desk.send(
+    `/v1/workspaces/w0000000001/previews?limit=1&cursor=${encodeURIComponent(next)}`,
+    { token: desk.localToken },
+  );
+  assert.deepEqual([(rest.json.items as { port: number }[])[0]?.port, rest.json.next], [8080, null]);
+});
+
+test("the link opens once, sets a cookie of the host alone, and leads on without its code", async () => {
+  await using desk = await openDesk();
+  await using app = await application();
+  const made = await desk.send("/v1/workspaces/fix-login/previews", {
+    method: "POST",
+    token: desk.localToken,
+    body: { port: app.port, path: "/app?x=1#part" },
+  });
+  const { host, pathname, search } = new URL(String(made.json.open_url));
+  const lifeMs = Date.parse(String(made.json.expires_at)) - Date.now();
+  assert.ok(lifeMs > 50_000 && lifeMs <= 60_000);
+  const ahead = await desk.send(pathname + search, { host, headers: { "sec-purpose": "prefetch" } });
+  assert.equal(ahead.status, 503, "looking ahead does not use it up");
+  assert.equal((await desk.send(pathname + search, { host, method: "HEAD" })).status, 405);
+  const other = `1-${host.slice(host.indexOf("-") + 1)}`;
+  assert.equal((await desk.send(pathname + search, { host: other })).status, 404);
+  const opened = await desk.send(pathname + search, {
+    host,
+    headers: { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" },
+  });
+  assert.equal(opened.status, 303);
+  assert.equal(opened.headers.location, "/app?x=1#part");
+  assert.equal(opened.headers["referrer-policy"], "no-referrer");
+  const [cookie = ""] = opened.headers["set-cookie"] ?? [];
+  assert.match(cookie, /^berth_preview=berth_[0-9a-z]{82}; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax$/);
+  const again = await desk.send(pathname + search, { host, headers: { accept: "text/html" } });
+  assert.equal(again.status, 410);
+  assert.match(again.text, /This link is over/);
+  assert.equal((await desk.send(`${pathname}?code=wrong`, { host })).json.error?.code, "preview.link_over");
+  assert.equal(app.seen.length, 0);
+  const told = JSON.stringify(desk.events) + desk.log.join("");
+  assert.ok(!told.includes(search.slice(20)));
+});
+
+test("without a valid cookie there is nothing but a page that says what to do", async () => {
+  await using desk = await openDesk();
+  await using app = await application();
+  const preview = await open(desk, app.port);
+  assert.equal((await preview.send("/")).text, "hello");
+  const forged = [
+    {},
+    { cookie: "berth_preview=" },
+    { cookie: `berth_preview=${desk.localToken}` },
+    { cookie: `${preview.cookie.slice(0, -1)}${preview.cookie.endsWith("0") ? "1" : "0"}` },
+    { cookie: preview.cookie.replace(/(berth_[0-9a-z]{8})[0-9a-f]{10}/, "$1ffffffffff") },
+    { authorization: `Bearer ${desk.localToken}` },
+  ];
+  for (const headers of forged) {
+    const { status, text } = await desk.send("/", {
+      host: preview.host,
+      headers: { accept: "text/html", ...headers },
+    });
+    assert.equal(status, 401);
+    assert.match(text, /needs its link/);
+  }
+  const unknown = await desk.send("/", { host: `1234-fix-login.localhost:${desk.port}`, headers: forged[0] });
+  assert.equal(unknown.json.error?.code, "preview.unknown");
+  assert.equal((await desk.send("/", { host: `nothing.localhost:${desk.port}` })).status, 404);
+  assert.equal(app.seen.length, 1);
+});
+
+test("a cookie of one preview opens no other one: another port, another workspace, a workspace that took the name", async () => {
+  await using desk = await openDesk();
+  await using app = await application();
+  await using second = await application();
+  const one = await open(desk, app.port);
+  const otherPort = await open(desk, second.port);
+  const otherPlace = await open(desk, app.port, { workspace: "other" });
+  for (const { host } of [otherPort, otherPlace]) {
+    assert.equal((await desk.send("/", { host, headers: { cookie: one.cookie } })).status, 401);
+  }
+  // Beside a cookie that another preview has set for the whole domain, the right one counts.
+  const tossed = `${otherPort.cookie}; ${one.cookie}`;
+  assert.equal((await desk.send("/", { host: one.host, headers: { cookie: tossed } })).status, 200);
+  await desk.access.store.db.updateTable("preview").set({ workspace_id: "w0000000002" }).execute();
+  assert.equal((await one.send("/")).status, 401);
+});
+
+test("a preview ends with the token that opened it, and what streams from it, too", async () => {
+  await using desk = await openDesk();
+  await using app = await application((_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("data: 1\n\n");
+  });
+  const token = await desk.token("operate", ["w0000000001"]);
+  const preview = await open(desk, app.port, { token });
+  const request = httpRequest({
+    port: desk.port,
+    agent: false,
+    headers: { host: preview.host, cookie: preview.cookie },
+  }).end();
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  assert.equal(String((await once(response, "data"))[0]), "data: 1\n\n");
+  const [id = ""] = (await desk.access.tokens.list()).flatMap((info) =>
+    info.id === "local" ? [] : [info.id],
+  );
+  const closed = once(response, "error");
+  await desk.access.tokens.remove(id);
+  await closed;
+  assert.equal((await preview.send("/")).status, 401);
+  const rotated = await open(desk, app.port);
+  await desk.access.tokens.remove("local");
+  assert.equal(
+    (await desk.send("/", { host: rotated.host, headers: { cookie: rotated.cookie } })).status,
+    401,
+  );
+});
+
+test("a cookie is known again by a runner that was started anew", async () => {
+  await using desk = await openDesk();
+  await using app = await application();
+  const preview = await open(desk, app.port);
+  await using second = await openDesk({ stateDirectory: desk.directory });
+  const { status } = await second.send("/", { host: preview.host, headers: { cookie: preview.cookie } });
+  assert.equal(status, 200);
+});
+
+test("the application gets nothing of Berth's, and headers that nobody has smuggled in", async () => {
+  await using desk = await openDesk();
+  await using app = await application();
+  const preview = await open(desk, app.port);
+  const token = await desk.token("read");
+  await preview.send("/path/%2e%2e/x?q=%20#f", {
+    headers: {
+      cookie: `a=1; ${preview.cookie}; __Host-berth_preview=x; b="2"; stray=${token}`,
+      authorization: `Bearer ${token}`,
+      "x-forwarded-for": "6.6.6.6",
+      "X-Forwarded-Host": "evil.example",
+      x_forwarded_for: "6.6.6.6",
+      forwarded: "for=6.6.6.6",
+      "x-real-ip": "6.6.6.6",
+      "x-own": "kept",
+      connection: "close, x-own-hop, x-forwarded-proto",
+      "x-own-hop": "dropped",
+      te: "trailers",
+      "proxy-authorization": "Basic x",
+    },
+  });
+  const { headers, url, rawHeaders } = app.seen[0] ?? assert.fail();
+  assert.equal(url, "/path/%2e%2e/x?q=%20#f".split("#")[0] === url ? url : "/path/%2e%2e/x?q=%20#f");
+  assert.equal(headers.cookie, 'a=1; b="2"');
+  assert.equal(headers.authorization, undefined);
+  assert.equal(headers.host, `localhost:${app.port}`);
+  assert.equal(headers["x-forwarded-for"], "127.0.0.1");
+  assert.equal(headers["x-forwarded-host"], preview.host);
+  assert.equal(headers["x-forwarded-proto"], "http");
+  assert.equal(headers["x-own"], "kept");
+  for (const name of ["x_forwarded_for", "forwarded", "x-real-ip", "x-own-hop", "proxy-authorization"]) {
+    assert.equal(headers[name], undefined, name);
+  }
+  assert.ok(!rawHeaders.join("\n").includes(token.slice(14)));
+  await preview.send("/", { headers: { authorization: "Basic YTpi" } });
+  assert.equal(app.seen[1]?.headers.authorization, "Basic YTpi", "the application's own stays");
+  const own = await open(desk, app.port, { body: { host: "preview" } });
+  await own.send("/");
+  assert.equal(app.seen[2]?.headers.host, own.host);
+});
+
+test("smuggled requests: what is ambiguous never reaches the application", async () => {
+  await using desk = await openDesk();
+  await using app = await application();
+  const preview = await open(desk, app.port);
+  const head = `Host: ${preview.host}\r\nCookie: ${preview.cookie}\r\n`;
+  for (const request of [
+    `POST / HTTP/1.1\r\n${head}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n${head}\r\n`,
+    `POST / HTTP/1.1\r\n${head}Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde`,
+    `POST / HTTP/1.1\r\n${head}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n`,
+    `GET / HTTP/1.1\r\n${head}X: a\nY: b\r\n\r\n`,
+    `GET / HTTP/1.1\r\n${head}Host: other\r\n\r\n`,
+    `GET http://other/ HTTP/1.1\r\n${head}\r\n`,
+  ]) {
+    const socket = connect(desk.port, "127.0.0.1");
+    socket.write(request);
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    assert.match(String(answer), /^HTTP\/1\.1 4\d\d /, request);
+    socket.destroy();
+  }
+  assert.deepEqual(app.seen, []);
+});
+
+test("cookies and addresses that the application gives stay on its host", async () => {
+  await using desk = await openDesk();
+  await using app = await application((_, response) => {
+    response.setHeader("set-cookie", [
+      "a=1; Domain=localhost; Path=/; HttpOnly",
+      "b=2; path=/;DOMAIN = .localhost;Secure",
+      "c=3",
+      "berth_preview=evil",
+      "__Host-berth_preview=evil; Secure",
+    ]);
+    response.setHeader("clear-site-data", '"*"');
+    response.setHeader("alt-svc", 'h3=":443"');
+    response.setHeader("strict-transport-security", "max-age=1; includeSubDomains");
+    response.writeHead(302, { location: `http://localhost:${app.port}/next?x=1` }).end();
+  });
+  const preview = await open(desk, app.port);
+  const { headers } = await preview.send("/");
+  assert.deepEqual(headers["set-cookie"], ["a=1; Path=/; HttpOnly", "b=2; path=/;Secure", "c=3"]);
+  assert.equal(headers.location, `http://${preview.host}/next?x=1`);
+  for (const name of ["clear-site-data", "alt-svc", "strict-transport-security"]) {
+    assert.equal(headers[name], undefined);
+  }
+});
+
+test("a page of another preview or site can't use the cookie that its browser has", async () => {
+  await using desk = await openDesk();
+  await using app = await application();
+  const preview = await open(desk, app.port);
+  const other = `http://9999-other.localhost:${desk.port}`;
+  for (const headers of [
+    { origin: other },
+    { origin: "null" },
+    { "sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors" },
+    { "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors", origin: other },
+    { "sec-fetch-site": "same-site", "sec-fetch-mode": "websocket", origin: other, ...UPGRADE },
+  ]) {
+    assert.equal((await preview.send("/", { headers })).json.error?.code, "request.origin_refused");
+  }
+  assert.equal(app.seen.length, 0);
+  const own = { origin: `http://${preview.host}`, "sec-fetch-site": "same-origin" };
+  assert.equal((await preview.send("/", { headers: own })).status, 200);
+  // And the other way: a preview's page can't call the API.
+  const call = await desk.send("/v1/tokens", {
+    token: desk.localToken,
+    headers: { origin: `http://${preview.host}` },
+  });
+  assert.equal(call.json.error?.code, "request.origin_refused");
+  assert.equal((await preview.send("/v1/tokens", { token: desk.localToken })).text, "hello", "it has no API");
+});
+
+test("an application that does not answer is a page with the reason, which looks again", async () => {
+  await using desk = await openDesk();
+  await using app = await application();
+  const { port } = app;
+  const preview = await open(desk, port);
+  await app[Symbol.asyncDispose]();
+  const down = await preview.send("/", { headers: { accept: "text/html" } });
+  assert.equal(down.status, 502);
+  assert.match(down.text, /nothing listens on port/);
+  assert.match(down.text, /http-equiv="refresh"/);
+  assert.equal((await preview.send("/")).json.error?.code, "preview.unavailable");
+  const broken = await open(desk, port);
+  await using bad = await listener((socket) => socket.resume().end("no HTTP at all\r\n\r\n"), port);
+  assert.match(String((await broken.send("/")).json.error?.message), /does not speak HTTP/);
+  await bad[Symbol.asyncDispose]();
+  await using cut = await listener((socket) => socket.once("data", () => socket.destroy()), port);
+  assert.equal((await broken.send("/")).status, 502);
+  await cut[Symbol.asyncDispose]();
+  await using up = await application(undefined, port);
+  assert.equal((await preview.send("/")).status, 200);
+  assert.equal(up.seen.length, 1);
+});
+
+test("a large body goes both ways as it is, and no faster than it is taken", async () => {
+  await using desk = await openDesk();
+  const bytes = randomBytes(12_000_000);
+  const hash = createHash("sha256").update(bytes).digest("hex");
+  await using app = await application((_request, response, body) => {
+    response.setHeader("x-hash", createHash("sha256").update(body).digest("hex"));
+    response.end(bytes);
+  });
+  const preview = await open(desk, app.port);
+  const request = httpRequest({
+    port: desk.port,
+    agent: false,
+    method: "PUT",
+    path: "/file",
+    headers: { host: preview.host, cookie: preview.cookie, expect: "100-continue" },
+  });
+  await once(request.flushHeaders() ?? request, "continue");
+  for (let at = 0; at < bytes.length; at += 1_000_000) request.write(bytes.subarray(at, at + 1_000_000));
+  request.end();
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  assert.equal(response.headers["x-hash"], hash);
+  const received = createHash("sha256");
+  for await (const chunk of response) received.update(chunk as Buffer);
+  assert.equal(received.digest("hex"), hash);
+  assert.equal(app.seen[0]?.headers["transfer-encoding"], "chunked");
+  assert.equal(app.seen[0]?.headers.expect, undefined);
+});
+
+test("HEAD, 204, 304, trailers, early hints and an answer that is cut off arrive as they are", async () => {
+  await using desk = await openDesk();
+  await using app = await application((request, response) => {
+    if (request.url === "/204") response.writeHead(204).end();
+    else if (request.url === "/304") response.writeHead(304, { etag: '"x"' }).end();
+    else if (request.url === "/trailers") {
+      response.writeHead(200, { trailer: "x-sum" });
+      response.write("body");
+      response.addTrailers({ "x-sum": "7" });
+      response.end();
+    } else if (request.url === "/cut") {
+      response.writeHead(200, { "content-length": "100" });
+      response.write("half", () => response.destroy());
+    } else if (request.url === "/hints") {
+      response.writeEarlyHints({ link: "</a.css>; rel=preload" });
+      response.end("late");
+    } else
+      response.writeHead(200, { "content-length": "5" }).end(request.method === "HEAD" ? undefined : "hello");
+  });
+  const preview = await open(desk, app.port);
+  const head = await preview.send("/", { method: "HEAD" });
+  assert.deepEqual([head.status, head.headers["content-length"], head.text], [200, "5", ""]);
+  assert.equal((await preview.send("/204")).status, 204);
+  assert.deepEqual([(await preview.send("/304")).status], [304]);
+  const ask = (path: string) =>
+    httpRequest({
+      port: desk.port,
+      agent: false,
+      path,
+      headers: { host: preview.host, cookie: preview.cookie },
+    }).end();
+  const [trailed] = (await once(ask("/trailers"), "response")) as [IncomingMessage];
+  trailed.resume();
+  await once(trailed, "end");
+  assert.equal(trailed.trailers["x-sum"], "7");
+  const hinted = ask("/hints");
+  const [hints] = (await once(hinted, "information")) as [
+    { statusCode: number; headers: IncomingMessage["headers"] },
+  ];
+  assert.deepEqual([hints.statusCode, hints.headers.link], [103, "</a.css>; rel=preload"]);
+  await assert.rejects(preview.send("/cut"), "a part is not taken for the whole");
+});
+
+test("a client that keeps its connection, and an application that closes kept ones, see no failure", async () => {
+  await using desk = await openDesk();
+  const sockets = new Set<Socket>();
+  await using app = await application((request, response) => {
+    sockets.add(request.socket);
+    response.end("hello");
+    // Kept connections are closed right behind an answer, as servers do when their time is over.
+    if (sockets.size % 2 === 0) setImmediate(() => request.socket.destroy());
+  });
+  const preview = await open(desk, app.port);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  for (let call = 0; call < 30; call++) {
+    const request = httpRequest({
+      port: desk.port,
+      agent,
+      headers: { host: preview.host, cookie: preview.cookie },
+    }).end();
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    assert.equal(response.statusCode, 200);
+    response.resume();
+    await once(response, "end");
+  }
+  assert.ok(sockets.size < 30, "connections to the application are used again");
+  agent.destroy();
+});
+
+test("WebSockets go through both ways, with their subprotocol and without Berth's token; refusals of the application, too", async () => {
+  await using desk = await openDesk();
+  await using app = await application();
+  const seen: IncomingMessage[] = [];
+  const sockets = new WebSocketServer({ noServer: true });
+  app.server.on("upgrade", (request, socket, head) => {
+    seen.push(request);
+    if (request.url === "/no") socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno");
+    else {
+      sockets.handleUpgrade(request, socket, head, (ws) => {
+        ws.send("welcome");
+        ws.on("message", (data, isBinary) => ws.send(data, { binary: isBinary }));
+      });
+    }
+  });
+  const preview = await open(desk, app.port);
+  const dial = (path: string, protocols: string[], headers: Record<string, string>) =>
+    new WebSocket(`ws://127.0.0.1:${desk.port}${path}`, protocols, {
+      headers: { host: preview.host, ...headers },
+    });
+  const own = { cookie: preview.cookie, origin: `http://${preview.host}` };
+  const socket = dial("/live?x=1", ["chat", `berth.token.${desk.localToken}`], own);
+  const messages: string[] = [];
+  socket.on("message", (data) => messages.push(String(data)));
+  await once(socket, "open");
+  assert.equal(socket.protocol, "chat");
+  const large = "x".repeat(1_000_000);
+  socket.send(large);
+  await waitFor("the echo", () => messages.length === 2);
+  assert.deepEqual([messages[0], messages[1]?.length], ["welcome", large.length]);
+  assert.equal(seen[0]?.headers["sec-websocket-protocol"], "chat");
+  assert.equal(seen[0]?.headers.cookie, undefined);
+  for (const headers of [{}, { cookie: preview.cookie, origin: "http://evil.example" }]) {
+    const refused = dial("/live", [], headers as Record<string, string>);
+    const [error] = (await once(refused, "error")) as [Error];
+    assert.match(error.message, /40[13]/);
+  }
+  const forbidden = dial("/no", [], own);
+  const [error] = (await once(forbidden, "error")) as [Error];
+  assert.match(error.message, /403/);
+  const closed = once(socket, "close");
+  desk.stop();
+  await closed;
+  for (const ws of sockets.clients) ws.terminate();
+});
+
+test("events of a stream arrive as they are written, and one who leaves is noticed by the application", async () => {
+  await using desk = await openDesk();
+  const { promise: left, resolve } = Promise.withResolvers<void>();
+  let write: (text: string) => void = () => undefined;
+  await using app = await application((_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.flushHeaders();
+    write = (text) => response.write(text);
+    response.on("close", resolve);
+  });
+  const preview = await open(desk, app.port);
+  const request = httpRequest({
+    port: desk.port,
+    agent: false,
+    headers: { host: preview.host, cookie: preview.cookie },
+  }).end();
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  for (const event of ["data: 1\n\n", "data: 2\n\n"]) {
+    write(event);
+    assert.equal(String((await once(response, "data"))[0]), event);
+  }
+  request.destroy();
+  response.on("error", () => undefined);
+  await left;
+});
+
+async function listener(onSocket: (socket: Socket) => void, port: number): Promise<AsyncDisposable> {
+  const { createServer: createTcpServer } = await import("node:net");
+  const server = createTcpServer((socket) => {
+    socket.on("error", () => undefined);
+    onSocket(socket);
+  });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    async [Symbol.asyncDispose]() {
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
