@@ -36,7 +36,11 @@ export const eventVerification = z
     first_sequence: z.int().nullable(),
     head: z.object({ sequence: z.int(), hash: z.string() }),
     broken: z
-      .object({ sequence: z.int(), reason: z.string() })
+      .object({
+        sequence: z.int(),
+        damage: z.enum(["changed", "missing", "inserted", "reordered", "cut", "rewritten", "signature"]),
+        reason: z.string(),
+      })
       .nullable()
       .describe("The first record that is not as it was written."),
     duration_ms: z.number(),

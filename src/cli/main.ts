@@ -38,6 +38,7 @@ const COMMANDS: readonly (readonly [
   [["gc"], async () => (await import("./commands/garbage.ts")).addGarbageCommand],
   [["serve"], async () => (await import("./commands/serve.ts")).addServeCommand],
   [["login", "logout"], async () => (await import("./commands/login.ts")).addLoginCommands],
+  [["events"], async () => (await import("./commands/events.ts")).addEventsCommand],
   [["top"], async () => (await import("./commands/top.ts")).addTopCommand],
   [["stats"], async () => (await import("./commands/stats.ts")).addStatsCommand],
   [["ssh"], async () => (await import("./commands/ssh.ts")).addSshCommand],

@@ -100,25 +100,42 @@ export class ChainCheck {
   #first: number | null = null;
   #broken: Broken | undefined;
   #signed: SignedHead | null = null;
-  readonly #heads: readonly SignedHead[];
   /** By number. */
   readonly #expected = new Map<number, SignedHead>();
   #prunedThrough: { readonly sequence: number; readonly hash: string } | undefined;
 
   constructor(anchor: Link, heads: readonly SignedHead[]) {
     this.last = anchor;
-    this.#heads = heads;
-    for (const head of heads) {
-      const { sequence } = head;
-      const known = this.#expected.get(sequence);
-      if (!isSignatureValid(head)) {
-        const reason = `the signature of the head ${sequence} is not by the key ${head.publicKey}`;
-        this.#broken ??= { sequence, damage: "signature", reason };
-      } else if (known !== undefined && known.hash !== head.hash) {
-        const reason = `there are two signed heads with the number ${sequence} and different hashes`;
-        this.#broken ??= { sequence, damage: "rewritten", reason };
-      } else this.#expected.set(sequence, head);
+    for (const head of heads) this.#expect(head);
+  }
+
+  /** A signed head that is known only when the record that it is of has been looked at. */
+  head(head: SignedHead): void {
+    this.#expect(head);
+    if (this.#broken !== undefined || head.sequence !== this.last.sequence) return;
+    this.#agree(head, this.last.hash);
+  }
+
+  #expect(head: SignedHead): void {
+    const { sequence } = head;
+    const known = this.#expected.get(sequence);
+    if (!isSignatureValid(head)) {
+      const reason = `the signature of the head ${sequence} is not by the key ${head.publicKey}`;
+      this.#broken ??= { sequence, damage: "signature", reason };
+    } else if (known !== undefined && known.hash !== head.hash) {
+      const reason = `there are two signed heads with the number ${sequence} and different hashes`;
+      this.#broken ??= { sequence, damage: "rewritten", reason };
+    } else this.#expected.set(sequence, head);
+  }
+
+  #agree(head: SignedHead, hash: Uint8Array): void {
+    if (head.hash === toHex(hash)) {
+      this.#signed = head;
+      return;
     }
+    const { sequence, signedAt } = head;
+    const reason = `the chain up to record ${sequence} was written anew: its hash is not the one that was signed on ${signedAt}`;
+    this.#broken = { sequence, damage: "rewritten", reason };
   }
 
   restart(anchor: Link): void {
@@ -145,10 +162,9 @@ export class ChainCheck {
   /** The chain ends here. */
   atEnd(): void {
     const { sequence } = this.last;
-    const beyond = this.#heads.findLast((head) => head.sequence > sequence);
-    if (beyond === undefined) return;
-    const last = Math.max(...this.#heads.map((head) => head.sequence));
-    const reason = `the end was cut off: the log had ${last} records on ${beyond.signedAt}, and ends at ${sequence}`;
+    const beyond = [...this.#expected.values()].sort((a, b) => b.sequence - a.sequence).at(0);
+    if (beyond === undefined || beyond.sequence <= sequence) return;
+    const reason = `the end was cut off: the log had ${beyond.sequence} records on ${beyond.signedAt}, and ends at ${sequence}`;
     this.#broken ??= { sequence: sequence + 1, damage: "cut", reason };
   }
 
@@ -185,14 +201,8 @@ export class ChainCheck {
 
   #take(sequence: number, hash: Uint8Array, { record }: FoundRecord): void {
     const head = this.#expected.get(sequence);
-    if (head !== undefined) {
-      if (head.hash !== toHex(hash)) {
-        const reason = `the chain up to record ${sequence} was written anew: its hash is not the one that was signed on ${head.signedAt}`;
-        this.#broken = { sequence, damage: "rewritten", reason };
-        return;
-      }
-      this.#signed = head;
-    }
+    if (head !== undefined) this.#agree(head, hash);
+    if (this.#broken !== undefined) return;
     if (record.includes('"type":"log.pruned"')) this.#noticePruned(record);
     this.last = { sequence, hash };
     this.records += 1;
