@@ -7,6 +7,7 @@ export {
   type EngineConfig,
   type LocalConfig,
   parseRuntimeConfig,
+  type RemoteConfig,
   type RuntimeConfig,
   runtimeConfigSchema,
   type SecretReference,
