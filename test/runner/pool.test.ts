@@ -11,6 +11,7 @@ import type { Workspaces } from "../../src/workspaces/api.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { waitFor } from "../fixtures/process.ts";
 import { bench, KINDS } from "../workspaces/support.ts";
+import { commit } from "./work-desk.ts";
 
 /** Time that passes when the test says so. */
 class TestClock implements Clock {
@@ -336,11 +337,9 @@ for (const kind of KINDS.filter(({ title }) => title !== "docker")) {
 
 test("a set-up that runs is waited for, unless now", async () => {
   await using here = await bench();
-  here.project.commit("init", {
-    ".berth/init": "#!/bin/sh\nwhile [ ! -e go ]; do sleep 0.05; done\ntouch done\n",
+  commit(here.project.path, {
+    ".berth/init*": "#!/bin/sh\nwhile [ ! -e go ]; do sleep 0.05; done\ntouch done\n",
   });
-  here.project.git("update-index", "--chmod=+x", ".berth/init");
-  here.project.commit("executable");
   const creating = here.workspaces.create({ name: "one", project: here.project.path, trust: true });
   creating.catch(() => undefined);
   const one = await waitFor("the set-up", async () =>
