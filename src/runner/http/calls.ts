@@ -127,10 +127,23 @@ export class Calls {
     }
   }
 
-  /** What the router itself refuses: an address that is not percent-encoded UTF-8. */
-  refuse(request: IncomingMessage, response: ServerResponse, _cause: Error): void {
+  /** What the router itself refuses: an address that is not percent-encoded UTF-8, a type of a body that is none. */
+  refuse(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
     const exchange = this.#begin(request, response, undefined);
-    this.#fail(exchange, invalid([{ field: "params", reason: "is not percent-encoded UTF-8" }]));
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
+      this.#fail(
+        exchange,
+        berthError("request.unsupported_media_type", {
+          hop: "runner",
+          context: { wanted: "application/json" },
+        }),
+      );
+    } else if (code === "FST_ERR_BAD_URL") {
+      this.#fail(exchange, invalid([{ field: "params", reason: "is not percent-encoded UTF-8" }]));
+    } else {
+      this.#fail(exchange, cause);
+    }
   }
 
   #begin(request: IncomingMessage, response: ServerResponse, route: Route | undefined): Exchange {

@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ErrorCode } from "../../contract/error-registry.ts";
 import { type BerthError, berthError } from "../../contract/errors.ts";
+import { answerPlainHttp } from "../access/tls.ts";
 import { errorHead, errorJson, SECURITY_HEADERS } from "./answer.ts";
 import { newRequestId } from "./cause.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -45,7 +46,11 @@ export function makeServer(
   const server =
     options.tls === undefined
       ? createServer(settings, answer)
-      : createTlsServer({ ...settings, ...options.tls, minVersion: "TLSv1.2" }, answer);
+      : createTlsServer(
+          { ...settings, ...options.tls, minVersion: "TLSv1.2", handshakeTimeout: limits.headersTimeoutMs },
+          answer,
+        );
+  if ("setSecureContext" in server) answerPlainHttp(server);
   server.maxConnections = limits.connections;
   // A body is asked for when it is read, and so not at all when the call is refused before.
   server.on("checkContinue", answer);

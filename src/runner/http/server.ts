@@ -40,6 +40,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       calls.refuse(request.raw, reply.raw, error);
     },
   });
+  app.setErrorHandler((error, request, reply) => {
+    reply.hijack();
+    calls.refuse(request.raw, reply.raw, error);
+  });
   // Bodies are read by the call itself, behind every check that needs none.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
