@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { isBerthError } from "../contract/errors.ts";
 import { VERSION } from "../contract/version.ts";
+import { closeCommandEvents } from "./command-events.ts";
 import { addAttachCommand } from "./commands/attach.ts";
 import { addCheckCommand } from "./commands/check.ts";
 import { addCopyCommand } from "./commands/copy.ts";
@@ -38,6 +39,7 @@ const COMMANDS: readonly (readonly [
   [["gc"], async () => (await import("./commands/garbage.ts")).addGarbageCommand],
   [["serve"], async () => (await import("./commands/serve.ts")).addServeCommand],
   [["login", "logout"], async () => (await import("./commands/login.ts")).addLoginCommands],
+  [["token"], async () => (await import("./commands/token.ts")).addTokenCommand],
   [["events"], async () => (await import("./commands/events.ts")).addEventsCommand],
   [["top"], async () => (await import("./commands/top.ts")).addTopCommand],
   [["stats"], async () => (await import("./commands/stats.ts")).addStatsCommand],
@@ -86,5 +88,7 @@ export async function run(argv: readonly string[]): Promise<void> {
       printError(cause, argv.includes("--json") && !isBerthError(cause, "cli.usage"));
       process.exitCode = exitCodeOf(cause);
     }
+  } finally {
+    await closeCommandEvents();
   }
 }

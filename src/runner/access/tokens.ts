@@ -107,7 +107,8 @@ export class Tokens implements Disposable {
   /** Those by name that are valid, and the local one first. */
   async list(): Promise<TokenInfo[]> {
     const rows = await this.#store.db.selectFrom("token").selectAll().orderBy("created_at").execute();
-    return [LOCAL, ...rows.filter((row) => !isOver(row.expires_at)).map(infoOf)];
+    const local = { ...LOCAL, createdAt: statSync(tokenFilePath(this.#stateDirectory)).mtime.toISOString() };
+    return [local, ...rows.filter((row) => !isOver(row.expires_at)).map(infoOf)];
   }
 
   /**
