@@ -7,6 +7,7 @@ import { berthError, isBerthError } from "../contract/errors.ts";
 import type { OpenOptions, Runtime } from "../contract/runtime.ts";
 import { openRuntime, resolveRuntime } from "../runtimes/open.ts";
 import { byteSize, collect, positiveNumber } from "./arguments.ts";
+import { toLog } from "./command-events.ts";
 import { usageError } from "./errors.ts";
 import { addRunnerOptions, type RunnerFlags } from "./runner/target.ts";
 import { addSshOptions, givenSshFlags, type SshOptions, sshFields } from "./ssh-options.ts";
@@ -253,6 +254,10 @@ export async function open(options: RuntimeOptions, onEvent?: OpenOptions["onEve
     return openWorkspace(workspace, options, events);
   }
   return whileOpening(options, (openOptions) =>
-    runtimeConfig(options).then((config) => openRuntime(config, { ...openOptions, ...events })),
+    runtimeConfig(options).then((config) => {
+      // A runner records what happens by it.
+      const sink = config.type === "remote" ? events : { onEvent: toLog(onEvent) };
+      return openRuntime(config, { ...openOptions, ...sink });
+    }),
   );
 }

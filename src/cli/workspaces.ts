@@ -10,6 +10,7 @@ import type {
   Workspaces,
 } from "../workspaces/api.ts";
 import { openWorkspaces } from "../workspaces/open.ts";
+import { commandEvents, toLog } from "./command-events.ts";
 import type { RuntimeOptions } from "./options.ts";
 import { visible } from "./print.ts";
 import { type RunnerFlags, runnerTarget } from "./runner/target.ts";
@@ -107,13 +108,12 @@ export async function openWorkspace(
     const { openByRunner } = await import("./runner/open.ts");
     return await openByRunner(runner, selector, flags, events);
   }
-  await using workspaces = await openWorkspaces({ ...events, ...database() });
+  await using workspaces = await openWorkspaces({ ...events, ...database(), events: commandEvents() });
   // What runs in the workspace may be its set-up itself, which would wait for its own end.
   const inside = process.env.BERTH_WORKSPACE_ID;
-  const isInside = inside !== undefined && (await workspaces.get(selector)).id === inside;
-  const waits = waitForInit && !isInside;
+  const { id } = await workspaces.get(selector);
+  const waits = waitForInit && id !== inside;
   if (runner !== undefined && waits) {
-    const { id } = await workspaces.get(selector);
     const { openByLocalRunner } = await import("./runner/open.ts");
     const runtime = await openByLocalRunner(runner, id, flags, events);
     if (runtime !== undefined) return runtime;
@@ -121,7 +121,7 @@ export async function openWorkspace(
   return await whileShown(flags, (progress, shown) =>
     workspaces.open(selector, {
       ...shown,
-      ...events,
+      onEvent: toLog(events.onEvent, id),
       waitForInit: waits,
       onProgress: (step) => progress.provision(step),
     }),
@@ -131,7 +131,8 @@ export async function openWorkspace(
 /** The workspaces of this machine, also where a runner runs on it, or those of a runner elsewhere. */
 async function workspacesOf(flags: RunnerFlags, options: OpenWorkspacesOptions): Promise<Workspaces> {
   const runner = runnerTarget(flags);
-  if (runner === undefined || runner.isLocal) return await openWorkspaces({ ...options, ...database() });
+  if (runner === undefined || runner.isLocal)
+    return await openWorkspaces({ ...options, ...database(), events: commandEvents() });
   const { openRemoteWorkspaces } = await import("./runner/remote-workspaces.ts");
   return openRemoteWorkspaces(runner);
 }

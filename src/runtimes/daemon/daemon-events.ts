@@ -63,6 +63,7 @@ export class DaemonEvents {
       type,
       message: typeof message === "string" ? message.slice(0, MAX_MESSAGE_CHARACTERS) : type,
       processId: typeof processId === "string" ? processId : undefined,
+      source: `${this.#bootId}:${event.sequence}`,
       data: { ...(typeof data === "object" ? data : {}), time, own: own === true },
     });
   }
