@@ -19,8 +19,6 @@ import type { HttpServerOptions } from "./options.ts";
 
 /** How long what is left of a refused body is read, so that the answer is not lost with the connection. */
 const LINGER_MS = 2_000;
-/** How long a socket whose token has ended is given to close by itself. */
-const REVOKED_MS = 2_000;
 
 /** Of routes that have no parameters. */
 const NOTHING = z.strictObject({});
@@ -323,9 +321,7 @@ export class Calls {
     socket.once("close", () => {
       this.#sockets -= 1;
     });
-    const held = this.#options.access.hold(call.caller, () => {
-      setTimeout(() => socket.destroy(), REVOKED_MS).unref();
-    });
+    const held = this.#options.access.hold(call.caller, () => socket.destroy());
     socket.once("close", () => held[Symbol.dispose]());
     const handler = this.#options.upgrades[
       route.operationId as keyof HttpServerOptions["upgrades"]
