@@ -11,6 +11,11 @@ test("directories are made with their parents, and are there already the next ti
     const path = join(root, "a/b/c");
     await Promise.all([makeDirectories(path, 0o700), makeDirectories(path, 0o700)]);
     await makeDirectories(path, 0o700);
+    // Many at once, each of which may see a parent that another one has just made.
+    for (let round = 0; round < 50; round++) {
+      const deep = join(root, String(round), "a/b/c/d");
+      await Promise.all(Array.from({ length: 4 }, () => makeDirectories(deep)));
+    }
     assert.equal((await stat(path)).mode & 0o777, 0o700);
     await writeFile(join(root, "file"), "");
     await assert.rejects(makeDirectories(join(root, "file")), { code: "EEXIST" });

@@ -13,10 +13,10 @@ export async function makeDirectories(path: string, mode = 0o777): Promise<void>
   } catch (cause) {
     // Read-only file systems and missing rights are told before EEXIST.
     if (await isDirectory(absolute)) return;
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
     const parent = dirname(absolute);
-    const parentMissing = (cause as NodeJS.ErrnoException).code === "ENOENT" && !(await isDirectory(parent));
-    if (!parentMissing) throw cause;
-    await makeDirectories(parent, mode);
+    // Somebody else may have made it since: then only the second failure tells.
+    if (!(await isDirectory(parent))) await makeDirectories(parent, mode);
     await mkdir(absolute, { mode }).catch(async (again) => {
       if (!(await isDirectory(absolute))) throw again;
     });
