@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { type BerthError, berthError } from "../../contract/errors.ts";
+import type { BerthEventInput } from "../../contract/events.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import { type DaemonAccess, daemonAccess } from "../../runtimes/daemon/runtime.ts";
 import { BYTE_SOCKET, webSocketStream } from "../../transports/websocket.ts";
@@ -11,6 +12,7 @@ import type { Caller, RunnerContext, RuntimeLease } from "../context.ts";
 import type { Upgrades } from "../handlers.ts";
 import { withCause } from "../http/cause.ts";
 import { Relay } from "./relay.ts";
+import { RequestRefusals } from "./request-refusals.ts";
 
 const SUBPROTOCOL = "berth.wire.v1";
 const CLIENT_ID = /^[!-~]{1,128}$/;
@@ -89,8 +91,9 @@ export function wireUpgrades(context: RunnerContext): Upgrades<"wire"> {
   function relay({ stream, place, hello, access, lease, caller, workspaceId }: Session): void {
     const { metrics, stopping } = context;
     const cause = { id: caller.requestId, actor: `token:${caller.name}` };
-    const tell = (event: Parameters<RunnerContext["emit"]>[0]) =>
+    const tell = (event: BerthEventInput) =>
       withCause(cause, () => context.emit({ ...event, workspace: workspaceId }));
+    const refusals = new RequestRefusals(tell);
     count(1);
     const session = new Relay({
       client: stream,
@@ -102,12 +105,16 @@ export function wireUpgrades(context: RunnerContext): Upgrades<"wire"> {
         tell(trace.done(result));
       },
       onFailed: (method, error) => {
-        if (error.code.startsWith("auth.")) metrics.count("berth_refusals_total", { reason: error.code });
-        tell(failure(method, error));
+        if (!error.code.startsWith("auth.")) tell(failure(method, error));
+        else {
+          metrics.count("berth_refusals_total", { reason: error.code });
+          refusals.add(method, error);
+        }
       },
       onBytes: (direction, bytes) => metrics.count("berth_bytes_total", { way: "wire", direction }, bytes),
       onEnd: (reason) => {
         stopping.removeEventListener("abort", stop);
+        refusals.end();
         count(-1);
         lease[Symbol.dispose]();
         context.log.debug({ workspace: workspaceId, reason: reason.code }, "a client of the wire is gone");
@@ -171,12 +178,7 @@ const LOOKS_ONLY_REASONS = Object.fromEntries(
   Object.keys(LOOKS_ONLY).map((name) => [name, "the token may only look"]),
 );
 
-/** A refused request leaves its refusal; one that failed the answer to its cause. */
-function failure(method: string, error: BerthError) {
-  const refused = error.code.startsWith("auth.");
-  return {
-    type: refused ? "access.refused" : "request.failed",
-    message: refused ? `a request was refused: ${method}` : `a request failed: ${method}`,
-    data: { method, code: error.code },
-  };
+/** A request that would have changed something is on record also when it failed. */
+function failure(method: string, { code }: BerthError): BerthEventInput {
+  return { type: "request.failed", message: `a request failed: ${method}`, data: { method, code } };
 }
