@@ -1,4 +1,5 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
 
@@ -64,7 +65,10 @@ export function plainBuiltins(text: string): string {
         return "";
       },
     )
-    .replace(/\b__require\("([\w:/]+)"\)/g, 'globalThis.process.getBuiltinModule("$1")');
+    // What is no module of Node is something that a package can do without, and tries.
+    .replace(/\b__require\("([\w:/]+)"\)/g, (whole, module: string) =>
+      isBuiltin(module) ? `globalThis.process.getBuiltinModule("${module}")` : whole,
+    );
   return taken.join("") + rest;
 }
 
