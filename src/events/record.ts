@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { BerthEvent, BerthEventInput } from "../contract/events.ts";
+import { HELD_SECRETS } from "../contract/mask.ts";
 
 /** Bytes of a stored record; what is longer is cut in its data. */
 export const MAX_RECORD_BYTES = 64 * 1024;
@@ -30,7 +31,7 @@ export interface Draft {
 export function draftOf(
   event: BerthEventInput,
   time: string,
-  mask: (record: string) => string = (text) => text,
+  mask: (record: string) => string = (text) => HELD_SECRETS.json(text),
 ): Draft {
   const fixed = { actor: idOf(event.actor), cause: idOf(event.cause) };
   const told = {
