@@ -138,8 +138,10 @@ export class ChainCheck {
     this.#broken = { sequence, damage: "rewritten", reason };
   }
 
+  /** Goes on behind what was removed by rule meanwhile. */
   restart(anchor: Link): void {
     this.last = anchor;
+    this.#broken = undefined;
   }
 
   /** @param next the record behind the page: what is wrong with the last one shows in it */
@@ -243,7 +245,8 @@ function describe(last: Link, found: FoundRecord, next: FoundRecord | undefined)
   const at = column ?? expected;
   if (at > expected) return broken("missing", `records ${expected} to ${at - 1} are missing`);
   if (own !== expected) {
-    if (links(last.hash)) return broken("inserted", `a record was inserted before record ${expected}`);
+    if (!(own > expected) && links(last.hash))
+      return broken("inserted", `a record was inserted before record ${expected}`);
     if (Number.isNaN(own))
       return broken("changed", `record ${expected} was changed: it is no record any more`);
     return broken("reordered", `record ${own} stands where record ${expected} belongs`);
