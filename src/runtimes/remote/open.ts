@@ -24,18 +24,22 @@ export async function openRemote(config: RemoteConfig, context: RuntimeContext):
   return openRemoteWith(config, context, (options) => check(config, options));
 }
 
-/** @param check steps of "Test connection" on the way to the runner */
+/**
+ * @param check steps of "Test connection" on the way to the runner
+ * @param urlNow where the runner is, asked before each connection; what it throws ends the waiting for one
+ */
 export async function openRemoteWith(
   config: RemoteConfig,
   { options }: Pick<RuntimeContext, "options">,
   check: DaemonRuntimeOptions["check"],
+  urlNow: () => string = () => config.url,
 ): Promise<Runtime> {
   const { onEvent, signal = new AbortController().signal } = options;
   const { host, hostname } = new URL(config.url);
   const description = `workspace ${config.workspace} of the runner ${host}`;
   const clientId = randomUUID();
   const dial = async (asked: Pick<DialOptions, "signal">): Promise<WireClient> => {
-    const address = await runnerAddress(config, asked.signal);
+    const address = await runnerAddress({ ...config, url: urlNow() }, asked.signal);
     const stream = await dialRunner(address, config.workspace, { clientId, signal: asked.signal });
     // The runner has proved who it is by its address or certificate, and this client by the token.
     return connectWire(stream, {
