@@ -12,6 +12,7 @@ export function lazyEventLog(options: OpenEventLogOptions): EventSink & AsyncDis
   let early: BerthEventInput[] = [];
   let opening: Promise<EventLog> | undefined;
   let opened: EventLog | undefined;
+  let failed = false;
   const open = (): Promise<EventLog> => {
     opening ??= import("./open.ts").then(async ({ openEventLog }) => {
       opened = await openEventLog({ ...options, threads: false });
@@ -23,11 +24,12 @@ export function lazyEventLog(options: OpenEventLogOptions): EventSink & AsyncDis
   return {
     append(event) {
       if (opened !== undefined) opened.append(event);
-      else if (early.length < MAX_EARLY) {
+      else if (!failed && early.length < MAX_EARLY) {
         early.push(event);
         open().catch((cause: Error) => {
           early = [];
-          options.onTrouble?.(cause);
+          if (!failed) options.onTrouble?.(cause);
+          failed = true;
         });
       }
     },
