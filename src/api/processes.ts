@@ -290,7 +290,7 @@ export const processRoutes = [
     path: "/v1/processes/{id}/ready",
     tag: "processes",
     summary: "Waits until a process is ready: a port, a pattern in its output, or an answer by HTTP",
-    scope: "read",
+    scope: "operate",
     params: idParams,
     body: z
       .strictObject({

@@ -205,6 +205,40 @@ test("a token of a workspace sees nothing of another one: its processes, events 
   }
 });
 
+test("who may only look sees the workspace's files and no others: not the runner's token, not by links", async () => {
+  const { secret: token } = await makeToken("read");
+  const files = `/v1/workspaces/${workspace}/files`;
+  const link = JSON.stringify({ command: ["ln", "-s", runner.tokenFile, "innocent"] });
+  await json(`/v1/workspaces/${workspace}/exec`, { method: "POST", body: link });
+  await json(`/v1/workspaces/${workspace}/exec`, {
+    method: "POST",
+    body: JSON.stringify({ command: "echo inside > own.txt" }),
+  });
+  const outside = [
+    runner.tokenFile,
+    "innocent",
+    "../../../token",
+    `~/../${runner.tokenFile}`,
+    "/etc/hostname",
+  ];
+  for (const path of outside) {
+    for (const call of ["content", "archive", "stat"]) {
+      const url = `${files}/${call}?path=${encodeURIComponent(path)}`;
+      const response = await runner.call(url, { headers: { authorization: `Bearer ${token}` } });
+      const text = await response.text();
+      // An entry that is a link is told as such.
+      if (path !== "innocent" || call === "content") assert.ok(response.status >= 400, `${call} ${path}`);
+      assert.ok(!text.includes(runner.token.slice(14)), `${call} ${path}`);
+    }
+  }
+  const own = await runner.call(`${files}/content?path=own.txt`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  assert.equal(await own.text(), "inside\n");
+  const asRoot = await json(`${files}/stat?path=own.txt&user=root`, { token });
+  assert.equal((asRoot as { status: number }).status, 403);
+});
+
 test("a hostile application in a place can't speak for Berth: its answers stay under its own host", async () => {
   const app = createServer((_, response) => {
     response.setHeader("set-cookie", "berth_preview=mine; Domain=localhost");

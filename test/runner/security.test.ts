@@ -53,6 +53,7 @@ test("scope matrix: every route, with each scope, none, and a limit to workspace
   }
   // What a token limited to workspaces may not do although its scope would do: what is of no workspace, or of all.
   assert.deepEqual(table.sort(), [
+    "applyWorkspace",
     "checkRuntime",
     "createWorkspace",
     "eventHead",
@@ -60,6 +61,8 @@ test("scope matrix: every route, with each scope, none, and a limit to workspace
     "listProjects",
     "metrics",
     "overview",
+    "pullWorkspace",
+    "setConfig",
     "stats",
   ]);
 });

@@ -22,8 +22,16 @@ const FOR_LIMITED: ReadonlySet<string> = new Set([
 /** Things by an id of their own, each of a workspace, which its handler asks for. */
 const OF_WORKSPACES =
   /^\/v1\/(?:workspaces\/\{workspace\}|processes\/\{id\}|operations\/\{id\}|forwards\/\{id\})(?:\/|$)/;
-/** A fork is a new workspace, which the token would not know. */
-const MAKES_WORKSPACES: ReadonlySet<string> = new Set(["forkWorkspace"]);
+/**
+ * Calls on a workspace that reach out of it: a fork is another one, a configuration says what of this machine is in it (and
+ * which programs run here to get there), and the project's own repository and checkout are the user's.
+ */
+const REACH_OUT: ReadonlySet<string> = new Set([
+  "forkWorkspace",
+  "setConfig",
+  "pullWorkspace",
+  "applyWorkspace",
+]);
 
 /** Whether a scope holds another one. */
 export function holds(scope: Scope, needed: Scope): boolean {
@@ -43,10 +51,10 @@ export function authorize(
   if (scope === "none") return;
   if (!holds(caller.scope, scope)) throw berthError("auth.forbidden", { hop: "runner", context: { scope } });
   if (caller.workspaces === undefined || FOR_LIMITED.has(operationId)) return;
-  if (OF_WORKSPACES.test(path) && !MAKES_WORKSPACES.has(operationId)) return;
+  if (OF_WORKSPACES.test(path) && !REACH_OUT.has(operationId)) return;
   throw berthError("auth.forbidden", {
     hop: "runner",
-    message: "the token is limited to workspaces, and this call is of none of them",
+    message: "the token is limited to workspaces, and this call reaches out of them",
     hint: "Make one without the limit: berth token create NAME --scope SCOPE",
     context: { scope },
   });

@@ -3,6 +3,7 @@ import { berthError } from "../../contract/errors.ts";
 import type { Containment, FileOptions } from "../../contract/files.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import type { Workspace } from "../../contract/workspace.ts";
+import { holds } from "../access/scopes.ts";
 import type { Call, Caller, RunnerContext } from "../context.ts";
 import type { Handlers, ServerEvent } from "../handlers.ts";
 import { archiveHandlers } from "./archives.ts";
@@ -49,7 +50,13 @@ export async function filesOf(
   const workspace = await context.workspace(params.workspace, caller);
   const lease = await context.runtimes.lease(workspace, signal, { now: true });
   const { runtime } = lease;
-  const contained = containment(runtime, caller, fields);
+  let contained: Containment | undefined;
+  try {
+    contained = containment(runtime, caller, fields);
+  } catch (error) {
+    lease[Symbol.dispose]();
+    throw error;
+  }
   const options: FileOptions = {
     signal,
     ...(fields.user === undefined ? {} : { user: fields.user }),
@@ -65,10 +72,30 @@ export async function filesOf(
   };
 }
 
-/** A guard against mistakes: who may run commands there reaches everything by them. */
-function containment(runtime: Runtime, caller: Caller, { contained }: FileFields): Containment | undefined {
-  const wanted = contained === true || (caller.workspaces !== undefined && runtime.capabilities.contained);
-  return wanted ? { root: runtime.workdir } : undefined;
+/**
+ * Who may only look is held inside of the workspace, as the place's own user: elsewhere in a place of this machine lies the
+ * runner's own token. For who may run commands it is a guard against mistakes: by them they reach everything.
+ * @throws auth.forbidden
+ */
+function containment(
+  runtime: Runtime,
+  caller: Caller,
+  { contained, user }: FileFields,
+): Containment | undefined {
+  const inside = { root: runtime.workdir };
+  if (holds(caller.scope, "operate")) {
+    const wanted = contained === true || (caller.workspaces !== undefined && runtime.capabilities.contained);
+    return wanted ? inside : undefined;
+  }
+  if (user === undefined && runtime.capabilities.contained) return inside;
+  throw berthError("auth.forbidden", {
+    hop: "runner",
+    message:
+      user === undefined
+        ? "a token that may only look sees the workspace's own directory, and this place can't hold it there"
+        : "a token that may only look sees files as the place's own user",
+    context: { scope: "operate" },
+  });
 }
 
 export function fileHandlers(
