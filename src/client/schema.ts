@@ -765,6 +765,9 @@ export interface components {
       runtime?: string;
       workspace?: string;
       process_id?: string;
+
+      /** Of what a daemon tells: its boot id and number. */
+      source?: string;
       cause?: string;
       actor?: string;
       data?: { [name: string]: unknown };
@@ -784,7 +787,11 @@ export interface components {
       head: { sequence: number; hash: string };
 
       /** The first record that is not as it was written. */
-      broken: { sequence: number; reason: string } | null;
+      broken: {
+        sequence: number;
+        damage: "changed" | "missing" | "inserted" | "reordered" | "cut" | "rewritten" | "signature";
+        reason: string;
+      } | null;
       duration_ms: number;
     };
     ExecResult: {
@@ -2176,8 +2183,14 @@ export interface operations {
         /** As whom. */
         user?: string;
 
+        /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+        contained?: boolean;
+
         /** Also FIFOs, sockets and devices. */
         special?: boolean;
+
+        /** As an attachment, which browsers save. */
+        download?: boolean;
       };
       header?: {
         /** bytes=0-1023 */
@@ -2194,8 +2207,8 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      200: { headers: { [name: string]: unknown }; content: { "application/octet-stream": unknown } };
-      206: { headers: { [name: string]: unknown }; content: { "application/octet-stream": unknown } };
+      200: { headers: { [name: string]: unknown }; content: { "*/*": unknown } };
+      206: { headers: { [name: string]: unknown }; content: { "*/*": unknown } };
       304: { headers: { [name: string]: unknown }; content?: never };
       default: ErrorAnswer;
     };
@@ -2207,6 +2220,9 @@ export interface operations {
 
         /** As whom. */
         user?: string;
+
+        /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+        contained?: boolean;
 
         /** Of a new file, as a number: 420 is 0644. */
         mode?: number;
@@ -2248,6 +2264,9 @@ export interface operations {
 
         /** As whom. */
         user?: string;
+
+        /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+        contained?: boolean;
       };
       header?: never;
       path: {
@@ -2274,6 +2293,9 @@ export interface operations {
 
         /** As whom. */
         user?: string;
+
+        /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+        contained?: boolean;
 
         /** false: of a symlink itself. */
         follow?: boolean;
@@ -2311,6 +2333,9 @@ export interface operations {
 
           /** As whom. */
           user?: string;
+
+          /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+          contained?: boolean;
         };
       };
     };
@@ -2339,6 +2364,9 @@ export interface operations {
 
           /** As whom. */
           user?: string;
+
+          /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+          contained?: boolean;
           recursive?: boolean;
 
           /** Permission bits as a number: 420 is 0644. */
@@ -2366,6 +2394,9 @@ export interface operations {
 
           /** As whom. */
           user?: string;
+
+          /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+          contained?: boolean;
         };
       };
     };
@@ -2378,6 +2409,9 @@ export interface operations {
 
         /** As whom. */
         user?: string;
+
+        /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+        contained?: boolean;
         recursive?: boolean;
 
         /** Nothing there is a success. */
@@ -2400,6 +2434,9 @@ export interface operations {
 
         /** As whom. */
         user?: string;
+
+        /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+        contained?: boolean;
         recursive?: boolean;
 
         /** Glob patterns. */
@@ -2425,6 +2462,9 @@ export interface operations {
 
         /** As whom. */
         user?: string;
+
+        /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+        contained?: boolean;
       };
       header?: never;
       path: {
@@ -2446,6 +2486,9 @@ export interface operations {
 
         /** As whom. */
         user?: string;
+
+        /** Paths stay inside of the workdir, whatever links there are. Always so for tokens that are limited to workspaces, where the place can. */
+        contained?: boolean;
       };
       header?: never;
       path: {
