@@ -114,7 +114,7 @@ function isWriteError(cause: unknown): boolean {
  * Node's raw mode still turns "\n" into "\r\n" on output, which moves the cursor of full-screen programs. The
  * terminal's own settings come back when raw mode ends.
  */
-function leaveOutputAlone(): void {
+export function leaveOutputAlone(): void {
   try {
     execFileSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
   } catch {

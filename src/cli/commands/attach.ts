@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Process } from "../../contract/process.ts";
 import { wholeNumber } from "../arguments.ts";
 import { usageError } from "../errors.ts";
@@ -10,6 +10,8 @@ interface Flags extends RuntimeOptions {
   readonly from?: number;
   readonly stdin?: boolean;
   readonly detachKeys: string;
+  readonly viewer?: boolean;
+  readonly takeover?: boolean;
 }
 
 /** Keys that leave a terminal, as of `docker attach`. */
@@ -27,9 +29,19 @@ export function addAttachCommand(program: Command): void {
       wholeNumber,
     )
     .option("-n, --no-stdin", "only look: no input")
+    .option("--viewer", "by a runner: only look, beside its one writer")
+    .addOption(
+      new Option("--takeover", "by a runner: as its one writer, in the place of whoever is").conflicts(
+        "viewer",
+      ),
+    )
     .option("--detach-keys <keys>", "keys that leave a terminal without ending it", DETACH_KEYS)
     .action(async (id: string, flags: Flags) => {
       const detachKeys = parseKeys(flags.detachKeys);
+      if (flags.viewer || flags.takeover) {
+        say(await attachByRunner(id, flags, detachKeys), id);
+        return;
+      }
       await using runtime = await open(flags);
       const found = await runtime.process(id);
       const input = flags.stdin !== false;
@@ -37,9 +49,32 @@ export function addAttachCommand(program: Command): void {
       const end = isScreen
         ? await followTerminal(found, { input, detachKeys })
         : await follow(found, { from: flags.from, input, detachKeys });
-      if ("exit" in end) process.exitCode = exitCodeOfStatus(end.exit);
-      else process.stderr.write(`berth: detached; come back by \`berth attach ${id}\`\n`);
+      say(end, id);
     });
+}
+
+function say(end: SessionEnd, id: string): void {
+  if ("exit" in end) process.exitCode = exitCodeOfStatus(end.exit);
+  else process.stderr.write(`berth: detached; come back by \`berth attach ${id}\`\n`);
+}
+
+/** By the attach protocol, which knows writers and viewers. */
+async function attachByRunner(id: string, flags: Flags, detachKeys: Uint8Array): Promise<SessionEnd> {
+  const [{ neededRunner }, { runAttached }] = await Promise.all([
+    import("../runner/target.ts"),
+    import("../runner/attached.ts"),
+  ]);
+  const target = neededRunner(flags);
+  // A name is one of a workspace; the runner knows ids.
+  await using runtime = await open(flags);
+  const { id: processId, outputEnd, state } = await (await runtime.process(id)).info();
+  return await runAttached(target, processId, {
+    from: flags.from ?? outputEnd,
+    role: flags.viewer ? "viewer" : "writer",
+    takeover: flags.takeover ?? false,
+    input: flags.stdin !== false && state === "running",
+    detachKeys,
+  });
 }
 
 /** The bytes as they come. */

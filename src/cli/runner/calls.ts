@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
@@ -66,19 +65,6 @@ export async function jsonFromRunner(
   } catch (cause) {
     throw cause instanceof SyntaxError ? answeredError(200, "", url) : failure(cause, url, call.signal);
   }
-}
-
-/**
- * A call that does something, once: it is repeated with the same key while the runner is away.
- * @throws as `callRunner`
- */
-export async function onceByRunner(
-  target: RunnerTarget,
-  path: `/v1/${string}`,
-  call: RunnerCall = {},
-): Promise<unknown> {
-  const headers = { ...call.headers, "idempotency-key": randomUUID() };
-  return await whileAway(call.signal, () => jsonFromRunner(target, path, { ...call, headers }));
 }
 
 /** An event as it was sent. */

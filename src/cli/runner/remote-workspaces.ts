@@ -1,34 +1,14 @@
-import type * as z from "zod";
-import type { event } from "../../api/events.ts";
-import { errorFromJson } from "../../api/json-errors.ts";
-import {
-  initResultFromJson,
-  type ProjectJson,
-  type RuntimeConfigJson,
-  type WorkspaceJson,
-  type WorkspaceStatusJson,
-  workspaceFromJson,
-  workspaceStatusFromJson,
-} from "../../api/json-workspaces.ts";
-import type { operation, operationEvent } from "../../api/operations.ts";
+import { randomUUID } from "node:crypto";
+import { initResultFromJson, workspaceFromJson, workspaceStatusFromJson } from "../../api/json-workspaces.ts";
+import { createRunnerClient, type RunnerClient } from "../../client/client.ts";
+import type { Operation, OperationEvent } from "../../client/operations.ts";
 import { berthError, isBerthError } from "../../contract/errors.ts";
-import type {
-  Project,
-  StoredRuntimeConfig,
-  Workspace,
-  WorkspaceEvent,
-  WorkspaceProgress,
-  WorkspaceStatus,
-} from "../../contract/workspace.ts";
+import type { Workspace, WorkspaceEvent, WorkspaceProgress } from "../../contract/workspace.ts";
 import { openRuntime } from "../../runtimes/open.ts";
 import type { CreateOptions, ForkOptions, WorkOptions, Workspaces } from "../../workspaces/api.ts";
-import { callRunner, eventsFromRunner, jsonFromRunner, onceByRunner, type RunnerCall } from "./calls.ts";
-import type { RunnerTarget } from "./target.ts";
+import { type RunnerTarget, tokenOf } from "./target.ts";
 
-type OperationJson = z.infer<typeof operation>;
-type OperationEvent = z.infer<typeof operationEvent>;
-type EventJson = z.infer<typeof event>;
-type Result = NonNullable<OperationJson["result"]>;
+type Result = NonNullable<Operation["result"]>;
 
 const PAGE = 1000;
 
@@ -43,116 +23,170 @@ export function openRemoteWorkspaces(target: RunnerTarget): Workspaces {
  */
 class RemoteWorkspaces implements Workspaces {
   readonly #target: RunnerTarget;
+  readonly #client: RunnerClient;
 
   constructor(target: RunnerTarget) {
     this.#target = target;
+    this.#client = createRunnerClient({ url: target.url, token: tokenOf(target) });
   }
 
   list: Workspaces["list"] = async ({ project } = {}) => {
-    const all = await this.#pages<WorkspaceJson>("/v1/workspaces", { project });
+    const own = project === undefined ? {} : { project };
+    const all = await pages((page) =>
+      this.#client.get("/v1/workspaces", { params: { query: { ...own, ...page } } }),
+    );
     return all.map(workspaceFromJson);
   };
 
-  get: Workspaces["get"] = async (selector) =>
-    workspaceFromJson(await this.#get<WorkspaceJson>(of(selector)));
+  get: Workspaces["get"] = async (workspace) =>
+    workspaceFromJson(await this.#client.get("/v1/workspaces/{workspace}", at(workspace)));
 
   history: Workspaces["history"] = async (selector) => {
     const { id } = await this.get(selector);
     const events: WorkspaceEvent[] = [];
-    let after: number | null = 0;
-    while (after !== null) {
-      const page: { readonly items: readonly EventJson[]; readonly next: number | null } = await this.#get(
-        "/v1/events",
-        { query: { workspace: id, after, limit: PAGE } },
-      );
-      events.push(
-        ...page.items.map(({ time, type, message, data }) => ({
-          at: time,
-          workspaceId: id,
-          type,
-          message,
-          ...(data === undefined ? {} : { data }),
-        })),
-      );
+    for (let after: number | null = 0; after !== null; ) {
+      const query: { workspace: string; after: number; limit: number } = {
+        workspace: id,
+        after,
+        limit: PAGE,
+      };
+      const page = await this.#client.get("/v1/events", {
+        params: { query },
+        headers: { accept: "application/json" },
+      });
+      // Text is what the same call answers to who asks for a stream.
+      if (typeof page === "string")
+        throw berthError("runner.foreign", { context: { reason: "no page of events" } });
+      for (const { time, type, message, data } of page.items) {
+        events.push({ at: time, workspaceId: id, type, message, ...(data === undefined ? {} : { data }) });
+      }
       after = page.items.length === 0 ? null : page.next;
     }
     return events;
   };
 
   create: Workspaces["create"] = async (options) => {
+    const project = options.project ?? process.cwd();
     const body = {
       ...makes(options),
-      existing: options.existing,
-      trust: options.trust,
-      start: options.start,
+      project,
+      ...defined({ existing: options.existing, trust: options.trust, start: options.start }),
     };
-    const project = options.project ?? process.cwd();
-    const result = await this.#operate("/v1/workspaces", options, { body: { ...body, project } }).catch(
-      (cause: unknown) => {
+    const result = this.#operate(options, (params) => this.#client.post("/v1/workspaces", { params, body }));
+    return madeOf(
+      await result.catch((cause: unknown) => {
         throw isBerthError(cause, "workspace.not_a_project") ? notThere(project, cause) : cause;
-      },
+      }),
+    );
+  };
+
+  init: Workspaces["init"] = async (workspace, options = {}) => {
+    const { init } = await this.#operate(options, (params) =>
+      this.#client.post("/v1/workspaces/{workspace}/init", { params: { ...params, path: { workspace } } }),
+    );
+    return initResultFromJson(whole(init));
+  };
+
+  fork: Workspaces["fork"] = async (workspace, options) => {
+    const body = makes(options);
+    const result = await this.#operate(options, (params) =>
+      this.#client.post("/v1/workspaces/{workspace}/fork", {
+        params: { ...params, path: { workspace } },
+        body,
+      }),
     );
     return madeOf(result);
   };
 
-  init: Workspaces["init"] = async (selector, options = {}) => {
-    const { init } = await this.#operate(of(selector, "init"), options);
-    return initResultFromJson(whole(init));
+  rename: Workspaces["rename"] = async (workspace, name, options = {}) => {
+    const result = await this.#operate(options, (params) =>
+      this.#client.post("/v1/workspaces/{workspace}/rename", {
+        params: { ...params, path: { workspace } },
+        body: { name },
+      }),
+    );
+    return madeOf(result);
   };
 
-  fork: Workspaces["fork"] = async (selector, options) =>
-    madeOf(await this.#operate(of(selector, "fork"), options, { body: makes(options) }));
+  stop: Workspaces["stop"] = async (workspace, options = {}) => {
+    const result = await this.#operate(options, (params) =>
+      this.#client.post("/v1/workspaces/{workspace}/stop", { params: { ...params, path: { workspace } } }),
+    );
+    return madeOf(result);
+  };
 
-  rename: Workspaces["rename"] = async (selector, name, options = {}) =>
-    madeOf(await this.#operate(of(selector, "rename"), options, { body: { name } }));
+  start: Workspaces["start"] = async (workspace, options = {}) => {
+    const result = await this.#operate(options, (params) =>
+      this.#client.post("/v1/workspaces/{workspace}/start", { params: { ...params, path: { workspace } } }),
+    );
+    return madeOf(result);
+  };
 
-  stop: Workspaces["stop"] = async (selector, options = {}) =>
-    madeOf(await this.#operate(of(selector, "stop"), options));
-
-  start: Workspaces["start"] = async (selector, options = {}) =>
-    madeOf(await this.#operate(of(selector, "start"), options));
-
-  delete: Workspaces["delete"] = async (selector, options = {}) => {
+  delete: Workspaces["delete"] = async (workspace, options = {}) => {
     const query = { force: options.force ?? false, keep_branch: options.keepBranch ?? false };
-    const { deletion } = await this.#operate(of(selector), options, { method: "DELETE", query });
-    const { workspace, removed, kept } = whole(deletion);
-    return { workspace: workspaceFromJson(workspace), removed, kept };
+    const { deletion } = await this.#operate(options, (params) =>
+      this.#client.delete("/v1/workspaces/{workspace}", {
+        params: { ...params, path: { workspace }, query },
+      }),
+    );
+    const { workspace: deleted, removed, kept } = whole(deletion);
+    return { workspace: workspaceFromJson(deleted), removed, kept };
   };
 
-  status: Workspaces["status"] = async (selector, { signal } = {}): Promise<WorkspaceStatus> =>
-    workspaceStatusFromJson(await this.#get<WorkspaceStatusJson>(of(selector, "status"), { signal }));
-
-  pull: Workspaces["pull"] = async (selector, options = {}) =>
-    whole((await this.#operate(of(selector, "pull"), options)).transfer);
-
-  push: Workspaces["push"] = async (selector, options = {}) =>
-    whole(
-      (await this.#operate(of(selector, "push"), options, { body: { branch: options.branch } })).transfer,
+  status: Workspaces["status"] = async (workspace, options = {}) =>
+    workspaceStatusFromJson(
+      await this.#client.get("/v1/workspaces/{workspace}/status", { ...at(workspace), ...signalOf(options) }),
     );
 
-  apply: Workspaces["apply"] = async (selector, options = {}) => {
-    const { files } = await this.#operate(of(selector, "apply"), options, {
-      body: { dry_run: options.dryRun },
-    });
+  pull: Workspaces["pull"] = async (workspace, options = {}) => {
+    const { transfer } = await this.#operate(options, (params) =>
+      this.#client.post("/v1/workspaces/{workspace}/pull", { params: { ...params, path: { workspace } } }),
+    );
+    return whole(transfer);
+  };
+
+  push: Workspaces["push"] = async (workspace, options = {}) => {
+    const { transfer } = await this.#operate(options, (params) =>
+      this.#client.post("/v1/workspaces/{workspace}/push", {
+        params: { ...params, path: { workspace } },
+        body: defined({ branch: options.branch }),
+      }),
+    );
+    return whole(transfer);
+  };
+
+  apply: Workspaces["apply"] = async (workspace, options = {}) => {
+    const { files } = await this.#operate(options, (params) =>
+      this.#client.post("/v1/workspaces/{workspace}/apply", {
+        params: { ...params, path: { workspace } },
+        body: defined({ dry_run: options.dryRun }),
+      }),
+    );
     return { files: whole(files) };
   };
 
-  async *diff(...[selector, options = {}]: Parameters<Workspaces["diff"]>): AsyncIterable<Uint8Array> {
-    const { base, format, paths, signal } = options;
-    const response = await callRunner(this.#target, of(selector, "diff"), {
-      query: { base, format, path: paths },
-      signal,
+  async *diff(...[workspace, options = {}]: Parameters<Workspaces["diff"]>): AsyncIterable<Uint8Array> {
+    const { base, format, paths } = options;
+    const { response } = await this.#client.api.GET("/v1/workspaces/{workspace}/diff", {
+      params: {
+        path: { workspace },
+        query: defined({ base, format, path: paths === undefined ? undefined : [...paths] }),
+      },
+      parseAs: "stream",
+      ...signalOf(options),
     });
     yield* response.body ?? [];
   }
 
-  config: Workspaces["config"] = async (selector) =>
-    await this.#get<RuntimeConfigJson>(of(selector, "config"));
+  config: Workspaces["config"] = async (workspace) =>
+    await this.#client.get("/v1/workspaces/{workspace}/config", at(workspace));
 
-  setConfig: Workspaces["setConfig"] = async (selector, changes): Promise<StoredRuntimeConfig> => {
+  setConfig: Workspaces["setConfig"] = async (workspace, changes) => {
     const fields = Object.entries(changes).map(([field, value]) => [field, value ?? null]);
-    const call = { method: "PATCH", body: Object.fromEntries(fields) } as const;
-    return (await jsonFromRunner(this.#target, of(selector, "config"), call)) as RuntimeConfigJson;
+    return await this.#client.patch("/v1/workspaces/{workspace}/config", {
+      ...at(workspace),
+      body: Object.fromEntries(fields),
+    });
   };
 
   runtimeConfig: Workspaces["runtimeConfig"] = async (selector) => {
@@ -160,19 +194,20 @@ class RemoteWorkspaces implements Workspaces {
     return { type: "remote", url: this.#target.url, workspace: id, token: this.#target.token };
   };
 
-  open: Workspaces["open"] = async (selector, options = {}) =>
-    await openRuntime(
-      { type: "remote", url: this.#target.url, workspace: selector, token: this.#target.token },
-      options,
-    );
+  open: Workspaces["open"] = async (selector, options = {}) => {
+    const { id } = await this.get(selector);
+    const { url, token } = this.#target;
+    return await openRuntime({ type: "remote", url, workspace: id, token }, options);
+  };
 
-  trust: Workspaces["trust"] = async (directory, trusted): Promise<Project> =>
-    (await jsonFromRunner(this.#target, `/v1/projects/${encodeURIComponent(directory)}/trust`, {
-      method: "PUT",
+  trust: Workspaces["trust"] = async (project, trusted) =>
+    await this.#client.put("/v1/projects/{project}/trust", {
+      params: { path: { project } },
       body: { trusted },
-    })) as ProjectJson;
+    });
 
-  projects: Workspaces["projects"] = () => this.#pages<ProjectJson>("/v1/projects", {});
+  projects: Workspaces["projects"] = () =>
+    pages((query) => this.#client.get("/v1/projects", { params: { query } }));
 
   doctor: Workspaces["doctor"] = () => Promise.reject(onlyThere("doctor"));
 
@@ -186,57 +221,69 @@ class RemoteWorkspaces implements Workspaces {
     return this.close();
   }
 
-  async #get<T>(path: `/v1/${string}`, call: RunnerCall = {}): Promise<T> {
-    return (await jsonFromRunner(this.#target, path, call)) as T;
-  }
-
-  async #pages<T>(path: `/v1/${string}`, query: NonNullable<RunnerCall["query"]>): Promise<T[]> {
-    const all: T[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await this.#get<{ readonly items: readonly T[]; readonly next: string | null }>(path, {
-        query: { ...query, limit: PAGE, cursor },
-      });
-      all.push(...page.items);
-      cursor = page.next ?? undefined;
-    } while (cursor !== undefined);
-    return all;
-  }
-
-  /** Begins an operation and follows it to its end. An abort cancels it, and waits for what is undone. */
-  async #operate(path: `/v1/${string}`, options: WorkOptions, call: RunnerCall = {}): Promise<Result> {
+  /** Begins an operation, and follows it to its end. An abort cancels it, and waits for what is undone. */
+  async #operate(
+    options: WorkOptions,
+    begin: (params: { readonly header: { readonly "Idempotency-Key": string } }) => Promise<Operation>,
+  ): Promise<Result> {
     const { signal } = options;
     // Not ended by the signal: whether it has begun has to be known to cancel it.
-    const begun = (await onceByRunner(this.#target, path, { method: "POST", ...call })) as OperationJson;
+    let operation = await begin({ header: { "Idempotency-Key": randomUUID() } });
+    const { id } = operation;
     const cancel = (): void => {
-      const at = `/v1/operations/${begun.id}/cancel` as const;
-      jsonFromRunner(this.#target, at, { method: "POST" }).catch(() => {
+      this.#client.post("/v1/operations/{id}/cancel", { params: { path: { id } } }).catch(() => {
         // Where it is not heard the operation goes on, and is told as it ends.
       });
     };
     signal?.addEventListener("abort", cancel, { once: true });
     if (signal?.aborted) cancel();
     try {
-      return resultOf(await this.#end(begun, options));
+      if (operation.state === "running") {
+        for await (const told of this.#client.operation(id)) {
+          if (told.type === "end") operation = told.operation;
+          else if (told.type === "output") options.onOutput?.(Buffer.from(told.text), told.stream);
+          else options.onProgress?.(progressOf(told.progress));
+        }
+      }
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
-  }
-
-  async #end(begun: OperationJson, options: WorkOptions): Promise<OperationJson> {
-    if (begun.state !== "running") return begun;
-    for await (const { data } of eventsFromRunner(this.#target, `/v1/operations/${begun.id}/progress`)) {
-      const told = data as OperationEvent;
-      if (told.type === "end") return told.operation;
-      if (told.type === "output") options.onOutput?.(Buffer.from(told.text), told.stream);
-      else options.onProgress?.(progressOf(told.progress));
-    }
-    return await this.#get<OperationJson>(`/v1/operations/${begun.id}`);
+    return (await this.#client.completed(operation)).result ?? {};
   }
 }
 
-function of(selector: string, rest?: string): `/v1/${string}` {
-  return `/v1/workspaces/${encodeURIComponent(selector)}${rest === undefined ? "" : `/${rest}`}`;
+async function pages<T>(
+  get: (query: {
+    readonly limit: number;
+    readonly cursor?: string;
+  }) => Promise<{ readonly items: readonly T[]; readonly next: string | null }>,
+): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof get>> = await get({
+      limit: PAGE,
+      ...(cursor === null ? {} : { cursor }),
+    });
+    all.push(...page.items);
+    cursor = page.next;
+  } while (cursor !== null);
+  return all;
+}
+
+function at(workspace: string) {
+  return { params: { path: { workspace } } };
+}
+
+function signalOf({ signal }: WorkOptions): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+/** Without the fields that are undefined. */
+function defined<T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 function progressOf(progress: Extract<OperationEvent, { type: "progress" }>["progress"]): WorkspaceProgress {
@@ -249,12 +296,6 @@ function progressOf(progress: Extract<OperationEvent, { type: "progress" }>["pro
   };
 }
 
-function resultOf({ state, result, error }: OperationJson): Result {
-  if (error !== null) throw errorFromJson(error);
-  if (state === "cancelled") throw berthError("operation.aborted", { hop: "runner" });
-  return result ?? {};
-}
-
 function madeOf({ workspace }: Result): Workspace {
   return workspaceFromJson(whole(workspace));
 }
@@ -265,9 +306,9 @@ function whole<T>(value: T | undefined): T {
   throw berthError("runner.foreign", { context: { reason: "the operation has no result" } });
 }
 
-function makes(options: Omit<CreateOptions, "project"> | ForkOptions): Record<string, unknown> {
+function makes(options: Omit<CreateOptions, "project"> | ForkOptions) {
   const { name, runtime, branch, changes, skipInit, maxWaitMs } = options;
-  return { name, runtime, branch, changes, skip_init: skipInit, max_wait_ms: maxWaitMs };
+  return { name, ...defined({ runtime, branch, changes, skip_init: skipInit, max_wait_ms: maxWaitMs }) };
 }
 
 function notThere(project: string, cause: unknown): Error {
