@@ -12,6 +12,7 @@ import { type BerthError, berthError, toBerthError } from "../../contract/errors
 import type { ProcessSession } from "../processes/sessions.ts";
 import type { Feed, FeedClient, FeedEnd } from "./feed.ts";
 import type { FeedPlace, OutputHub } from "./hub.ts";
+import type { SharedFrame } from "./shared-frame.ts";
 
 export type AttachRole = "writer" | "viewer";
 export type DropReason = "silent" | "stopping";
@@ -71,6 +72,8 @@ export class AttachClient implements FeedClient {
   /** It waits for its socket. */
   #full = false;
   #scheduled: NodeJS.Immediate | undefined;
+  /** Frames that the socket has not taken yet. */
+  readonly #writing: SharedFrame[] = [];
   #pendingInput = 0;
   #errors = 0;
   #sent = 0;
@@ -183,14 +186,24 @@ export class AttachClient implements FeedClient {
   #enter({ feed, next, rest }: FeedPlace): void {
     this.#feed = feed;
     this.next = next;
-    if (rest !== undefined) this.#write(rest.frame, rest.to);
+    if (rest === undefined) return;
+    this.#write(rest.frame, rest.to);
+    rest.frame.release();
   }
 
-  #write(frame: Buffer, cursor: number): void {
-    this.#sent += frame.length;
+  #write(frame: SharedFrame, cursor: number): void {
+    this.#sent += frame.bytes.length;
     this.#cursor = cursor;
-    this.#socket.write(frame, this.#written);
+    frame.hold();
+    this.#writing.push(frame);
+    this.#socket.write(frame.bytes, this.#frameWritten);
   }
+
+  /** Frames are written in their order. */
+  readonly #frameWritten = (): void => {
+    this.#writing.shift()?.release();
+    this.#written();
+  };
 
   /** The kernel has taken a write. */
   readonly #written = (): void => {

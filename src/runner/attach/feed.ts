@@ -192,7 +192,7 @@ export class Feed {
     const keptBytes = ring.bytes / 2;
     let number = ring.first;
     for (let left = ring.bytes; left > keptBytes && number < ring.next; number += 1) {
-      left -= ring.at(number)?.frame.length ?? 0;
+      left -= ring.at(number)?.frame.bytes.length ?? 0;
     }
     this.#dropBefore(number);
     for (const client of [...this.#clients]) {
@@ -245,7 +245,7 @@ export class Feed {
   #push(frame: Parameters<FrameRing["push"]>[0]): void {
     if (this.#stop.signal.aborted) return;
     this.ring.push(frame);
-    this.#options.budget.usedBytes += frame.frame.length;
+    this.#options.budget.usedBytes += frame.frame.bytes.length;
     this.#wakeAll();
     // Usually all have it now.
     if (this.#waiting.size === this.#clients.size) this.#forgetTaken();

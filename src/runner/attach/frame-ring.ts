@@ -1,10 +1,11 @@
 import type { OutputStream } from "../../contract/process.ts";
+import type { SharedFrame } from "./shared-frame.ts";
 
 /** A frame that is ready to be written, and the cursors that it leads from and to. */
 export interface RingFrame {
   readonly from: number;
   readonly to: number;
-  readonly frame: Buffer;
+  readonly frame: SharedFrame;
   /** Undefined for a gap. */
   readonly stream: OutputStream | undefined;
 }
@@ -56,9 +57,10 @@ export class FrameRing {
     return number < this.first ? undefined : this.#frames[number - this.#base];
   }
 
+  /** Takes over what the frame holds. */
   push(frame: RingFrame): void {
     this.#frames.push(frame);
-    this.#bytes += frame.frame.length;
+    this.#bytes += frame.frame.bytes.length;
     this.#end = frame.to;
   }
 
@@ -67,7 +69,8 @@ export class FrameRing {
     while (this.first < number) {
       const frame = this.#frames[this.#head];
       if (frame === undefined) return;
-      this.#bytes -= frame.frame.length;
+      this.#bytes -= frame.frame.bytes.length;
+      frame.frame.release();
       this.#head += 1;
     }
     if (this.#head < COMPACT_AT && this.#head < this.#frames.length) return;

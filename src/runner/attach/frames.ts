@@ -1,8 +1,12 @@
 import { ATTACH_CHANNELS, type AttachServerMessage } from "../../api/attach.ts";
 import type { OutputStream } from "../../contract/process.ts";
+import { SharedFrame } from "./shared-frame.ts";
 
 /** Most output bytes in a frame. */
 export const MAX_FRAME_PAYLOAD = 64 * 1024;
+
+/** The longest frame of output: header, channel, bytes. */
+export const MAX_FRAME_BYTES = 10 + 1 + MAX_FRAME_PAYLOAD;
 
 const OPCODE = { text: 1, binary: 2 } as const;
 const FINAL = 0x80;
@@ -18,9 +22,10 @@ const FINAL = 0x80;
  * └────────┴──────────────────────┴─────────────────┴──────────────┘
  * ```
  */
-export function outputFrame(stream: OutputStream, parts: readonly Uint8Array[], bytes: number): Buffer {
+export function outputFrame(stream: OutputStream, parts: readonly Uint8Array[], bytes: number): SharedFrame {
   const start = headerBytes(bytes + 1);
-  const frame = Buffer.allocUnsafe(start + 1 + bytes);
+  const shared = new SharedFrame(start + 1 + bytes);
+  const frame = shared.bytes;
   writeHeader(frame, OPCODE.binary, bytes + 1);
   frame[start] = ATTACH_CHANNELS[stream];
   let at = start + 1;
@@ -28,16 +33,16 @@ export function outputFrame(stream: OutputStream, parts: readonly Uint8Array[], 
     frame.set(part, at);
     at += part.length;
   }
-  return frame;
+  return shared;
 }
 
-export function messageFrame(message: AttachServerMessage): Buffer {
+export function messageFrame(message: AttachServerMessage): SharedFrame {
   const text = Buffer.from(JSON.stringify(message));
   const start = headerBytes(text.length);
-  const frame = Buffer.allocUnsafe(start + text.length);
-  writeHeader(frame, OPCODE.text, text.length);
-  frame.set(text, start);
-  return frame;
+  const shared = new SharedFrame(start + text.length);
+  writeHeader(shared.bytes, OPCODE.text, text.length);
+  shared.bytes.set(text, start);
+  return shared;
 }
 
 function headerBytes(length: number): number {

@@ -3,12 +3,13 @@ import type { ExitStatus, Process } from "../../contract/process.ts";
 import { Feed, type FeedClient, type RingBudget } from "./feed.ts";
 import { outputFrame } from "./frames.ts";
 import { Pace } from "./pace.ts";
+import type { SharedFrame } from "./shared-frame.ts";
 
 /** Where a client goes on: the frame that it gets next, and what of the one before it still lacks. */
 export interface FeedPlace {
   readonly feed: Feed;
   readonly next: number;
-  readonly rest: { readonly frame: Buffer; readonly to: number } | undefined;
+  readonly rest: { readonly frame: SharedFrame; readonly to: number } | undefined;
 }
 
 /**
@@ -64,7 +65,7 @@ export class OutputHub {
     if (frame === undefined || frame.from === cursor) return { feed, next, rest: undefined };
     // In the middle of a gap of others is no place: what they lack may be had elsewhere.
     if (frame.stream === undefined) return undefined;
-    const bytes = frame.frame.subarray(frame.frame.length - (frame.to - cursor));
+    const bytes = frame.frame.bytes.subarray(cursor - frame.to);
     return {
       feed,
       next: next + 1,

@@ -137,21 +137,19 @@ export class OutputFlow implements StreamHandler {
     }
   }
 
-  onData(chunk: Uint8Array): void {
+  onDataParts(parts: readonly Uint8Array[], bytes: number): void {
     const stream = this.#stream;
     if (this.#done || stream === undefined) return;
     try {
-      let cost = chunk.length;
-      decodeOutput(chunk, (channel, bytes) => {
+      let table = bytes;
+      decodeOutput(parts, (channel, run) => {
+        table -= run.length;
         if (this.#done) return;
-        this.cursor += bytes.length;
-        // The first run pays for the table; the rest of the payload is the runs' own bytes.
-        const share = cost === chunk.length ? bytes.length + tableBytes(chunk) : bytes.length;
-        cost -= share;
-        this.#sink.data(STREAMS[channel] as OutputStream, bytes, this.cursor, share, stream);
+        this.cursor += run.length;
+        this.#sink.data(STREAMS[channel] as OutputStream, run, this.cursor, run.length, stream);
       });
-      // A frame without a run takes window as well.
-      if (cost === chunk.length) stream.consumed(cost);
+      // What is not output is used already.
+      this.consumed(stream, table);
     } catch (error) {
       this.#refuse(error);
     }
@@ -202,10 +200,6 @@ export class OutputFlow implements StreamHandler {
     this.#stream?.reset(explained);
     if (!this.#done) this.#finish(undefined, explained);
   }
-}
-
-function tableBytes(payload: Uint8Array): number {
-  return 2 + 5 * (payload[0]! | (payload[1]! << 8));
 }
 
 function isCursor(value: unknown): value is number {
