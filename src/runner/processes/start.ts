@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { commandOptionsFromJson, processToJson, secretsOf } from "../../api/json-processes.ts";
 import type { RunnerContext } from "../context.ts";
 import type { CallOf, Handlers } from "../handlers.ts";
+import { traced } from "../observe/tracing.ts";
 
 /** Starting processes. They are no client's: they outlive the runner, and who reads their output keeps them. */
 export function startHandlers(context: RunnerContext): Handlers<"startProcess" | "exec"> {
@@ -11,16 +12,18 @@ export function startHandlers(context: RunnerContext): Handlers<"startProcess" |
       const workspace = await context.workspace(params.workspace, caller);
       for (const secret of secretsOf(body.env)) context.secrets.add(secret);
       using lease = await context.runtimes.lease(workspace, signal);
-      const process = await lease.runtime.spawn(body.command, {
-        ...commandOptionsFromJson(body),
-        ...(body.name === undefined ? {} : { name: body.name }),
-        ...(body.stdin === undefined ? {} : { stdin: body.stdin }),
-        ...(body.tty === undefined ? {} : { tty: body.tty }),
-        ...(body.lease_ms === undefined ? {} : { leaseMs: body.lease_ms }),
-        ...requestId(call, workspace.id),
-        ...(body.detached === true ? { detached: true } : { keptBy: "readers" }),
-        signal,
-      });
+      const start = () =>
+        lease.runtime.spawn(body.command, {
+          ...commandOptionsFromJson(body),
+          ...(body.name === undefined ? {} : { name: body.name }),
+          ...(body.stdin === undefined ? {} : { stdin: body.stdin }),
+          ...(body.tty === undefined ? {} : { tty: body.tty }),
+          ...(body.lease_ms === undefined ? {} : { leaseMs: body.lease_ms }),
+          ...requestId(call, workspace.id),
+          ...(body.detached === true ? { detached: true } : { keptBy: "readers" }),
+          signal,
+        });
+      const process = await traced("process.start", { "berth.workspace": workspace.id }, start);
       const info = process.found;
       process.release();
       await context.processes.add(workspace.id, info).catch((error: unknown) => {
@@ -44,15 +47,17 @@ export function startHandlers(context: RunnerContext): Handlers<"startProcess" |
       for (const secret of secretsOf(body.env)) context.secrets.add(secret);
       using lease = await context.runtimes.lease(workspace, signal);
       const { input, input_encoding: inputEncoding, encoding, max_capture_bytes: maxCaptureBytes } = body;
-      const result = await lease.runtime.exec(body.command, {
-        ...commandOptionsFromJson(body),
-        ...(input === undefined
-          ? {}
-          : { input: Buffer.from(input, inputEncoding === "text" ? "utf8" : "base64") }),
-        ...(maxCaptureBytes === undefined ? {} : { maxCaptureBytes }),
-        ...requestId(call, workspace.id),
-        signal,
-      });
+      const run = async () =>
+        await lease.runtime.exec(body.command, {
+          ...commandOptionsFromJson(body),
+          ...(input === undefined
+            ? {}
+            : { input: Buffer.from(input, inputEncoding === "text" ? "utf8" : "base64") }),
+          ...(maxCaptureBytes === undefined ? {} : { maxCaptureBytes }),
+          ...requestId(call, workspace.id),
+          signal,
+        });
+      const result = await traced("process.exec", { "berth.workspace": workspace.id }, run);
       context.metrics.count("berth_process_starts_total", {});
       context.emit({
         type: "process.executed",

@@ -4,6 +4,7 @@ import { berthError, toBerthError } from "../../contract/errors.ts";
 import type { WorkOptions } from "../../workspaces/api.ts";
 import type { Caller, RunnerContext } from "../context.ts";
 import { withCause } from "../http/cause.ts";
+import { traced } from "../observe/tracing.ts";
 import { EarlierOperations } from "./earlier-operations.ts";
 import {
   interruptedError,
@@ -100,7 +101,8 @@ export class WorkOperations {
         },
         onOutput: output(operation),
       };
-      const run = () => work.run(options, operation);
+      const about = { "berth.operation": operation.id, "berth.workspace": operation.workspaceId ?? "" };
+      const run = () => traced(`operation ${work.kind}`, about, () => work.run(options, operation));
       const result = await withCause({ id: operation.id, actor }, run);
       announce();
       operation.end("succeeded", { result });

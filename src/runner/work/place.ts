@@ -8,6 +8,7 @@ import { abortedError } from "../../transports/abort.ts";
 import type { Clock } from "../../transports/ssh/clock.ts";
 import type { Workspaces } from "../../workspaces/api.ts";
 import type { PlaceHealth, RuntimeLease } from "../context.ts";
+import { traced } from "../observe/tracing.ts";
 import { Shared } from "./shared.ts";
 
 /** Between attempts to reach a place that failed: 1 s at first, then longer, at most a minute. */
@@ -146,7 +147,10 @@ export class Place {
       if (signal.aborted) throw abortedError(signal);
       // A connection that was lost is dialled again by whatever is asked.
       if (before !== undefined) await before.processes({ signal });
-      else await this.#apart(() => this.#open(signal));
+      else {
+        const about = { "berth.workspace": this.workspaceId };
+        await traced("place.open", about, () => this.#apart(() => this.#open(signal)));
+      }
     } catch (cause) {
       const error = toBerthError(cause, "runner");
       inside(() => this.#failed(error, signal));
