@@ -9,6 +9,7 @@ import { buildProgram } from "../src/cli/main.ts";
 import { addContainerOptions, addPlaceOptions } from "../src/cli/options.ts";
 import { addSshOptions } from "../src/cli/ssh-options.ts";
 import { ERROR_REGISTRY } from "../src/contract/error-registry.ts";
+import { EVENT_TYPES } from "../src/contract/event-types.ts";
 import { clientTypes } from "./api/client-types.ts";
 import { apiPage } from "./api/page.ts";
 import { berthFileJsonSchema, berthFileSchemaText, SCHEMA_PATH } from "./schema/berth-file.ts";
@@ -59,6 +60,14 @@ function errors(): string {
 
 function cell(text: string): string {
   return text.replace(/\|/g, "\\|");
+}
+
+function eventTypes(): string {
+  const rows = Object.entries(EVENT_TYPES).map(
+    ([type, { meaning, data }]) =>
+      `| \`${type}\` | ${cell(meaning)} | ${data.map((field) => `\`${field}\``).join(", ")} |`,
+  );
+  return `| type | what happened | fields of \`data\` |\n| --- | --- | --- |\n${rows.join("\n")}\n`;
 }
 
 /** Options that many words of the command line share: they stand once. */
@@ -145,6 +154,7 @@ function formatted(path: string, source: string): string {
 
 page("docs/errors.md", errors());
 page("docs/cli.md", between("docs/cli.md", "reference", await reference()));
+page("docs/events.md", between("docs/events.md", "types", eventTypes()));
 page(SCHEMA_PATH, berthFileSchemaText());
 const fields = berthFileReference(berthFileJsonSchema());
 page("docs/berth-yaml.md", between("docs/berth-yaml.md", "reference", fields));
