@@ -2,6 +2,8 @@ import * as z from "zod";
 import { idParams, pageOf, pageQuery, time } from "./common.ts";
 import type { Route } from "./route.ts";
 
+export const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._@:/+-]*$/;
+
 const scope = z.enum(["read", "operate", "admin"]);
 
 export const token = z
@@ -38,7 +40,7 @@ export const tokenRoutes = [
     scope: "admin",
     body: z
       .strictObject({
-        name: z.string().min(1).max(64),
+        name: z.string().max(64).regex(TOKEN_NAME, { message: "is letters, digits, spaces and ._@:/+-" }),
         scope,
         workspaces: z
           .array(z.string().min(1).max(300))

@@ -39,6 +39,7 @@ const COMMANDS: readonly (readonly [
   [["gc"], async () => (await import("./commands/garbage.ts")).addGarbageCommand],
   [["serve"], async () => (await import("./commands/serve.ts")).addServeCommand],
   [["login", "logout"], async () => (await import("./commands/login.ts")).addLoginCommands],
+  [["preview"], async () => (await import("./commands/preview.ts")).addPreviewCommand],
   [["token"], async () => (await import("./commands/token.ts")).addTokenCommand],
   [["events"], async () => (await import("./commands/events.ts")).addEventsCommand],
   [["top"], async () => (await import("./commands/top.ts")).addTopCommand],

@@ -101,15 +101,11 @@ export const RUNNER_ERRORS = {
     "there is a token {name} already",
     "Choose another name, or revoke that one.",
   ),
-  "preview.unknown": entry(
-    404,
-    "there is no preview at {host}",
-    "Make one: POST /v1/workspaces/NAME/previews with its port.",
-  ),
+  "preview.unknown": entry(404, "there is no preview at {host}", "Make one: berth preview WORKSPACE PORT"),
   "preview.link_over": entry(
     410,
     "this link was used already, or is older than a minute",
-    "Make another one: POST /v1/workspaces/NAME/previews with its port.",
+    "Make another one: berth preview WORKSPACE PORT",
   ),
   "preview.unavailable": entry(
     502,

@@ -98,6 +98,7 @@ test("a DNS-rebinding Host is refused before the token is looked at, over HTTP a
   ]) {
     const plain = await desk.send("/v1/tokens", { token, host });
     assert.ok(plain.status === 421 || plain.status === 400, `${host}: ${plain.status}`);
+    if (plain.status === 421) assert.equal(code(plain), "request.host_refused");
     const socket = await desk.send("/v1/processes/p/attach", { token, host, headers: ATTACH });
     assert.ok(socket.status === 421 || socket.status === 400, `${host}: ${socket.status}`);
   }

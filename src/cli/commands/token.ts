@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type * as z from "zod";
 import type { Scope } from "../../api/route.ts";
-import type { token } from "../../api/tokens.ts";
+import { TOKEN_NAME, type token } from "../../api/tokens.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
 import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
 import { collect, duration } from "../arguments.ts";
@@ -57,7 +57,9 @@ export function addTokenCommand(program: Command): void {
 async function create(name: string, flags: CreateFlags): Promise<void> {
   if (flags.expires !== undefined && flags.expires < 1000)
     throw usageError("--expires is less than a second");
-  if (name.length > 64) throw usageError("the name of a token has at most 64 letters");
+  if (name.length > 64 || !TOKEN_NAME.test(name)) {
+    throw usageError("the name of a token is at most 64 letters, digits, spaces and ._@:/+-");
+  }
   const { scope, workspace: workspaces, expires: expires_in_ms } = flags;
   const body = { name, scope, ...given({ workspaces, expires_in_ms }) };
   const target = runnerTarget(flags);

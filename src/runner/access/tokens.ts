@@ -73,10 +73,9 @@ export class Tokens implements Disposable {
     if (key === undefined) return undefined;
     const hash = tokenHash(text);
     const local = this.#localToken();
-    const isLocal = timingSafeEqual(hash, local.hash);
+    if (timingSafeEqual(hash, local.hash)) return LOCAL;
     const row = await this.#row(`tok_${key}`);
     const isNamed = timingSafeEqual(hash, row === undefined ? NO_HASH : Buffer.from(row.hash, "hex"));
-    if (isLocal) return LOCAL;
     if (!isNamed || row === undefined || isOver(row.expires_at)) return undefined;
     this.#used(row.id);
     return infoOf(row);
@@ -156,11 +155,7 @@ export class Tokens implements Disposable {
       this.#localToken();
       return LOCAL;
     }
-    const row = await this.#store.db
-      .selectFrom("token")
-      .selectAll()
-      .where((is) => is.or([is("id", "=", idOrName), is("name", "=", idOrName)]))
-      .executeTakeFirst();
+    const row = (await this.#row(idOrName)) ?? (await this.#row(idOrName, "name"));
     if (row === undefined) throw berthError("token.unknown", { hop: "runner", context: { id: idOrName } });
     await this.#store.db.deleteFrom("token").where("id", "=", row.id).execute();
     this.#end(row.id);
@@ -223,8 +218,8 @@ export class Tokens implements Disposable {
     this.#rest();
   }
 
-  #row(id: string) {
-    return this.#store.db.selectFrom("token").selectAll().where("id", "=", id).executeTakeFirst();
+  #row(value: string, column: "id" | "name" = "id") {
+    return this.#store.db.selectFrom("token").selectAll().where(column, "=", value).executeTakeFirst();
   }
 
   /** Read again when the file is another one; what the one before held open ends. */

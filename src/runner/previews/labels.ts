@@ -107,7 +107,7 @@ export class PreviewEntries {
   /** What a workspace had that is gone is free. */
   async #isThere(workspaceId: string, label: string): Promise<boolean> {
     try {
-      await this.#workspaces.get(workspaceId);
+      await this.#workspaces.get(workspaceId, { directory: null });
       return true;
     } catch (cause) {
       if (!isBerthError(cause, "workspace.unknown")) throw cause;

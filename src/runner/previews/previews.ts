@@ -199,7 +199,7 @@ class OpenPreviews implements Previews {
       throw berthError("auth.missing", {
         hop: "runner",
         message: "this preview is open only to who came by its link",
-        hint: "Make a link, which opens it once: POST /v1/workspaces/NAME/previews with the port.",
+        hint: `Make a link, which opens it once: berth preview ${entry.workspaceId} ${entry.port}`,
       });
     }
     const target = {
@@ -240,7 +240,7 @@ class OpenPreviews implements Previews {
   /** A connection to the port, with a lease on the place until it is closed. */
   async #connect(workspaceId: string, port: number): Promise<Duplex> {
     const { workspaces, runtimes, stopping } = this.#context;
-    const workspace = await workspaces.get(workspaceId);
+    const workspace = await workspaces.get(workspaceId, { directory: null });
     const lease = await runtimes.lease(workspace, stopping);
     try {
       const stream = await lease.runtime.connect(port, { signal: stopping });

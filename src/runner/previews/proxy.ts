@@ -9,9 +9,12 @@ import type { Duplex } from "node:stream";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import { type Forwarded, requestHeaders, responseHeaders } from "./headers.ts";
 import type { PlaceAgent } from "./place-agent.ts";
+import { SocketHeartbeat } from "./socket-heartbeat.ts";
 
 /** Streams of events that say nothing for this long get a comment, as proxies cut what is idle for 60 s. */
 const HEARTBEAT_MS = 15_000;
+/** Of an answer: applications set large cookies and policies. */
+const MAX_HEADER_BYTES = 128 * 1024;
 /** What was not answered to whom has left is not read for longer. */
 const LINGER_MS = 2_000;
 
@@ -53,7 +56,10 @@ export function proxyRequest(
       passBack(incoming, response, target, options);
     });
     // An answer to a request to upgrade that was not passed on as one.
-    sent.on("upgrade", (_incoming, stream) => stream.destroy());
+    sent.on("upgrade", (_incoming, stream) => {
+      stream.destroy();
+      reject(unavailable(new Error("it switched protocols unasked"), target.port));
+    });
     sent.on("error", (cause) => {
       // The application may have closed the connection that was kept at this very moment.
       const isStale = sent.reusedSocket && !isSecond && !hasBody && !answered;
@@ -152,6 +158,7 @@ function start(
     path: request.url ?? "/",
     headers,
     setHost: false,
+    maxHeaderSize: MAX_HEADER_BYTES,
   });
 }
 
@@ -209,6 +216,8 @@ function keepBusy(incoming: IncomingMessage, response: ServerResponse): void {
 
 /** Bytes both ways with half-close; a failure of either side ends both. */
 function join(socket: Duplex, stream: Duplex, onBytes: ProxyOptions["onBytes"]): void {
+  const heartbeat = new SocketHeartbeat();
+  socket.once("close", () => heartbeat.destroy());
   for (const [one, other] of [
     [socket, stream],
     [stream, socket],
@@ -221,7 +230,7 @@ function join(socket: Duplex, stream: Duplex, onBytes: ProxyOptions["onBytes"]):
   socket.on("data", (chunk: Buffer) => onBytes("in", chunk.length));
   stream.on("data", (chunk: Buffer) => onBytes("out", chunk.length));
   socket.pipe(stream);
-  stream.pipe(socket);
+  stream.pipe(heartbeat).pipe(socket);
 }
 
 function tuples(rawTrailers: readonly string[]): [string, string][] {
@@ -236,6 +245,7 @@ function invalidRequest(cause: unknown): BerthError {
 
 function unavailable(cause: unknown, port: number): BerthError {
   const { code, message } = cause as NodeJS.ErrnoException;
+  if (isBerthError(cause, "workspace.unknown")) return cause;
   if (isBerthError(cause)) {
     const reason = cause.code === "port.refused" ? `nothing listens on port ${port}` : cause.message;
     const hint = cause.code === "port.refused" ? undefined : cause.hint;
@@ -246,7 +256,7 @@ function unavailable(cause: unknown, port: number): BerthError {
       ...(hint === undefined ? {} : { hint }),
     });
   }
-  const isParser = code?.startsWith("HPE_") === true;
+  const isParser = code?.startsWith("HPE_") === true && code !== "HPE_HEADER_OVERFLOW";
   const reason = isParser
     ? `what listens on port ${port} does not speak HTTP`
     : `it broke the connection off (${code ?? message})`;
