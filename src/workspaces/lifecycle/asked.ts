@@ -51,7 +51,8 @@ export async function runtimeFor(
   const { config } = await resolveRuntime(asked ?? settings.runtime ?? WORKTREE, {
     projectDirectory: resolve(directory),
   });
-  if (config.workspace === undefined) return config;
+  // What a runner's workspace means here, its placement says.
+  if (config.type === "remote" || config.workspace === undefined) return config;
   throw berthError("config.invalid", {
     message: "workspace: is set by Berth alone",
     hint: "Leave it out; the new workspace gets an id of its own.",
