@@ -10,6 +10,7 @@ import { ATTACH_PROTOCOL } from "../../src/api/attach.ts";
 import type { Workspace } from "../../src/contract/workspace.ts";
 import { readRunnerFile } from "../../src/runner/runner-file.ts";
 import { openWorkspaces } from "../../src/workspaces/open.ts";
+import { endDaemons } from "../../test/conformance/place.ts";
 import { output, waitFor } from "../../test/fixtures/process.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -49,21 +50,6 @@ export async function runnerHome(): Promise<RunnerHome> {
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** Ends the daemon of a state directory: its processes with it. */
-async function endDaemons(stateDirectory: string): Promise<void> {
-  const all = await output(["ps", "-A", "-o", "pid=", "-o", "args="]).catch(() => "");
-  for (const line of all.split("\n")) {
-    const [, pid, args = ""] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? [];
-    if (pid !== undefined && args.includes(stateDirectory) && Number(pid) !== process.pid) {
-      try {
-        process.kill(Number(pid), "SIGTERM");
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-  }
 }
 
 export interface Answer<Body> {
