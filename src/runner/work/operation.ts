@@ -102,7 +102,7 @@ export class Operation {
   async *follow(after: number, signal: AbortSignal): AsyncGenerator<ServerEvent<OperationEvent>> {
     const { promise: gone, resolve } = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => resolve(), { once: true });
-    for (let last = after; !signal.aborted; ) {
+    for (let last = Math.min(after, this.#numbers); !signal.aborted; ) {
       const news = this.#news.promise;
       for (const { number, event } of this.#told.filter(({ number }) => number > last)) {
         yield { event: event.type, id: String(number), data: event };

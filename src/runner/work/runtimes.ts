@@ -26,6 +26,8 @@ export function runtimeHandlers(context: RunnerContext): Handlers<"listRuntimes"
         stateDirectory,
         projectDirectory: projectDirectoryPath,
         signal,
+        // How it is now: who asks tries again.
+        maxWaitMs: 0,
       });
       return { status: 200, body: checkReportToJson(report) };
     },

@@ -83,10 +83,12 @@ export function workspaceHandlers(context: RunnerContext): Handlers<Looks> {
       return { status: 200, body: runtimeConfigToJson(changed) };
     },
     checkWorkspace: async ({ params, caller, signal }) => {
-      const { id } = await found(params.workspace, caller);
-      const config = await workspaces.runtimeConfig(id, BY_ID);
+      const workspace = await found(params.workspace, caller);
+      const config = await workspaces.runtimeConfig(workspace.id, BY_ID);
       const { stateDirectory } = context.options;
-      const report = await checkRuntime(config, { stateDirectory, signal });
+      const report = await checkRuntime(config, { stateDirectory, signal, maxWaitMs: 0 });
+      // A place that is well again is not left alone any longer.
+      if (report.ok) (await runtimes.lease(workspace, signal, { retry: true, now: true }))[Symbol.dispose]();
       return { status: 200, body: checkReportToJson(report) };
     },
   };
