@@ -10,6 +10,7 @@ import { addContainerOptions, addPlaceOptions } from "../src/cli/options.ts";
 import { addSshOptions } from "../src/cli/ssh-options.ts";
 import { ERROR_REGISTRY } from "../src/contract/error-registry.ts";
 import { EVENT_TYPES } from "../src/contract/event-types.ts";
+import { metricsTable } from "../src/runner/observe/metric-table.ts";
 import { clientTypes } from "./api/client-types.ts";
 import { apiPage } from "./api/page.ts";
 import { berthFileJsonSchema, berthFileSchemaText, SCHEMA_PATH } from "./schema/berth-file.ts";
@@ -155,6 +156,7 @@ function formatted(path: string, source: string): string {
 page("docs/errors.md", errors());
 page("docs/cli.md", between("docs/cli.md", "reference", await reference()));
 page("docs/events.md", between("docs/events.md", "types", eventTypes()));
+page("docs/observability.md", between("docs/observability.md", "metrics", metricsTable()));
 page(SCHEMA_PATH, berthFileSchemaText());
 const fields = berthFileReference(berthFileJsonSchema());
 page("docs/berth-yaml.md", between("docs/berth-yaml.md", "reference", fields));

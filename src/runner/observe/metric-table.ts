@@ -11,7 +11,7 @@ interface MetricEntry {
   readonly buckets?: readonly number[];
 }
 
-/** Every metric of the runner (docs/runner.md). Labels never hold ids, names, paths or anything else without a bound. */
+/** Every metric of the runner (docs/observability.md). Labels never hold ids, names, paths or anything else without a bound. */
 export const METRICS = {
   berth_info: { kind: "gauge", help: "1, with the runner's version.", labels: ["version"] },
   berth_uptime_seconds: { kind: "gauge", help: "Since the runner's start.", labels: [] },
@@ -136,7 +136,7 @@ export type HistogramName = OfKind<"histogram">;
 /** Values of exactly the labels that the table gives a metric. */
 export type LabelsOf<Name extends MetricName> = Readonly<Record<Table[Name]["labels"][number], string>>;
 
-/** The table of docs/runner.md. */
+/** The table of docs/observability.md. */
 export function metricsTable(): string {
   const rows = Object.entries(METRICS).map(([name, { kind, labels, help }]) => {
     const list = labels.map((label) => `\`${label}\``).join(", ");
