@@ -241,9 +241,10 @@ export function errorCodesOf(route: Route): ReadonlyMap<number, readonly string[
   if (route.idempotent === true) add(WITH_KEY);
   if (route.upgrade !== undefined) add(["request.upgrade_required"]);
   if (route.path.includes("{workspace}") || route.place === true) add(OF_WORKSPACE);
-  if (route.place === true) {
-    for (const code of Object.keys(ERROR_REGISTRY))
-      if (PLACE.includes(code.split(".")[0] ?? "")) codes.add(code);
+  const isVerb = 202 in route.responses;
+  for (const code of Object.keys(ERROR_REGISTRY)) {
+    if (isVerb && code.startsWith("workspace.")) codes.add(code);
+    if ((isVerb || route.place === true) && isFar(code)) codes.add(code);
   }
   const byStatus = Map.groupBy([...codes], (code) => ERROR_REGISTRY[code as ErrorCode].status);
   return new Map([...byStatus].sort(([a], [b]) => a - b));

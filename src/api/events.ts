@@ -84,7 +84,7 @@ export const eventRoutes = [
         events: event,
       },
     },
-    errors: [],
+    errors: ["workspace.unknown", "workspace.ambiguous"],
   },
   {
     operationId: "exportEvents",

@@ -75,8 +75,8 @@ export const fileRoutes = [
       download: z.boolean().default(false).describe("As an attachment, which browsers save."),
     }),
     responses: {
-      200: { description: "The whole file.", contentType: "application/octet-stream" },
-      206: { description: "The range.", contentType: "application/octet-stream" },
+      200: { description: "The whole file; its type is told by its name.", contentType: "*/*" },
+      206: { description: "The range.", contentType: "*/*" },
       304: { description: "It is as it was (If-None-Match)." },
     },
     errors: [...READ_ERRORS, "EISDIR", "EIO", "fs.not_a_regular_file", "fs.range_invalid", "fs.changed"],

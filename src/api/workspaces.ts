@@ -30,6 +30,8 @@ const OPERATION = {
   200: { description: "It ended within `wait_ms`; how is in the operation.", schema: operation },
   202: { description: "It goes on.", schema: operation },
 } as const;
+/** What a configuration, or its name, may be refused with. */
+const CONFIG_ERRORS = ["config.invalid", "config.unknown_runtime", "runtime.type_unsupported"] as const;
 const COMMON = ["workspace.busy", "workspace.interrupted"] as const;
 
 export const workspaceRoutes = [
@@ -76,7 +78,7 @@ export const workspaceRoutes = [
       })
       .meta({ examples: [{ name: "fix-login", project: "/home/me/shop", runtime: "ssh://dev@box" }] }),
     responses: OPERATION,
-    errors: ["workspace.not_a_project", "workspace.name_invalid", "workspace.name_taken", "config.invalid"],
+    errors: ["workspace.not_a_project", "workspace.name_invalid", "workspace.name_taken", ...CONFIG_ERRORS],
     idempotent: true,
   },
   {
@@ -138,7 +140,7 @@ export const workspaceRoutes = [
       ...maxWait,
     }),
     responses: OPERATION,
-    errors: [...COMMON, "workspace.name_invalid", "workspace.name_taken", "config.invalid"],
+    errors: [...COMMON, "workspace.name_invalid", "workspace.name_taken", ...CONFIG_ERRORS],
     idempotent: true,
   },
   {
