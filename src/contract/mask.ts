@@ -6,7 +6,9 @@ const MIN_INSIDE = 4;
 /** A part of a secret (a line, the sure letters of its base64) is looked for from this length on. */
 const MIN_PART = 8;
 /** Values kept; the oldest go. */
-const MAX_VALUES = 20_000;
+const MAX_VALUES = 10_000;
+/** Of four letters, five bits each. */
+const HASHES = 2 ** 20;
 /** A token of Berth (src/runner/access/token-text.ts): known by its form, as only hashes of tokens are kept. */
 const TOKEN = /\bberth_([0-9a-z]{8})[0-9A-Za-z]{8,}/g;
 
@@ -31,8 +33,8 @@ export class Secrets {
   readonly #uses = new Map<string, number>();
   readonly #short = new Set<string>();
   /** Forms by the hash of their first four letters; `#filter` says which hashes there are. */
-  readonly #forms = new Map<number, string[]>();
-  readonly #filter = new Uint8Array(0x10000);
+  readonly #forms = new Map<number, { readonly text: string; holders: number }[]>();
+  readonly #filter = new Uint8Array(HASHES);
 
   /** Holds a value until it is released. The empty one is none. */
   add(value: string): Disposable {
@@ -104,15 +106,17 @@ export class Secrets {
 
   #enter(value: string): void {
     if (value.length < MIN_INSIDE) this.#short.add(value);
-    for (const form of formsOf(value)) {
-      const hash = startHash(form);
-      const others = this.#forms.get(hash) ?? [];
-      // Longest first: a form may begin like a shorter one.
-      if (!others.includes(form))
-        this.#forms.set(
-          hash,
-          [...others, form].sort((a, b) => b.length - a.length),
-        );
+    for (const text of formsOf(value)) {
+      const hash = startHash(text);
+      const forms = this.#forms.get(hash) ?? [];
+      const known = forms.find((form) => form.text === text);
+      if (known !== undefined) known.holders += 1;
+      else {
+        forms.push({ text, holders: 1 });
+        // Longest first: a form may begin like a shorter one.
+        forms.sort((one, other) => other.text.length - one.text.length);
+      }
+      this.#forms.set(hash, forms);
       this.#filter[hash] = 1;
     }
   }
@@ -120,14 +124,15 @@ export class Secrets {
   #forget(value: string): void {
     this.#uses.delete(value);
     this.#short.delete(value);
-    const hashes = new Set(formsOf(value).map(startHash));
-    for (const hash of hashes) {
+    for (const text of formsOf(value)) {
+      const hash = startHash(text);
+      const forms = this.#forms.get(hash) ?? [];
+      const form = forms.find((one) => one.text === text);
+      if (form === undefined || --form.holders > 0) continue;
+      forms.splice(forms.indexOf(form), 1);
+      if (forms.length > 0) continue;
       this.#forms.delete(hash);
       this.#filter[hash] = 0;
-    }
-    // Forms of others that begin with the same letters.
-    for (const other of this.#uses.keys()) {
-      if (formsOf(other).some((form) => hashes.has(startHash(form)))) this.#enter(other);
     }
   }
 
@@ -137,11 +142,10 @@ export class Secrets {
     let done = 0;
     let hash = 0;
     for (let index = 0; index < text.length; index++) {
-      // Each letter is shifted out by the fourth after it.
-      hash = ((hash << 4) ^ text.charCodeAt(index)) & 0xffff;
+      hash = nextHash(hash, text.charCodeAt(index));
       const start = index - (MIN_INSIDE - 1);
       if (this.#filter[hash] !== 1 || start < done) continue;
-      const found = this.#forms.get(hash)?.find((form) => text.startsWith(form, start));
+      const found = this.#forms.get(hash)?.find((form) => text.startsWith(form.text, start))?.text;
       if (found === undefined) continue;
       result += text.slice(done, start) + MASKED;
       if (first) return result;
@@ -166,8 +170,13 @@ function maskedToken(_token: string, key: string): string {
 
 function startHash(form: string): number {
   let hash = 0;
-  for (let index = 0; index < MIN_INSIDE; index++) hash = ((hash << 4) ^ form.charCodeAt(index)) & 0xffff;
+  for (let index = 0; index < MIN_INSIDE; index++) hash = nextHash(hash, form.charCodeAt(index));
   return hash;
+}
+
+/** A letter is shifted out by the fourth after it: the hash is of the last four. */
+function nextHash(hash: number, letter: number): number {
+  return ((hash << 5) ^ letter) & (HASHES - 1);
 }
 
 /** The forms of a value that are long enough to be looked for inside of texts. */

@@ -199,7 +199,7 @@ class OpenPreviews implements Previews {
       throw berthError("auth.missing", {
         hop: "runner",
         message: "this preview is open only to who came by its link",
-        hint: `Make a link, which opens it once: berth preview ${entry.workspaceId} ${entry.port}`,
+        hint: `Make a link, which opens it once: berth preview WORKSPACE ${entry.port}`,
       });
     }
     const target = {
