@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { benchDocker } from "./docker.ts";
+import { benchEvents } from "./events.ts";
 import type { Bench, Row } from "./report.ts";
 import { benchSsh } from "./ssh.ts";
 import { benchWorkspaces } from "./workspaces.ts";
@@ -28,6 +29,7 @@ const docker = bench("docker");
 const engineVersion = docker.wanted("") ? await benchDocker(docker) : "";
 const sshVersion = await benchSsh(bench("ssh"));
 const gitVersion = await benchWorkspaces(bench("workspaces"));
+await benchEvents(bench("events"));
 if (words.length === 0) writeFileSync(join(import.meta.dirname, "../docs/benchmarks.md"), page());
 
 function table(part: string): string {
@@ -63,6 +65,13 @@ Beside git itself doing the same. Round trips are counted: what ${"`create`"} ta
 a connection that stands, as the second workspace of a program finds it.
 
 ${table("workspaces")}
+
+## Events
+
+The calls come from another process, four at a time; the events are made in the runner. Durable means that
+the disk has said so.
+
+${table("events")}
 
 ${why}`;
 }
