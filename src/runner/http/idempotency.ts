@@ -25,6 +25,11 @@ export interface IdempotencyStore {
 }
 
 const LONGEST_KEY = 255;
+/**
+ * Calls whose handler hands the key on to the daemon, which knows a start that it has seen: when a runner was killed in
+ * the middle of one, the repeat finds the process that there is, and starts it where there is none.
+ */
+const REPEATABLE: ReadonlySet<string> = new Set(["startProcess", "exec"]);
 
 export interface KeyedRequest {
   readonly tokenId: string;
@@ -67,7 +72,7 @@ export class Idempotency {
     const fingerprint = digest(request.target, request.body);
     // One after the other: a second one finds what the first has left.
     for (let before = this.#open.get(key); before !== undefined; before = this.#open.get(key)) await before;
-    const turn = this.#turn(key, fingerprint, work);
+    const turn = this.#turn(key, fingerprint, request.operationId, work);
     const settled = turn.catch(() => undefined).finally(() => this.#open.delete(key));
     this.#open.set(key, settled);
     return turn;
@@ -76,6 +81,7 @@ export class Idempotency {
   async #turn(
     key: string,
     fingerprint: string,
+    operationId: string,
     work: () => Promise<{ readonly answer: KeptAnswer; readonly error?: BerthError | undefined }>,
   ): Promise<{
     readonly answer: KeptAnswer;
@@ -87,7 +93,9 @@ export class Idempotency {
       throw berthError("request.idempotency_mismatch", { hop: "runner" });
     }
     if (known.state === "answered") return { answer: known.answer, replayed: true };
-    if (known.state === "open") throw berthError("request.idempotency_interrupted", { hop: "runner" });
+    if (known.state === "open" && !REPEATABLE.has(operationId)) {
+      throw berthError("request.idempotency_interrupted", { hop: "runner" });
+    }
     let done: { readonly answer: KeptAnswer; readonly error?: BerthError | undefined };
     try {
       done = await work();
