@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { benchDocker } from "./docker.ts";
 import { benchEvents } from "./events.ts";
 import type { Bench, Row } from "./report.ts";
+import { benchRunner } from "./runner/index.ts";
 import { benchSsh } from "./ssh.ts";
 import { benchWorkspaces } from "./workspaces.ts";
 
@@ -29,6 +30,7 @@ const docker = bench("docker");
 const engineVersion = docker.wanted("") ? await benchDocker(docker) : "";
 const sshVersion = await benchSsh(bench("ssh"));
 const gitVersion = await benchWorkspaces(bench("workspaces"));
+await benchRunner(bench("runner"));
 await benchEvents(bench("events"));
 if (words.length === 0) writeFileSync(join(import.meta.dirname, "../docs/benchmarks.md"), page());
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import WebSocket from "ws";
 import { ATTACH_PROTOCOL } from "../../src/api/attach.ts";
+import type { RuntimeConfig } from "../../src/contract/config.ts";
 import type { Workspace } from "../../src/contract/workspace.ts";
 import { readRunnerFile } from "../../src/runner/runner-file.ts";
 import { openWorkspaces } from "../../src/workspaces/open.ts";
@@ -25,8 +26,8 @@ export interface RunnerHome extends AsyncDisposable {
   readonly directory: string;
   readonly stateDirectory: string;
   readonly project: string;
-  /** Workspaces in the project's own directory. */
-  workspace(name: string): Promise<Workspace>;
+  /** A workspace of the project; default: in a worktree. */
+  workspace(name: string, runtime?: RuntimeConfig): Promise<Workspace>;
 }
 
 export async function runnerHome(): Promise<RunnerHome> {
@@ -41,9 +42,9 @@ export async function runnerHome(): Promise<RunnerHome> {
     directory,
     stateDirectory,
     project,
-    async workspace(name) {
+    async workspace(name, runtime = { type: "worktree" }) {
       await using workspaces = await openWorkspaces({ stateDirectory });
-      return await workspaces.create({ name, project, runtime: { type: "worktree" }, skipInit: true });
+      return await workspaces.create({ name, project, runtime, skipInit: true });
     },
     async [Symbol.asyncDispose]() {
       await endDaemons(stateDirectory);
