@@ -159,4 +159,6 @@ test("of more values than are kept the oldest go, and the others stay found", ()
   for (let index = 0; index <= 10_000; index++) secrets.add(value(index));
   assert.equal(secrets.text(value(0)), value(0));
   for (const index of [1, 500, 10_000]) assert.equal(secrets.text(value(index)), MASKED);
+  for (let index = 0; index < 5; index++) secrets.add(`${index}`.repeat(1_000_000));
+  assert.equal(secrets.text(value(10_000)), value(10_000), "nor more letters than are kept");
 });

@@ -7,6 +7,7 @@ const MIN_INSIDE = 4;
 const MIN_PART = 8;
 /** Values kept; the oldest go. */
 const MAX_VALUES = 10_000;
+const MAX_LETTERS = 4_000_000;
 /** Of four letters, five bits each. */
 const HASHES = 2 ** 20;
 /** A token of Berth (src/runner/access/token-text.ts): known by its form, as only hashes of tokens are kept. */
@@ -32,6 +33,7 @@ const FIELD_NAME = /^[A-Za-z]+(?:_[A-Za-z]+)*$/;
 export class Secrets {
   readonly #uses = new Map<string, number>();
   readonly #short = new Set<string>();
+  #letters = 0;
   /** Forms by the hash of their first four letters; `#filter` says which hashes there are. */
   readonly #forms = new Map<number, { readonly text: string; holders: number }[]>();
   readonly #filter = new Uint8Array(HASHES);
@@ -43,7 +45,9 @@ export class Secrets {
       this.#uses.delete(value);
       this.#uses.set(value, uses + 1);
       if (uses === 0) this.#enter(value);
-      if (this.#uses.size > MAX_VALUES) this.#forget(this.#uses.keys().next().value ?? "");
+      while (this.#uses.size > MAX_VALUES || (this.#letters > MAX_LETTERS && this.#uses.size > 1)) {
+        this.#forget(this.#uses.keys().next().value ?? "");
+      }
     }
     let released = value === "";
     return {
@@ -105,6 +109,7 @@ export class Secrets {
   }
 
   #enter(value: string): void {
+    this.#letters += value.length;
     if (value.length < MIN_INSIDE) this.#short.add(value);
     for (const text of formsOf(value)) {
       const hash = startHash(text);
@@ -122,6 +127,7 @@ export class Secrets {
   }
 
   #forget(value: string): void {
+    this.#letters -= value.length;
     this.#uses.delete(value);
     this.#short.delete(value);
     for (const text of formsOf(value)) {

@@ -142,6 +142,8 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   /** Of routes with `bytes`. */
   readonly stream?: AsyncIterable<Uint8Array>;
   readonly headers: IncomingMessage["headers"];
+  /** Address that the caller sees the runner at: "http://127.0.0.1:7777". */
+  readonly origin: string;
   readonly caller: Caller;
   /** Aborted when the caller goes away, or the runner stops. */
   readonly signal: AbortSignal;

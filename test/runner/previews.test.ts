@@ -252,6 +252,40 @@ test("a preview ends with the token that opened it, and what streams from it, to
   );
 });
 
+test("behind a proxy with TLS, under a domain of its own: https addresses, and a cookie that needs it", async () => {
+  await using desk = await openDesk({
+    baseDomain: "example.com",
+    publicUrl: "https://berth.example.com",
+    trustedProxies: ["127.0.0.1"],
+  });
+  await using app = await application();
+  const proxied = { "x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.7" };
+  const made = await desk.send("/v1/workspaces/fix-login/previews", {
+    method: "POST",
+    token: desk.localToken,
+    host: "berth.example.com",
+    headers: proxied,
+    body: { port: app.port },
+  });
+  assert.equal(made.status, 201, made.text);
+  assert.equal(made.json.url, `https://${app.port}-fix-login.example.com/`);
+  const { host, pathname, search } = new URL(String(made.json.open_url));
+  const opened = await desk.send(pathname + search, { host, headers: proxied });
+  const [cookie = ""] = opened.headers["set-cookie"] ?? [];
+  assert.match(cookie, /^__Host-berth_preview=[^;]+; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax; Secure$/);
+  const headers = { ...proxied, cookie: cookie.split(";")[0], origin: `https://${host}` };
+  assert.equal((await desk.send("/", { host, headers })).text, "hello");
+  const { headers: got } = app.seen[0] ?? assert.fail();
+  assert.deepEqual(
+    [got["x-forwarded-proto"], got["x-forwarded-for"], got.cookie],
+    ["https", "203.0.113.7", undefined],
+  );
+  const plain = await desk.send("/", { host, headers: { ...headers, "x-forwarded-proto": "http" } });
+  assert.equal(plain.json.error?.code, "request.origin_refused");
+  const other = await desk.send("/v1/workspaces", { host: "other.example.com", token: desk.localToken });
+  assert.equal(other.json.error?.code, "preview.unknown");
+});
+
 test("a cookie is known again by a runner that was started anew", async () => {
   await using desk = await openDesk();
   await using app = await application();

@@ -164,6 +164,7 @@ async function tokensHere<Result>(work: (tokens: TokensHere) => Promise<Result>)
       query: {},
       body: {},
       headers: {},
+      origin: "",
       caller,
       signal: new AbortController().signal,
     };

@@ -31,7 +31,7 @@ export interface Access {
   hold(caller: Caller, end: (error: BerthError) => void): Disposable;
   /** Of who calls, behind trusted proxies. */
   addressOf(request: IncomingMessage): string;
-  /** Address that users of this request see: "http://127.0.0.1:7777". */
+  /** Address that the request was sent to: "http://127.0.0.1:7777". */
   originOf(request: IncomingMessage): string;
 }
 

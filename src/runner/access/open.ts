@@ -160,7 +160,7 @@ class OpenAccess implements RunnerAccess {
   }
 
   originOf(request: IncomingMessage): string {
-    return this.#publicOrigin ?? originAt(this.proxies.schemeOf(request), hostOf(request));
+    return originAt(this.proxies.schemeOf(request), hostOf(request));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

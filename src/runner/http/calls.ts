@@ -100,12 +100,14 @@ export class Calls {
   }
 
   /** A path or method that there is none for. */
-  unknown(request: IncomingMessage, response: ServerResponse): void {
+  async unknown(asked: FastifyRequest, response: ServerResponse): Promise<void> {
+    const request = asked.raw;
     const exchange = this.#begin(request, response, undefined);
     const path = pathOf(request.url);
     const method = request.method ?? "";
     try {
       this.#options.access.admit(request);
+      await this.#count(asked);
       const match = matchPath(path);
       if (match === undefined) {
         throw berthError("request.unknown_route", { hop: "runner", context: { method, path: shown(path) } });
@@ -207,6 +209,7 @@ export class Calls {
       body: body ?? {},
       ...(stream === undefined ? {} : { stream }),
       headers: request.headers,
+      origin: this.#options.access.originOf(request),
       caller,
       signal: ending.signal,
     };

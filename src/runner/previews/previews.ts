@@ -82,11 +82,11 @@ class OpenPreviews implements Previews {
       },
     };
     this.handlers = {
-      createPreview: async ({ params, body, caller, headers }) => {
+      createPreview: async ({ params, body, caller, origin }) => {
         const workspace = await context.workspace(params.workspace, caller);
         const entry = await this.#entries.ensure(workspace, body.port, body.host);
         const link = this.#sessions.promise(entry, caller.tokenId, body.path);
-        const json = this.#json(entry, headers.host);
+        const json = this.#json(entry, origin);
         context.emit({
           type: "preview.created",
           message: `port ${body.port} of ${workspace.name} is at ${json.url}`,
@@ -96,9 +96,9 @@ class OpenPreviews implements Previews {
         const open_url = `${json.url.slice(0, -1)}${LINK_PATH}?code=${link.code}`;
         return { status: 201, body: { ...json, open_url, expires_at: link.expiresAt } };
       },
-      listPreviews: async ({ params, query, caller, headers }) => {
+      listPreviews: async ({ params, query, caller, origin }) => {
         const workspace = await context.workspace(params.workspace, caller);
-        const all = (await this.#entries.list(workspace.id)).map((entry) => this.#json(entry, headers.host));
+        const all = (await this.#entries.list(workspace.id)).map((entry) => this.#json(entry, origin));
         const start = query.cursor === undefined ? 0 : all.findIndex(({ url }) => url === query.cursor) + 1;
         const items = all.slice(start, start + query.limit);
         const next = start + query.limit < all.length ? (items.at(-1)?.url ?? null) : null;
@@ -112,16 +112,15 @@ class OpenPreviews implements Previews {
     this.#proxy.agent.destroy();
   }
 
-  #json({ label, port, workspaceId, createdAt }: PreviewEntry, asked: string | undefined) {
-    const { publicUrl, tls } = this.#context.options;
-    const known = publicUrl === undefined ? undefined : new URL(publicUrl);
-    const scheme = known?.protocol ?? (tls === undefined ? "http:" : "https:");
-    const seen = known?.port ?? parseHost(asked ?? "")?.port ?? "";
-    const host = `${port}-${label}.${this.#baseDomain}${seen === "" ? "" : `:${seen}`}`;
+  /** Names under a domain of its own are seen as the runner is by others; those under localhost, as the caller sees it. */
+  #json({ label, port, workspaceId, createdAt }: PreviewEntry, origin: string) {
+    const { publicUrl, baseDomain } = this.#context.options;
+    const seen = new URL(baseDomain === undefined ? origin : (publicUrl ?? origin));
+    const host = `${port}-${label}.${this.#baseDomain}${seen.port === "" ? "" : `:${seen.port}`}`;
     return {
       workspace: workspaceId,
       port,
-      url: `${new URL(`${scheme}//${host}`).origin}/`,
+      url: `${seen.protocol}//${host}/`,
       open_url: null,
       expires_at: null,
       created_at: createdAt,
