@@ -12,13 +12,15 @@ import { requireOrSkip } from "../fixtures/install.ts";
 import { waitFor } from "../fixtures/process.ts";
 import { type TestRunner, testRunner } from "../fixtures/runner.ts";
 import { sshBench } from "../ssh/support.ts";
-import { ask, refused, streamed, tokenFor } from "./work-desk.ts";
+import { ask, refused, sharedRunner, streamed, tokenFor } from "./work-desk.ts";
 
 const LONG = process.env.BERTH_LONG === "1";
 /** Bytes of the transfers whose memory is looked at. */
 const BIG_BYTES = (LONG ? 400 : 100) * 1024 * 1024;
 /** What a transfer may take besides what the runner has: windows and buffers, not the file. */
 const FLAT_BYTES = 80 * 1024 * 1024;
+
+const shared = sharedRunner();
 
 const content = (name: string, path: string, more = "") =>
   `/v1/workspaces/${name}/files/content?path=${encodeURIComponent(path)}${more}`;
@@ -161,8 +163,8 @@ for (const kind of KINDS) {
 }
 
 test("what a browser would run is text, and an attachment has its name", async () => {
-  await using runner = await testRunner({ inProcess: true });
-  await runner.workspace({ name: "one" });
+  const runner = shared();
+  await runner.workspace({ name: "browser" });
   const types: [string, string][] = [
     ["page.html", "text/plain; charset=utf-8"],
     ["image.svg", "text/plain; charset=utf-8"],
@@ -172,22 +174,22 @@ test("what a browser would run is text, and an attachment has its name", async (
     ["unknown.xyz", "application/octet-stream"],
   ];
   for (const [path, type] of types) {
-    await ask(runner, "PUT", content("one", path), "<script>alert(1)</script>");
-    const { headers } = await ask(runner, "GET", content("one", path));
+    await ask(runner, "PUT", content("browser", path), "<script>alert(1)</script>");
+    const { headers } = await ask(runner, "GET", content("browser", path));
     assert.deepEqual(
       [headers.get("content-type"), headers.get("x-content-type-options")],
       [type, "nosniff"],
       path,
     );
   }
-  await ask(runner, "PUT", content("one", 'a/ü "x".txt'), "x");
-  const { headers } = await ask(runner, "GET", content("one", 'a/ü "x".txt', "&download=true"));
+  await ask(runner, "PUT", content("browser", 'a/ü "x".txt'), "x");
+  const { headers } = await ask(runner, "GET", content("browser", 'a/ü "x".txt', "&download=true"));
   assert.equal(
     headers.get("content-disposition"),
     "attachment; filename=\"_ _x_.txt\"; filename*=UTF-8''%C3%BC%20%22x%22.txt",
   );
   // Files whose size says nothing are read to their end.
-  assert.match((await ask(runner, "GET", content("one", "/proc/self/status"))).body, /^Name:/);
+  assert.match((await ask(runner, "GET", content("browser", "/proc/self/status"))).body, /^Name:/);
 });
 
 test("a big file goes up and down whole, and the runner's memory stays flat", async () => {
@@ -236,11 +238,11 @@ function residentBytes(pid: number): number {
 }
 
 test("an upload that is cut off leaves the old content, and no temporary file", async () => {
-  await using runner = await testRunner({ inProcess: true });
-  const one = await runner.workspace({ name: "one" });
-  await ask(runner, "PUT", content("one", "file"), "old");
+  const runner = shared();
+  const one = await runner.workspace({ name: "cut" });
+  await ask(runner, "PUT", content("cut", "file"), "old");
   const answered = Promise.withResolvers<void>();
-  const call = request(new URL(content("one", "file"), runner.url), {
+  const call = request(new URL(content("cut", "file"), runner.url), {
     method: "PUT",
     headers: {
       authorization: `Bearer ${runner.token}`,
@@ -257,20 +259,20 @@ test("an upload that is cut off leaves the old content, and no temporary file", 
   call.destroy();
   await answered.promise;
   await waitFor("the temporary file's end", () => names().length === 2);
-  assert.equal((await ask(runner, "GET", content("one", "file"))).body, "old");
+  assert.equal((await ask(runner, "GET", content("cut", "file"))).body, "old");
   // A file that becomes shorter while it is read is no whole answer.
   writeFileSync(join(path, "shrinking"), Buffer.alloc(50_000_000));
-  const response = await runner.call(content("one", "shrinking"));
+  const response = await runner.call(content("cut", "shrinking"));
   writeFileSync(join(path, "shrinking"), "");
   await assert.rejects(response.arrayBuffer());
 });
 
 test("a watch tells what changes; who comes back looks at everything", async () => {
-  await using runner = await testRunner({ inProcess: true });
-  const one = await runner.workspace({ name: "one" });
+  const runner = shared();
+  const one = await runner.workspace({ name: "watched" });
   const path = one.place?.path ?? "";
   const stop = new AbortController();
-  const watch = "/v1/workspaces/one/files/watch?ignore=node_modules";
+  const watch = "/v1/workspaces/watched/files/watch?ignore=node_modules";
   const seen: string[] = [];
   let last = "";
   for await (const { event, id, data } of streamed(runner, watch, { signal: stop.signal })) {
@@ -292,19 +294,19 @@ test("a watch tells what changes; who comes back looks at everything", async () 
     if (again.length === 2) break;
   }
   assert.deepEqual(again, ["ready", "rescan"]);
-  await refused(ask(runner, "GET", "/v1/workspaces/one/files/watch?path=none"), 404, "ENOENT");
+  await refused(ask(runner, "GET", "/v1/workspaces/watched/files/watch?path=none"), 404, "ENOENT");
 });
 
 test("trees go up and down as tar archives that any tar understands", async () => {
-  await using runner = await testRunner({ inProcess: true });
-  const one = await runner.workspace({ name: "one" });
+  const runner = shared();
+  const one = await runner.workspace({ name: "tree" });
   const tree = join(runner.directory, "tree");
   mkdirSync(join(tree, "sub/empty"), { recursive: true });
   writeFileSync(join(tree, "sub/run"), "#!/bin/sh\n", { mode: 0o755 });
   symlinkSync("run", join(tree, "sub/link"));
   const tar = execFileSync("tar", ["-c", "-C", tree, "sub"]);
   const up = (path: string, bytes: Uint8Array) =>
-    ask(runner, "PUT", `/v1/workspaces/one/files/archive?path=${path}`, bytes, {
+    ask(runner, "PUT", `/v1/workspaces/tree/files/archive?path=${path}`, bytes, {
       headers: { "content-type": "application/x-tar" },
     });
   const { status, body } = await up("copy", tar);
@@ -312,7 +314,7 @@ test("trees go up and down as tar archives that any tar understands", async () =
   const there = join(one.place?.path ?? "", "copy/sub");
   assert.equal(statSync(join(there, "run")).mode & 0o777, 0o755);
   const down = async (path: string, arguments_: string[]) => {
-    const response = await runner.call(`/v1/workspaces/one/files/archive?path=${path}`);
+    const response = await runner.call(`/v1/workspaces/tree/files/archive?path=${path}`);
     assert.equal(response.headers.get("content-type"), "application/x-tar");
     const input = Buffer.from(await response.arrayBuffer());
     return execFileSync("tar", arguments_, { input, encoding: "utf8" }).split("\n").sort().join(" ").trim();
@@ -322,26 +324,26 @@ test("trees go up and down as tar archives that any tar understands", async () =
   assert.equal(await down("copy/sub/run", ["-x", "-O"]), "#!/bin/sh");
   await refused(up("copy", Buffer.from("no archive at all")), 400, "fs.archive_invalid");
   await refused(up("copy", tar.subarray(0, 700)), 400, "fs.archive_invalid");
-  await refused(ask(runner, "GET", "/v1/workspaces/one/files/archive?path=none"), 404, "ENOENT");
+  await refused(ask(runner, "GET", "/v1/workspaces/tree/files/archive?path=none"), 404, "ENOENT");
 });
 
 test("a token that is limited stays inside of its workspace, and other workspaces do not exist for it", async () => {
-  await using runner = await testRunner({ inProcess: true });
-  const one = await runner.workspace({ name: "one" });
-  await runner.workspace({ name: "two" });
-  const token = await tokenFor(runner, "limited", "operate", ["one"]);
+  const runner = shared();
+  const one = await runner.workspace({ name: "mine" });
+  await runner.workspace({ name: "other" });
+  const token = await tokenFor(runner, "limited", "operate", ["mine"]);
   const as = (method: string, path: string, body?: unknown) => ask(runner, method, path, body, { token });
   const path = one.place?.path ?? "";
   symlinkSync("/etc", join(path, "way"));
   writeFileSync(join(path, "inside"), "in");
-  assert.equal((await as("GET", content("one", "inside"))).body, "in");
-  await refused(as("GET", content("one", "way/hostname")), 403, "fs.outside_workspace");
-  await refused(as("GET", content("one", "/etc/hostname")), 403, "fs.outside_workspace");
-  await refused(as("GET", content("one", "../../x")), 403, "fs.outside_workspace");
-  await refused(as("GET", "/v1/workspaces/one/files/archive?path=way/."), 403, "fs.outside_workspace");
-  await refused(as("PUT", content("one", "way/planted"), "x"), 403, "fs.outside_workspace");
-  assert.equal((await ask(runner, "GET", content("one", "way/passwd"))).status, 200);
-  const contained = ask(runner, "GET", content("one", "way/passwd", "&contained=true"));
+  assert.equal((await as("GET", content("mine", "inside"))).body, "in");
+  await refused(as("GET", content("mine", "way/hostname")), 403, "fs.outside_workspace");
+  await refused(as("GET", content("mine", "/etc/hostname")), 403, "fs.outside_workspace");
+  await refused(as("GET", content("mine", "../../x")), 403, "fs.outside_workspace");
+  await refused(as("GET", "/v1/workspaces/mine/files/archive?path=way/."), 403, "fs.outside_workspace");
+  await refused(as("PUT", content("mine", "way/planted"), "x"), 403, "fs.outside_workspace");
+  assert.equal((await ask(runner, "GET", content("mine", "way/passwd"))).status, 200);
+  const contained = ask(runner, "GET", content("mine", "way/passwd", "&contained=true"));
   await refused(contained, 403, "fs.outside_workspace");
   for (const [method, rest, body] of [
     ["GET", ""],
@@ -371,14 +373,17 @@ test("a token that is limited stays inside of its workspace, and other workspace
     ["POST", "/forwards", { remote_port: 1 }],
     ["GET", "/forwards"],
   ] as const) {
-    const answer = as(method, `/v1/workspaces/two${rest}`, body);
-    const error = await refused(answer, 404, "workspace.unknown");
-    const nobody = await refused(as(method, `/v1/workspaces/nobody${rest}`, body), 404, "workspace.unknown");
-    const told = (text: string) => JSON.stringify(text).replaceAll(/two|nobody/g, "NAME");
-    assert.equal(told(error.message), told(nobody.message), `${method} ${rest}`);
+    const answer = await as(method, `/v1/workspaces/other${rest}`, body);
+    const nobody = await as(method, `/v1/workspaces/nobody${rest}`, body);
+    const told = ({ status, body: { error } }: typeof answer) =>
+      JSON.stringify([status, error.code, error.message, error.hint]).replaceAll(/other|nobody/g, "NAME");
+    assert.equal(told(answer), told(nobody), `${method} ${rest}`);
+    // What reaches out of workspaces is refused whatever workspace is named.
+    assert.match(answer.body.error.code, /^(workspace\.unknown|auth\.forbidden)$/);
+    assert.equal(answer.status === 404, answer.body.error.code === "workspace.unknown");
   }
   assert.deepEqual(
     (await as("GET", "/v1/workspaces")).body.items.map(({ name }: { name: string }) => name),
-    ["one"],
+    ["mine"],
   );
 });

@@ -5,8 +5,10 @@ import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { daemonPids } from "../conformance/place.ts";
 import { waitFor } from "../fixtures/process.ts";
-import { type TestRunner, testRunner } from "../fixtures/runner.ts";
-import { ask, done, refused, tokenFor } from "./work-desk.ts";
+import type { TestRunner } from "../fixtures/runner.ts";
+import { ask, done, refused, sharedRunner, tokenFor } from "./work-desk.ts";
+
+const shared = sharedRunner();
 
 /** Listens in the place, which is this machine, and sends back what it gets. */
 async function echo(stack: AsyncDisposableStack): Promise<number> {
@@ -34,22 +36,22 @@ async function exchange(port: number, bytes: Uint8Array): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-const make = (runner: TestRunner, remotePort: number, more: object = {}) =>
-  ask(runner, "POST", "/v1/workspaces/one/forwards", { remote_port: remotePort, ...more });
-const list = async (runner: TestRunner) =>
-  (await ask(runner, "GET", "/v1/workspaces/one/forwards")).body.items;
+const make = (runner: TestRunner, name: string, remotePort: number, more: object = {}) =>
+  ask(runner, "POST", `/v1/workspaces/${name}/forwards`, { remote_port: remotePort, ...more });
+const list = async (runner: TestRunner, name: string) =>
+  (await ask(runner, "GET", `/v1/workspaces/${name}/forwards`)).body.items;
 
 test("a forward leads into the place, counts what goes through it, and ends", async () => {
   await using stack = new AsyncDisposableStack();
-  const runner = stack.use(await testRunner({ inProcess: true }));
-  await runner.workspace({ name: "one" });
-  const { status, body } = await make(runner, await echo(stack));
+  const runner = shared();
+  await runner.workspace({ name: "counted" });
+  const { status, body } = await make(runner, "counted", await echo(stack));
   assert.deepEqual([status, body.local_host, body.connections_total], [201, "127.0.0.1", 0]);
   const bytes = randomBytes(3_000_000);
   const answers = await Promise.all(Array.from({ length: 5 }, () => exchange(body.local_port, bytes)));
   for (const answer of answers) assert.ok(answer.equals(bytes));
   const [counted] = await waitFor("the counts", async () => {
-    const found = await list(runner);
+    const found = await list(runner, "counted");
     return found[0]?.connections === 0 && found;
   });
   assert.deepEqual(
@@ -57,15 +59,15 @@ test("a forward leads into the place, counts what goes through it, and ends", as
     [5, 5 * bytes.length, 5 * bytes.length],
   );
   // A port on which nobody listens ends the connection, and not the forward.
-  const nobody = (await make(runner, 1)).body;
+  const nobody = (await make(runner, "counted", 1)).body;
   await assert.rejects(exchange(nobody.local_port, bytes), { code: /ECONNRESET|EPIPE/ });
   assert.equal((await ask(runner, "DELETE", `/v1/forwards/${nobody.id}`)).status, 204);
   await refused(ask(runner, "DELETE", `/v1/forwards/${nobody.id}`), 404, "forward.unknown");
   await assert.rejects(exchange(nobody.local_port, bytes), { code: "ECONNREFUSED" });
   // Two on one port, and addresses that others reach.
-  await refused(make(runner, 1, { local_port: body.local_port }), 409, "port.in_use");
+  await refused(make(runner, "counted", 1, { local_port: body.local_port }), 409, "port.in_use");
   for (const local_host of ["0.0.0.0", "example.com", "::", "10.0.0.1"]) {
-    await refused(make(runner, 1, { local_host }), 400, "request.invalid");
+    await refused(make(runner, "counted", 1, { local_host }), 400, "request.invalid");
   }
   const token = await tokenFor(runner, "other", "operate", [(await runner.workspace({ name: "two" })).id]);
   await refused(
@@ -73,28 +75,28 @@ test("a forward leads into the place, counts what goes through it, and ends", as
     404,
     "forward.unknown",
   );
-  assert.equal((await list(runner)).length, 1);
+  assert.equal((await list(runner, "counted")).length, 1);
 });
 
 test("a forward stays over a daemon that dies and another configuration, and goes with its workspace", async () => {
   await using stack = new AsyncDisposableStack();
-  const runner = stack.use(await testRunner({ inProcess: true }));
-  await runner.workspace({ name: "one" });
-  const { body } = await make(runner, await echo(stack));
+  const runner = shared();
+  const { id } = await runner.workspace({ name: "lasting" });
+  const { body } = await make(runner, "lasting", await echo(stack));
   const hello = Buffer.from("hello");
   assert.deepEqual(await exchange(body.local_port, hello), hello);
   for (const pid of daemonPids(runner.stateDirectory)) process.kill(pid, "SIGKILL");
   await waitFor("the connection again", async () => (await exchange(body.local_port, hello)).equals(hello));
-  await ask(runner, "PATCH", "/v1/workspaces/one/config", { env: { A: "1" } });
+  await ask(runner, "PATCH", "/v1/workspaces/lasting/config", { env: { A: "1" } });
   assert.deepEqual(await exchange(body.local_port, hello), hello);
   const open = connect({ host: "127.0.0.1", port: body.local_port });
   await once(open, "connect");
   const closed = once(open, "close");
   open.on("error", () => {});
-  await done(ask(runner, "DELETE", "/v1/workspaces/one?wait_ms=20000"));
+  await done(ask(runner, "DELETE", "/v1/workspaces/lasting?wait_ms=20000"));
   await closed;
   await assert.rejects(exchange(body.local_port, hello), { code: "ECONNREFUSED" });
-  const { items } = (await ask(runner, "GET", "/v1/events?type=forward")).body;
+  const { items } = (await ask(runner, "GET", `/v1/events?type=forward&workspace=${id}`)).body;
   assert.deepEqual(
     items.map(({ type }: { type: string }) => type),
     ["forward.opened", "forward.closed"],
@@ -102,9 +104,9 @@ test("a forward stays over a daemon that dies and another configuration, and goe
 });
 
 test("a workspace has so many forwards and no more, also when they are asked for at once", async () => {
-  await using runner = await testRunner({ inProcess: true });
-  await runner.workspace({ name: "one" });
-  const answers = await Promise.all(Array.from({ length: 70 }, () => make(runner, 1)));
+  const runner = shared();
+  await runner.workspace({ name: "full" });
+  const answers = await Promise.all(Array.from({ length: 70 }, () => make(runner, "full", 1)));
   assert.deepEqual(
     [201, 409].map((status) => answers.filter((answer) => answer.status === status).length),
     [64, 6],

@@ -5,9 +5,21 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { waitFor } from "../fixtures/process.ts";
 import { type TestRunner, testRunner } from "../fixtures/runner.ts";
-import { ask, commit, done, git, refused, type StreamEvent, streamed, tokenFor } from "./work-desk.ts";
+import {
+  ask,
+  commit,
+  done,
+  git,
+  refused,
+  type StreamEvent,
+  sharedRunner,
+  streamed,
+  tokenFor,
+} from "./work-desk.ts";
 
 const LONG = process.env.BERTH_LONG === "1";
+
+const shared = sharedRunner();
 
 /** A host that takes connections and says nothing. */
 async function silentHost(
@@ -38,11 +50,16 @@ function slowProject(runner: TestRunner): { readonly project: string; go(): void
   return { project, go: () => writeFileSync(go, "") };
 }
 
+const named =
+  (wanted: string) =>
+  ({ name }: { readonly name: string }): boolean =>
+    name === wanted;
+
 const operationOf = async (runner: TestRunner, id: string, wait = 0) =>
   (await ask(runner, "GET", `/v1/operations/${id}?wait_ms=${wait}`)).body;
 
 test("an operation is told while it runs, from any number on, and known behind its end", async () => {
-  await using runner = await testRunner({ inProcess: true });
+  const runner = shared();
   const { project, go } = slowProject(runner);
   const begun = await ask(runner, "POST", "/v1/workspaces", { name: "one", project, trust: true });
   assert.equal(begun.status, 202);
@@ -54,7 +71,7 @@ test("an operation is told while it runs, from any number on, and known behind i
   }
   const running = await operationOf(runner, id);
   assert.deepEqual([running.state, running.ended_at], ["running", null]);
-  const [made] = (await ask(runner, "GET", "/v1/workspaces")).body.items;
+  const [made] = (await ask(runner, "GET", "/v1/workspaces")).body.items.filter(named("one"));
   assert.equal(running.workspace, made.id);
   assert.deepEqual(
     (await ask(runner, "GET", "/v1/operations?state=running")).body.items.map(
@@ -80,8 +97,12 @@ test("an operation is told while it runs, from any number on, and known behind i
   assert.deepEqual([ended.state, ended.result.workspace.state], ["succeeded", "ready"]);
   // Who has seen all of it gets an end of the stream, not a hang.
   const again: StreamEvent[] = [];
-  const headers = { "last-event-id": rest.at(-1)?.id ?? "" };
-  for await (const event of streamed(runner, `/v1/operations/${id}/progress`, { headers })) again.push(event);
+  for (const seen of [rest.at(-1)?.id ?? "", "1000000"]) {
+    const headers = { "last-event-id": seen };
+    for await (const event of streamed(runner, `/v1/operations/${id}/progress`, { headers })) {
+      again.push(event);
+    }
+  }
   assert.deepEqual(again, []);
   await refused(ask(runner, "GET", "/v1/operations/op_none"), 404, "operation.unknown");
   const path = `/v1/operations/${id}/progress`;
@@ -93,8 +114,8 @@ test("an operation is told while it runs, from any number on, and known behind i
 });
 
 test("what is refused at once is an error and no operation", async () => {
-  await using runner = await testRunner({ inProcess: true });
-  const project = runner.project();
+  const runner = shared();
+  const project = runner.project("strict");
   const create = (fields: object) =>
     ask(runner, "POST", "/v1/workspaces?wait_ms=20000", { project, ...fields });
   await refused(create({ name: "../x" }), 400, "workspace.name_invalid");
@@ -103,22 +124,25 @@ test("what is refused at once is an error and no operation", async () => {
   await refused(create({ name: "x", runtime: { type: "ssh" } }), 400, "config.invalid");
   await refused(create({ name: "x", start: "nowhere" }), 400, "workspace.start_unknown");
   await refused(ask(runner, "POST", "/v1/workspaces/nobody/init"), 404, "workspace.unknown");
-  await done(create({ name: "one" }));
-  await refused(create({ name: "one" }), 409, "workspace.name_taken");
-  await refused(ask(runner, "POST", "/v1/workspaces/one/stop"), 400, "workspace.not_stoppable");
+  await done(create({ name: "taken" }));
+  await refused(create({ name: "taken" }), 409, "workspace.name_taken");
+  await refused(ask(runner, "POST", "/v1/workspaces/taken/stop"), 400, "workspace.not_stoppable");
   const operate = await tokenFor(runner, "ci", "operate");
   const trusting = { name: "x", project, trust: true };
   await refused(ask(runner, "POST", "/v1/workspaces", trusting, { token: operate }), 403, "auth.forbidden");
   const { items } = (await ask(runner, "GET", "/v1/operations")).body;
+  const names = ["../x", "x", "nobody", "taken"];
   assert.deepEqual(
-    items.map(({ kind, state }: { kind: string; state: string }) => [kind, state]),
+    items
+      .filter(({ workspace_name }: { workspace_name: string }) => names.includes(workspace_name))
+      .map(({ kind, state }: { kind: string; state: string }) => [kind, state]),
     [["create", "succeeded"]],
   );
 });
 
 test("two who create the same name: one has it, the other is told; nothing is left over", async () => {
-  await using runner = await testRunner({ inProcess: true });
-  const project = runner.project();
+  const runner = shared();
+  const project = runner.project("same");
   const create = () => ask(runner, "POST", "/v1/workspaces?wait_ms=30000", { name: "same", project });
   const answers = await Promise.all([create(), create(), create()]);
   const made = answers.filter(({ body }) => body.state === "succeeded");
@@ -128,34 +152,34 @@ test("two who create the same name: one has it, the other is told; nothing is le
     assert.match(String(body.error?.code), /^workspace\.(name_taken|busy)$/);
   }
   assert.equal(git(project, "worktree", "list").split("\n").length, 2);
-  assert.equal((await ask(runner, "GET", "/v1/workspaces")).body.items.length, 1);
+  assert.equal((await ask(runner, "GET", "/v1/workspaces")).body.items.filter(named("same")).length, 1);
   await done(ask(runner, "DELETE", "/v1/workspaces/same?wait_ms=30000"));
 });
 
 test("cancelled in the middle, an operation leaves nothing", async () => {
   await using stack = new AsyncDisposableStack();
   const runtime = await silentHost(stack);
-  const runner = stack.use(await testRunner({ inProcess: true }));
-  const project = runner.project();
+  const runner = shared();
+  const project = runner.project("never");
   const before = git(project, "for-each-ref");
   const begun = await ask(runner, "POST", "/v1/workspaces", { name: "never", project, runtime });
   assert.equal(begun.status, 202);
   const { id } = begun.body;
   const cancelled = await ask(runner, "POST", `/v1/operations/${id}/cancel?wait_ms=20000`);
   assert.deepEqual([cancelled.body.state, cancelled.body.error.code], ["cancelled", "operation.aborted"]);
-  assert.deepEqual((await ask(runner, "GET", "/v1/workspaces")).body.items, []);
+  assert.deepEqual((await ask(runner, "GET", "/v1/workspaces")).body.items.filter(named("never")), []);
   assert.equal(git(project, "for-each-ref"), before);
   // Once more changes nothing.
   assert.equal((await ask(runner, "POST", `/v1/operations/${id}/cancel`)).body.state, "cancelled");
-  const { items } = (await ask(runner, "GET", "/v1/events?type=operation")).body;
-  assert.deepEqual(
-    items.map(({ type }: { type: string }) => type),
-    ["operation.started", "operation.cancelled"],
-  );
+  await waitFor("the events", async () => {
+    const { items } = (await ask(runner, "GET", "/v1/events?type=operation&limit=1000")).body;
+    const own = items.filter(({ data }: { data: { operation: string } }) => data.operation === id);
+    return own.map(({ type }: { type: string }) => type).join() === "operation.started,operation.cancelled";
+  });
 });
 
 test("a deletion that is refused says what would be lost, and a forced one does it", async () => {
-  await using runner = await testRunner({ inProcess: true });
+  const runner = shared();
   await runner.workspace({ name: "work" });
   await ask(runner, "PUT", "/v1/workspaces/work/files/content?path=new.txt", "only here");
   const error = await refused(
@@ -220,7 +244,7 @@ test("stopping the runner cuts what runs, and says so to the next one", {
 });
 
 test("operations of other workspaces do not exist for a token that is limited", async () => {
-  await using runner = await testRunner({ inProcess: true });
+  const runner = shared();
   const project = runner.project();
   const create = (name: string) =>
     done(ask(runner, "POST", "/v1/workspaces?wait_ms=20000", { name, project }));

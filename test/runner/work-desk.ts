@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { TestRunner } from "../fixtures/runner.ts";
+import { after, before } from "node:test";
+import { type TestRunner, testRunner } from "../fixtures/runner.ts";
 
 /** An answer, its body as JSON where it is that. */
 export interface Answered {
@@ -16,6 +17,21 @@ export interface Asked {
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+}
+
+/** One runner for those tests of a file that need none of their own. */
+export function sharedRunner(): () => TestRunner {
+  let runner: TestRunner | undefined;
+  before(async () => {
+    runner = await testRunner({ inProcess: true });
+  });
+  after(async () => {
+    await runner?.[Symbol.asyncDispose]();
+  });
+  return () => {
+    if (runner === undefined) throw new Error("the runner has not been started");
+    return runner;
+  };
 }
 
 /** A call with a JSON body, or one of bytes. */

@@ -8,7 +8,9 @@ import { image } from "../fixtures/images.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { type TestRunner, testRunner } from "../fixtures/runner.ts";
 import { sshBench } from "../ssh/support.ts";
-import { ask, commit, done, git, refused, tokenFor } from "./work-desk.ts";
+import { ask, commit, done, git, refused, sharedRunner, tokenFor } from "./work-desk.ts";
+
+const shared = sharedRunner();
 
 const KINDS: readonly {
   readonly title: string;
@@ -159,7 +161,7 @@ for (const kind of KINDS) {
 }
 
 test("what the command line does to a workspace that is open here is known at once", async () => {
-  await using runner = await testRunner({ inProcess: true });
+  const runner = shared();
   const one = await runner.workspace({ name: "one" });
   const two = await runner.workspace({ name: "two" });
   const greeting = async () =>
@@ -177,7 +179,7 @@ test("what the command line does to a workspace that is open here is known at on
 });
 
 test("runtimes are listed and checked, projects trusted by who may", async () => {
-  await using runner = await testRunner({ inProcess: true });
+  const runner = shared();
   const { items } = (await ask(runner, "GET", "/v1/runtimes")).body;
   assert.deepEqual(items.map(({ type }: { type: string }) => type).slice(0, 2), ["local", "worktree"]);
   const check = (runtime: unknown, more: object = {}) =>
