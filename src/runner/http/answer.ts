@@ -72,9 +72,11 @@ export function sendJson(response: ServerResponse, status: number, json: string,
   response.end(head ? undefined : json);
 }
 
-/** The JSON of an error answer; `context` holds no secret (berthError), and is masked all the same. */
+/** The JSON of an error answer. What arose in this process arose in the runner, as its caller sees it. */
 export function errorJson(error: BerthError, requestId: string): string {
-  return JSON.stringify({ error: { ...errorToJson(error), request_id: requestId } });
+  const json = errorToJson(error);
+  const hop = json.hop === "client" ? "runner" : json.hop;
+  return JSON.stringify({ error: { ...json, hop, request_id: requestId } });
 }
 
 /** Status of an error, and headers that belong to it. */

@@ -342,57 +342,41 @@ test("an Idempotency-Key: errors repeat, but for those that are worth a retry; a
   const stateDirectory = await mkdtemp(join(tmpdir(), "berth-keys-"));
   try {
     let calls = 0;
-    const hanging = Promise.withResolvers<never>();
     const handlers: Partial<Handlers> = {
-      startProcess: ({ body }) => {
+      createForward: ({ body }) => {
         calls += 1;
-        if (body.name === "busy") throw berthError("transport.disconnected");
-        if (body.name === "hang") return hanging.promise;
-        throw berthError("process.not_found", { context: { command: "nothing" } });
+        if (body.remote_port === 1) throw berthError("transport.disconnected");
+        if (body.remote_port === 2) return Promise.withResolvers<never>().promise;
+        throw berthError("port.in_use", { context: { port: 3 } });
       },
     };
-    const post = async (server: TestServer, key: string, name: string) => {
-      const body = JSON.stringify({ command: ["nothing"], name });
-      const init = { method: "POST", body, headers: { "idempotency-key": key } };
-      return (await errorOf(await server.fetch(PROCESSES, init)).catch(() => undefined))?.error.code;
-    };
-    {
-      await using server = await testServer(handlers, { stateDirectory });
-      const { signal, abort } = ((controller) => ({
-        signal: controller.signal,
-        abort: () => controller.abort(),
-      }))(new AbortController());
-      const body = JSON.stringify({ command: ["nothing"], name: "hang" });
-      const lost = server.fetch(PROCESSES, {
+    const post = (server: TestServer, key: string, remote_port: number, signal: AbortSignal | null = null) =>
+      server.fetch("/v1/workspaces/w/forwards", {
         method: "POST",
-        body,
-        headers: { "idempotency-key": "h" },
+        body: JSON.stringify({ remote_port }),
+        headers: { "idempotency-key": key },
         signal,
       });
-      await waitFor("the call has begun", () => (calls === 1 ? true : undefined));
-      abort();
+    const codeOf = async (answer: Promise<Response>) =>
+      ((await (await answer).json()) as ErrorBody).error.code;
+    {
+      await using server = await testServer(handlers, { stateDirectory });
+      const controller = new AbortController();
+      const lost = post(server, "lost", 2, controller.signal);
+      await waitFor("the call has begun", () => calls === 1);
+      controller.abort();
       await assert.rejects(lost);
     }
     calls = 0;
     await using server = await testServer(handlers, { stateDirectory });
-    assert.equal(await post(server, "h", "hang"), "request.idempotency_interrupted");
-    const told = await Promise.all(
-      [1, 2].map(() =>
-        server
-          .fetch(PROCESSES, {
-            method: "POST",
-            body: JSON.stringify({ command: ["nothing"], name: "gone" }),
-            headers: { "idempotency-key": "a" },
-          })
-          .then((response) => response.text()),
-      ),
-    );
+    assert.equal(await codeOf(post(server, "lost", 2)), "request.idempotency_interrupted");
+    const told = await Promise.all([3, 3].map(async (port) => (await post(server, "a", port)).text()));
     assert.equal(told[0], told[1]);
     assert.equal(calls, 1);
-    assert.deepEqual(
-      [await post(server, "b", "busy"), await post(server, "b", "busy"), calls],
-      ["transport.disconnected", "transport.disconnected", 3],
-    );
+    for (const count of [2, 3]) {
+      assert.equal(await codeOf(post(server, "b", 1)), "transport.disconnected");
+      assert.equal(calls, count);
+    }
   } finally {
     await rm(stateDirectory, { recursive: true, force: true });
   }

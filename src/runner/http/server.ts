@@ -95,6 +95,6 @@ function addRoutes(app: FastifyInstance, calls: Calls): void {
   }
   app.setNotFoundHandler((request, reply) => {
     reply.hijack();
-    calls.unknown(request.raw, reply.raw);
+    return calls.unknown(request, reply.raw);
   });
 }
