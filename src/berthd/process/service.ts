@@ -117,7 +117,7 @@ async function start(
     const open = process.stdin?.closed === false;
     // A retry after the end of the input has nothing to add.
     const handler = open ? acceptStdin(hosted, stream, session) : discardStdin(stream);
-    stream.respond({ process: process.info(), stdinAccepted: accepted(hosted, session) });
+    stream.respond({ process: process.info(), stdinAccepted: acceptedAtStart(hosted, session) });
     for (const chunk of early) handler.onData?.(chunk);
     if (ended) handler.onEnd?.();
   } else {
@@ -134,6 +134,14 @@ async function start(
 /** Input bytes taken over from a client, so that it knows after a lost connection where to go on. */
 function accepted(hosted: HostedProcess, session: ClientSession): number {
   return hosted.inputs.get(session.clientId)?.accepted ?? 0;
+}
+
+/** A client that repeats the start of another one, whose place it takes, goes on where that one's input ended. */
+function acceptedAtStart(hosted: HostedProcess, session: ClientSession): number {
+  if (hosted.owner === session.clientId) return accepted(hosted, session);
+  let bytes = 0;
+  for (const input of hosted.inputs.values()) bytes += input.accepted;
+  return bytes;
 }
 
 /**

@@ -175,8 +175,9 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
       this.#capture === undefined ? { from, lossless: true } : { from, capture: this.#capture.limits };
     const repeated = this.#startedAt !== 0;
     const stream = client.request("process.start", params, handler);
-    // The first time nothing was taken over yet, so that input needs no round trip of its own.
-    if (!repeated) this.#pump?.attach(stream, 0);
+    // The first time nothing was taken over yet, so that input needs no round trip of its own. Where the id of the request
+    // is the caller's, it may be a repeat.
+    if (!repeated && this.#options.requestId === undefined) this.#pump?.attach(stream, 0);
     this.#startedAt ||= performance.now();
     this.#armDeadline(client);
     return stream;
