@@ -23,14 +23,15 @@ const LOAD_EVERY_MS = 20;
 
 /** Calls until the runner takes it: while it is away, or says that it ends, again. */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  return await waitFor("the runner answers", async () => {
+  const { value, failure } = await waitFor("the runner answers", async () => {
     try {
       return { value: await work() };
-    } catch (cause) {
-      if (isBerthError(cause) && cause.retryable) return undefined;
-      throw cause;
+    } catch (failure) {
+      return isBerthError(failure) && failure.retryable ? undefined : { failure };
     }
-  }).then(({ value }) => value);
+  });
+  if (failure !== undefined) throw failure;
+  return value as T;
 }
 
 /** Every byte that an attached client is given, in order. */
@@ -91,15 +92,19 @@ test("killed at any point under load: nothing is lost, nothing runs twice, and t
   })();
   const making = (async () => {
     for (let n = 0; !stop.signal.aborted; n++) {
-      const operation = await patiently(() =>
-        client.post("/v1/workspaces", {
-          params: { header: { "Idempotency-Key": `make-${n}` } },
-          body: { name: `made-${n}`, project: runner.project(), runtime: "worktree:", skip_init: true },
-        }),
-      );
-      await client.completed(operation).catch((cause: unknown) => {
-        // What a killed runner was at is told as interrupted; the next call of that name goes on with it.
-        if (!isBerthError(cause)) throw cause;
+      const make = async (): Promise<void> => {
+        const operation = await patiently(() =>
+          client.post("/v1/workspaces", {
+            params: { header: { "Idempotency-Key": `make-${n}` } },
+            body: { name: `made-${n}`, project: runner.project(), runtime: "worktree:", skip_init: true },
+          }),
+        );
+        await client.completed(operation);
+      };
+      await make().catch((cause: unknown) => {
+        // What a killed runner was at is told as that, in the call or in the operation.
+        const told = ["request.idempotency_interrupted", "operation.interrupted"];
+        assert.ok(isBerthError(cause) && told.includes(cause.code), String(cause));
       });
     }
   })();
