@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { run, waitFor } from "../fixtures/process.ts";
+import { testRunner } from "../fixtures/runner.ts";
 
 const root = join(import.meta.dirname, "../..");
 const library = join(root, "src/index.ts");
+const client = join(root, "src/client/index.ts");
 
 interface Example {
   readonly title: string;
@@ -34,14 +36,25 @@ const daemon = (directory: string): string => `serve --dir ${directory}/`;
 
 test("the examples of docs/library.md print what it says", async (t) => {
   await using scratch = await scratchDirectory();
+  const stateDirectory = join(scratch.path, "state");
+  await using runner = await testRunner({ inProcess: true, stateDirectory });
+  await runner.workspace({ name: "fix-login" });
   const list = examples("docs/library.md");
   assert.ok(list.length >= 8);
   for (const [index, example] of list.entries()) {
     await t.test(example.title, async () => {
       const path = join(scratch.path, `example-${index}.ts`);
-      await writeFile(path, example.code.replace('from "berth"', `from ${JSON.stringify(library)}`));
+      const code = example.code
+        .replace('from "berth"', `from ${JSON.stringify(library)}`)
+        .replace('from "berth/client"', `from ${JSON.stringify(client)}`);
+      await writeFile(path, code);
       const ran = await run([process.execPath, path], {
-        env: { ...process.env, BERTH_HOME: join(scratch.path, "state") },
+        env: {
+          ...process.env,
+          BERTH_HOME: stateDirectory,
+          BERTH_RUNNER: runner.url,
+          BERTH_RUNNER_TOKEN: runner.token,
+        },
         deadlineMs: 60_000,
       });
       assert.equal(ran.stderr.toString(), "");
