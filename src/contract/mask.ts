@@ -35,7 +35,9 @@ export class Secrets {
   readonly #short = new Set<string>();
   #letters = 0;
   /** Forms by the hash of their first four letters; `#filter` says which hashes there are. */
-  readonly #forms = new Map<number, { readonly text: string; holders: number }[]>();
+  readonly #forms = new Map<number, string[]>();
+  /** Values that a form is of. */
+  readonly #holders = new Map<string, number>();
   readonly #filter = new Uint8Array(HASHES);
 
   /** Holds a value until it is released. The empty one is none. */
@@ -112,15 +114,14 @@ export class Secrets {
     this.#letters += value.length;
     if (value.length < MIN_INSIDE) this.#short.add(value);
     for (const text of formsOf(value)) {
+      const known = this.#holders.get(text) ?? 0;
+      this.#holders.set(text, known + 1);
+      if (known > 0) continue;
       const hash = startHash(text);
       const forms = this.#forms.get(hash) ?? [];
-      const known = forms.find((form) => form.text === text);
-      if (known !== undefined) known.holders += 1;
-      else {
-        forms.push({ text, holders: 1 });
-        // Longest first: a form may begin like a shorter one.
-        forms.sort((one, other) => other.text.length - one.text.length);
-      }
+      // Longest first: a form may begin like a shorter one.
+      const place = forms.findIndex((form) => form.length <= text.length);
+      forms.splice(place === -1 ? forms.length : place, 0, text);
       this.#forms.set(hash, forms);
       this.#filter[hash] = 1;
     }
@@ -131,11 +132,15 @@ export class Secrets {
     this.#uses.delete(value);
     this.#short.delete(value);
     for (const text of formsOf(value)) {
+      const left = (this.#holders.get(text) ?? 1) - 1;
+      if (left > 0) {
+        this.#holders.set(text, left);
+        continue;
+      }
+      this.#holders.delete(text);
       const hash = startHash(text);
       const forms = this.#forms.get(hash) ?? [];
-      const form = forms.find((one) => one.text === text);
-      if (form === undefined || --form.holders > 0) continue;
-      forms.splice(forms.indexOf(form), 1);
+      forms.splice(forms.indexOf(text), 1);
       if (forms.length > 0) continue;
       this.#forms.delete(hash);
       this.#filter[hash] = 0;
@@ -151,7 +156,7 @@ export class Secrets {
       hash = nextHash(hash, text.charCodeAt(index));
       const start = index - (MIN_INSIDE - 1);
       if (this.#filter[hash] !== 1 || start < done) continue;
-      const found = this.#forms.get(hash)?.find((form) => text.startsWith(form.text, start))?.text;
+      const found = this.#forms.get(hash)?.find((form) => text.startsWith(form, start));
       if (found === undefined) continue;
       result += text.slice(done, start) + MASKED;
       if (first) return result;
