@@ -81,8 +81,8 @@ export async function verifyChain(
   return check.result(startedMs);
 }
 
-function foundRow({ hash, record, ...columns }: FullRow): FoundRecord {
-  return { hash, record, columns };
+function foundRow(row: FullRow): FoundRecord {
+  return { hash: row.hash, record: row.record, columns: row };
 }
 
 /** Heads that count: those by the key that is believed, and the one that was given. */
