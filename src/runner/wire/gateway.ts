@@ -11,7 +11,7 @@ import type { Hello } from "../../wire/messages.ts";
 import type { Caller, RunnerContext, RuntimeLease } from "../context.ts";
 import type { Upgrades } from "../handlers.ts";
 import { withCause } from "../http/cause.ts";
-import { Relay } from "./relay.ts";
+import { disconnected, Relay } from "./relay.ts";
 import { RequestRefusals } from "./request-refusals.ts";
 
 const SUBPROTOCOL = "berth.wire.v1";
@@ -121,7 +121,8 @@ export function wireUpgrades(context: RunnerContext): Upgrades<"wire"> {
         setTimeout(() => stream.destroy(), CLOSE_GRACE_MS).unref();
       },
     });
-    const stop = () => session.end(berthError("runner.stopping", { hop: "runner" }));
+    // A client takes it for a lost connection, and goes on with the next runner.
+    const stop = () => session.end(disconnected("the runner ends"));
     stopping.addEventListener("abort", stop, { once: true });
     if (stopping.aborted) stop();
   }

@@ -277,7 +277,7 @@ export class Relay {
   }
 }
 
-function disconnected(why: string): BerthError {
+export function disconnected(why: string): BerthError {
   return berthError("transport.disconnected", {
     hop: "runner",
     message: `the connection to the place was lost: ${why}`,
