@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { errorStatus, errorToJson } from "../../api/json-errors.ts";
 import type { BerthError } from "../../contract/errors.ts";
 import type { ServerEvent } from "../handlers.ts";
-import { eventStreamText } from "./server-events.ts";
+import { type EventStreamOptions, eventStreamText } from "./server-events.ts";
 
 /** Of every answer: nothing of it is cached, guessed, framed, or run by a browser. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -27,15 +27,12 @@ export interface AnyAnswer {
   readonly events?: AsyncIterable<ServerEvent>;
 }
 
-export interface SendOptions {
+export interface SendOptions extends EventStreamOptions {
   /** Of a stream. */
   readonly contentType?: string | undefined;
   /** Without its body: of HEAD. */
   readonly head: boolean;
-  readonly heartbeatMs: number;
   readonly writeTimeoutMs: number;
-  /** Of a JSON text. */
-  readonly mask: (json: string) => string;
 }
 
 /** Sends an answer; settles when it is sent, or its receiver has left. @throws what its stream throws */
@@ -50,7 +47,7 @@ export async function sendAnswer(
       "content-type": "text/event-stream; charset=utf-8",
       "x-accel-buffering": "no",
     });
-    await sendStream(response, eventStreamText(answer.events, options.heartbeatMs), options);
+    await sendStream(response, eventStreamText(answer.events, options), options);
   } else if (answer.stream !== undefined) {
     if (!response.hasHeader("content-type") && options.contentType !== undefined) {
       response.setHeader("content-type", options.contentType);

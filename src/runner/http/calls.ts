@@ -236,6 +236,7 @@ export class Calls {
       heartbeatMs,
       writeTimeoutMs,
       mask: this.#mask(route),
+      told: (cause) => this.#told(exchange, cause),
     });
   }
 

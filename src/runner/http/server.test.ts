@@ -9,6 +9,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { waitFor } from "../../../test/fixtures/process.ts";
 import { ROUTES } from "../../api/routes.ts";
 import { berthError } from "../../contract/errors.ts";
+import { Secrets } from "../../contract/mask.ts";
 import type { Handlers } from "../handlers.ts";
 import { currentCause } from "./cause.ts";
 import { type TestServer, testServer } from "./testing.ts";
@@ -648,6 +649,46 @@ test("a mutating call that fails leaves request.failed with its id as cause; a r
     server.events.map(({ type }) => type),
     ["access.refused"],
   );
+});
+
+test("secrets are masked in answers, events and errors, but for what is told exactly", async () => {
+  const secrets = new Secrets();
+  secrets.add("hunter2-hunter2");
+  await using server = await testServer(
+    {
+      listProjects: () => ({
+        status: 200,
+        body: { items: [{ id: "p", name: "hunter2-hunter2", path: "/", trusted: false }], next: null },
+      }),
+      watchFiles: () => ({
+        status: 200,
+        events: (async function* () {
+          yield { data: { type: "rescan" as const, path: "hunter2-hunter2" } };
+          throw berthError("ENOENT", { context: { path: "hunter2-hunter2" } });
+        })(),
+      }),
+      getProcess: () => {
+        throw berthError("process.unknown", { context: { id: "hunter2-hunter2 x" } });
+      },
+      processOutput: () => ({
+        status: 200,
+        body: {
+          chunks: [{ type: "data", stream: "stdout", data: "hunter2-hunter2", cursor: 15 }],
+          encoding: "text",
+          cursor: 15,
+          exit: null,
+        },
+      }),
+    },
+    { mask: (json) => secrets.json(json) },
+  );
+  const text = async (path: string): Promise<string> => (await server.fetch(path)).text();
+  for (const path of ["/v1/projects", "/v1/workspaces/w/files/watch", "/v1/processes/p"]) {
+    const told = await text(path);
+    assert.match(told, /\[secret\]/, path);
+    assert.doesNotMatch(told, /hunter2/, path);
+  }
+  assert.match(await text("/v1/processes/p/output"), /hunter2-hunter2/);
 });
 
 test("a defect is told as one and nothing of it; its words are in the log", async () => {

@@ -33,6 +33,7 @@ export async function testServer(
   options: {
     readonly limits?: Partial<HttpLimits>;
     readonly upgrades?: Partial<Upgrades>;
+    readonly mask?: (json: string) => string;
     /** Default: one of its own, which is removed. */
     readonly stateDirectory?: string;
   } = {},
@@ -61,6 +62,7 @@ export async function testServer(
     emit,
     stopping: stopping.signal,
     limits: options.limits,
+    mask: options.mask,
   });
   stack.defer(() => server.close({ graceMs: 0 }));
   const url = await server.listen();
