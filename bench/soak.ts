@@ -194,7 +194,16 @@ await Promise.all([
   repeat("overview", 1_000, () => runner.call("GET", "/v1/overview")),
 ]);
 
+const kinds = await memoryKinds();
 process.exitCode = verdict() ? 0 : 1;
+
+/** What the runner's memory is of, by its own metrics. */
+async function memoryKinds(): Promise<string> {
+  const { authorization } = runner.attachTo("");
+  const response = await fetch(`${runner.url}/v1/metrics`, { headers: { authorization } });
+  const found = (await response.text()).matchAll(/^berth_memory_bytes\{kind="(\w+)"\} (\d+)/gm);
+  return [...found].map(([, kind, bytes]) => `${kind} ${Math.round(Number(bytes) / 1e6)} MB`).join(", ");
+}
 
 /** Prints what was seen; true when nothing has grown beyond its limits. */
 function verdict(): boolean {
@@ -232,7 +241,7 @@ function verdict(): boolean {
   ]);
   lines.push(["failures", String(failures.length), failures.length === 0]);
   const work = [...done].map(([kind, count]) => `${count} ${kind}`).join(", ");
-  process.stdout.write(`${minutes} minutes: ${work}\n`);
+  process.stdout.write(`${minutes} minutes: ${work}\nmemory of the runner at the end: ${kinds}\n`);
   for (const [what, seen, isFine] of lines)
     process.stdout.write(`${isFine ? "fine " : "GROWN"}  ${what}: ${seen}\n`);
   for (const failure of failures.slice(0, 10)) process.stdout.write(`       ${failure}\n`);
