@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import crypto from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isBerthError } from "../../src/contract/errors.ts";
-import { Secrets } from "../../src/contract/mask.ts";
+import { HELD_SECRETS, MASKED, Secrets } from "../../src/contract/mask.ts";
 import {
   ensureLocalToken,
   readLocalToken,
@@ -15,6 +17,7 @@ import {
 import { newToken, tokenHash, tokenKey, tokenPrefix } from "../../src/runner/access/token-text.ts";
 import { Tokens } from "../../src/runner/access/tokens.ts";
 import { openStore } from "../../src/store/open.ts";
+import { readSecret } from "../../src/transports/ssh/secret.ts";
 
 async function desk() {
   const directory = mkdtempSync(join(tmpdir(), "berth-tokens-"));
@@ -121,6 +124,33 @@ test("what is not valid is not told apart: another text, another key, one that h
     (await it.tokens.list()).map(({ name }) => name),
     ["local", "valid"],
   );
+});
+
+test("tokens are compared by their hashes and in constant time, also where there is none to compare with", async () => {
+  await using it = await desk();
+  const { token } = await it.tokens.create({ name: "ci", scope: "read" });
+  const compare = mock.method(crypto, "timingSafeEqual");
+  syncBuiltinESMExports();
+  try {
+    const local = readLocalToken(it.directory) ?? "";
+    const lengths: number[][] = [];
+    for (const text of [local, token, newToken()]) {
+      compare.mock.resetCalls();
+      await it.tokens.verify(text);
+      lengths.push(compare.mock.calls.map(({ arguments: [one] }) => one.byteLength));
+    }
+    assert.deepEqual(lengths, [[32], [32, 32], [32, 32]]);
+  } finally {
+    compare.mock.restore();
+    syncBuiltinESMExports();
+  }
+});
+
+test("a secret that is read from where a configuration says is masked from then on", async () => {
+  const value = await readSecret({ env: "BERTH_TEST_PASSWORD" }, "password", {
+    environment: { BERTH_TEST_PASSWORD: "a-password-of-a-box" },
+  });
+  assert.equal(HELD_SECRETS.text(`login with ${value}`), `login with ${MASKED}`);
 });
 
 test("a revoked or expired token ends what it holds open, also when another program revokes it", async () => {
