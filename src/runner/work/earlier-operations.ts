@@ -8,11 +8,15 @@ import { interruptedError, KEPT_MS, type OperationJson } from "./operation.ts";
 /** Events that are looked through: an operation has two. */
 const MOST_EVENTS = 2_000;
 
-/** Operations of runners before this one, as the event log has them; looked up when they are asked for first. */
+/** How long what was looked up counts: a runner that this one replaces may still be ending its own. */
+const FRESH_MS = 10_000;
+
+/** Operations of runners before this one, as the event log has them; looked up when they are asked for. */
 export class EarlierOperations {
   readonly #context: Pick<RunnerContext, "events" | "startedAt">;
   readonly #isHere: (id: string) => boolean;
   #known: Promise<ReadonlyMap<string, OperationJson>> | undefined;
+  #readAt = 0;
 
   constructor(context: Pick<RunnerContext, "events" | "startedAt">, isHere: (id: string) => boolean) {
     this.#context = context;
@@ -29,7 +33,10 @@ export class EarlierOperations {
   }
 
   #all(): Promise<ReadonlyMap<string, OperationJson>> {
-    this.#known ??= this.#read().catch((error: unknown) => {
+    const now = performance.now();
+    if (this.#known !== undefined && now - this.#readAt < FRESH_MS) return this.#known;
+    this.#readAt = now;
+    this.#known = this.#read().catch((error: unknown) => {
       this.#known = undefined;
       throw error;
     });

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { progressToJson } from "../../api/json-workspaces.ts";
-import { berthError, toBerthError } from "../../contract/errors.ts";
+import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { WorkOptions } from "../../workspaces/api.ts";
 import type { Caller, RunnerContext } from "../context.ts";
 import { withCause } from "../http/cause.ts";
@@ -133,10 +133,12 @@ export class WorkOperations {
     cause: unknown,
     tell: (what: string, message: string, data?: Readonly<Record<string, unknown>>) => void,
   ): void {
-    const error = toBerthError(cause, "runner");
     const { kind, name } = operation;
-    if (error.code === "internal")
+    // The words of a defect are for the log alone.
+    const error = isBerthError(cause) ? cause : berthError("internal", { hop: "runner" });
+    if (error.code === "internal") {
       this.#context.log.error({ operation: operation.id, error: cause }, "an operation failed");
+    }
     if (operation.cancelled) {
       operation.end("cancelled", { error });
       tell("cancelled", `${kind} of ${name} was cancelled`);
