@@ -110,8 +110,8 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
     ...processes.handlers,
     ...previews.handlers,
     ...work.handlers,
-  } as Handlers;
-  const upgrades = { ...wireUpgrades(context), ...processes.upgrades } as Upgrades;
+  } satisfies Handlers;
+  const upgrades = { ...wireUpgrades(context), ...processes.upgrades } satisfies Upgrades;
   const server = stack.use(
     await createHttpServer({
       host: options.host,
