@@ -54,8 +54,8 @@ function callText(call: CallReference): string {
     .join("\n\n");
 }
 
-function typeSection({ name, description, fields: rows, type }: TypeReference): string {
-  return [`### ${name}`, description ?? "", rows.length > 0 ? fields(rows) : code(type)]
+function typeSection({ name, description, forms, type }: TypeReference): string {
+  return [`### ${name}`, description ?? "", ...(forms.length > 0 ? forms.map(fields) : [code(type)])]
     .filter((part) => part !== "")
     .join("\n\n");
 }

@@ -320,6 +320,8 @@ export const processRoutes = [
     path: "/v1/processes/{id}/attach",
     tag: "processes",
     summary: "Output and input of a process over a WebSocket",
+    description:
+      "The server's binary messages are one byte for the channel (1 stdout, 2 stderr, 3 tty), then output; its text messages are AttachServerMessage. The client's binary messages are stdin, its text messages AttachClientMessage. docs/runner.md describes the protocol.",
     scope: "read",
     params: idParams,
     query: z.strictObject({

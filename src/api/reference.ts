@@ -31,8 +31,8 @@ export interface CallReference {
 export interface TypeReference {
   readonly name: string;
   readonly description: string | undefined;
-  readonly fields: readonly FieldRow[];
-  /** Of a type that is no object with fields. */
+  /** Fields of each of its forms; none of a type that is no object. */
+  readonly forms: readonly (readonly FieldRow[])[];
   readonly type: string;
 }
 
@@ -66,7 +66,7 @@ export function apiReference(document: OpenApiDocument): ApiReference {
     types: Object.entries(document.components.schemas).map(([name, schema]) => ({
       name,
       description: schema.description,
-      fields: fieldsOf(schema),
+      forms: (schema.oneOf ?? schema.anyOf ?? [schema]).map(fieldsOf).filter((form) => form.length > 0),
       type: typeText(schema),
     })),
   };

@@ -57,8 +57,8 @@ function callHtml(call: CallReference): string {
   ].join("");
 }
 
-function typeHtml({ name, description, fields, type }: TypeReference): string {
-  const shape = fields.length > 0 ? table(fields) : `<p><code>${linked(type)}</code></p>`;
+function typeHtml({ name, description, forms, type }: TypeReference): string {
+  const shape = forms.length > 0 ? forms.map(table).join("") : `<p><code>${linked(type)}</code></p>`;
   return `<section id="type-${name}"><h3><code>${text(name)}</code></h3>${description === undefined ? "" : `<p>${prose(description)}</p>`}${shape}</section>`;
 }
 
