@@ -23,7 +23,7 @@ import {
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { waitFor } from "../fixtures/process.ts";
 import { type TestRunner, testRunner } from "../fixtures/runner.ts";
-import { send } from "./access-desk.ts";
+import { send, UPGRADE } from "./access-desk.ts";
 
 let runner: TestRunner;
 let workspace: string;
@@ -184,8 +184,42 @@ test("a token of a workspace sees nothing of another one: its processes, events 
     ]) {
       assert.equal(((await json(path, { token })) as { status: number }).status, 404, path);
     }
-    const kill = await json(`/v1/processes/${process.id}/kill`, { method: "POST", token, body: "{}" });
-    assert.equal((kill as { status: number }).status, 404);
+    const forwardBody = JSON.stringify({ remote_port: 1 });
+    const forwards = `/v1/workspaces/${other.id}/forwards`;
+    const forward = (await json(forwards, { method: "POST", body: forwardBody })) as { id: string };
+    const init = { method: "POST", body: "{}" };
+    const operation = (await json(`/v1/workspaces/${other.id}/init?wait_ms=60000`, init)) as { id: string };
+    assert.ok(forward.id && operation.id);
+    for (const [method, path] of [
+      ["POST", `/v1/processes/${process.id}/kill`],
+      ["POST", `/v1/processes/${process.id}/signal`],
+      ["DELETE", `/v1/processes/${process.id}`],
+      ["GET", `/v1/operations/${operation.id}`],
+      ["GET", `/v1/operations/${operation.id}/progress`],
+      ["POST", `/v1/operations/${operation.id}/cancel`],
+      ["DELETE", `/v1/forwards/${forward.id}`],
+      ["DELETE", `/v1/workspaces/${other.id}`],
+      ["POST", `/v1/workspaces/${other.id}/stop`],
+    ] as const) {
+      const body =
+        method === "POST" ? JSON.stringify(path.endsWith("signal") ? { name: "TERM" } : {}) : undefined;
+      const refused = await json(path, { method, token, ...(body === undefined ? {} : { body }) });
+      assert.equal(
+        (refused as { status: number }).status,
+        404,
+        `${method} ${path}: ${JSON.stringify(refused)}`,
+      );
+    }
+    const { port, host } = new URL(runner.url);
+    for (const [path, protocol] of [
+      [`/v1/processes/${process.id}/attach`, "berth.attach.v1"],
+      [`/v1/workspaces/${other.id}/wire`, "berth.wire.v1"],
+    ]) {
+      const headers = { ...UPGRADE, "sec-websocket-protocol": protocol, "berth-client-id": "test" };
+      assert.equal((await send(Number(port), path ?? "", { host, token, headers })).status, 404, path);
+    }
+    const operations = (await json("/v1/operations", { token })) as { items: { workspace: string }[] };
+    assert.ok(operations.items.every((item) => item.workspace === workspace));
     const all = (await json("/v1/processes", { token })) as { items: { workspace: string }[] };
     assert.ok(all.items.every((item) => item.workspace === workspace));
     const events = (await json("/v1/events?limit=1000", { token })) as {
