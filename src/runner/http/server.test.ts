@@ -240,18 +240,18 @@ test("a body that is cut in the middle reaches the handler as an error, never as
 test("what is not HTTP, too much of a head, and requests that smuggle are refused in JSON", async () => {
   await using server = await testServer(HEALTH);
   const head = "Host: 127.0.0.1\r\n";
-  const refused: readonly (readonly [string, number])[] = [
+  const refused: readonly (readonly [string, number, string?])[] = [
     ["GARBAGE\r\n\r\n", 400],
-    [`GET /v1/health HTTP/1.1\r\n${head}X: ${"a".repeat(40_000)}\r\n\r\n`, 431],
-    [`GET /v1/health?${"a".repeat(40_000)} HTTP/1.1\r\n${head}\r\n`, 431],
+    [`GET /v1/health HTTP/1.1\r\n${head}X: ${"a".repeat(40_000)}\r\n\r\n`, 431, "request.headers_too_large"],
+    [`GET /v1/health?${"a".repeat(40_000)} HTTP/1.1\r\n${head}\r\n`, 431, "request.headers_too_large"],
     [`GET /v1/health HTTP/1.1\r\n${head}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`, 400],
     [`GET /v1/health HTTP/1.1\r\n${head}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400],
     [`GET /v1/health HTTP/1.1\r\n${head}X : y\r\n\r\n`, 400],
     [`GET /v1/health HTTP/1.1\r\n${head}X: a\0b\r\n\r\n`, 400],
   ];
-  for (const [request, status] of refused) {
+  for (const [request, status, code = "request.invalid"] of refused) {
     const answer = await server.raw([request]);
-    assert.equal(rawAnswer(answer).status, status, request.slice(0, 80));
+    assert.deepEqual(rawAnswer(answer), { status, code }, request.slice(0, 80));
     assert.match(answer, /"request_id":"req_/);
   }
   assert.equal(
