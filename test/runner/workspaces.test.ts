@@ -6,6 +6,7 @@ import type { RuntimeConfig } from "../../src/contract/config.ts";
 import { dockerEngine } from "../fixtures/docker.ts";
 import { image } from "../fixtures/images.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
+import { waitFor } from "../fixtures/process.ts";
 import { type TestRunner, testRunner } from "../fixtures/runner.ts";
 import { sshBench } from "../ssh/support.ts";
 import { ask, commit, done, git, refused, sharedRunner, tokenFor } from "./work-desk.ts";
@@ -159,6 +160,40 @@ for (const kind of KINDS) {
     assert.ok(!JSON.stringify(items).includes("sesame"));
   });
 }
+
+test("a host that is away is told at once, holds up nobody, and is found again", async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const host = await requireOrSkip(t, async () => stack.use(await sshBench()));
+  if (host === undefined) return;
+  const { stateDirectory, server } = host;
+  const runner = stack.use(await testRunner({ inProcess: true, stateDirectory }));
+  const { id } = await runner.workspace({ name: "far", runtime: host.config() });
+  await runner.workspace({ name: "near" });
+  const stat = (name: string) => ask(runner, "GET", `/v1/workspaces/${name}/files/stat?path=.`);
+  assert.equal((await stat("far")).status, 200);
+  await server.stop();
+  await server.dropSessions();
+  const failed = await waitFor("a refusal during the backoff", async () => {
+    const { body } = await stat("far");
+    return typeof body.error?.context?.retryInMs === "number" && body.error;
+  });
+  assert.equal(failed.retryable, true);
+  assert.match(failed.hint, /next attempt/);
+  assert.equal((await stat("near")).status, 200);
+  await server.start();
+  // Who does not want to wait for the next attempt asks for a check.
+  await waitFor("a check that succeeds", async () => {
+    const { body } = await ask(runner, "POST", "/v1/workspaces/far/check");
+    return body.ok === true;
+  });
+  assert.equal((await stat("far")).status, 200);
+  const types = await waitFor("the events of the place", async () => {
+    const { items } = (await ask(runner, "GET", `/v1/events?type=place&workspace=${id}`)).body;
+    const told = items.map(({ type }: { type: string }) => type.slice("place.".length));
+    return told.at(-1) === "connected" && told.length >= 4 && told;
+  });
+  assert.deepEqual(types, ["connected", "lost", "down", "connected"]);
+});
 
 test("what the command line does to a workspace that is open here is known at once", async () => {
   const runner = shared();

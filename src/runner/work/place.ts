@@ -14,7 +14,7 @@ import { Shared } from "./shared.ts";
 /** Between attempts to reach a place that failed: 1 s at first, then longer, at most a minute. */
 const RETRY = { baseMs: 1_000, maxMs: 60_000, floor: 0.75 };
 /** How long a host that does not let in now is waited for, before it counts as a failure. */
-const MAX_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 3_000;
 
 export interface PlaceOptions {
   readonly workspaces: Pick<Workspaces, "open">;
