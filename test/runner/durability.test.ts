@@ -17,19 +17,25 @@ import { waitFor } from "../fixtures/process.ts";
 import { type TestRunner, testRunner } from "../fixtures/runner.ts";
 import { runnerProcess } from "../fixtures/runner-process.ts";
 
-/** How long a runner works before it is killed, at most. */
-const LONGEST_LIFE_MS = 600;
+/** How long a runner works before it is killed, at most: in a long run also long enough to get somewhere. */
+const LONGEST_LIFE_MS = times(600, 3000);
+/** Of the long run, whose runners hardly live. */
+const PATIENCE_MS = times(60_000, 300_000);
 const LOAD_EVERY_MS = 20;
 
 /** Calls until the runner takes it: while it is away, or says that it ends, again. */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  const { value, failure } = await waitFor("the runner answers", async () => {
-    try {
-      return { value: await work() };
-    } catch (failure) {
-      return isBerthError(failure) && failure.retryable ? undefined : { failure };
-    }
-  });
+  const { value, failure } = await waitFor(
+    "the runner answers",
+    async () => {
+      try {
+        return { value: await work() };
+      } catch (failure) {
+        return isBerthError(failure) && failure.retryable ? undefined : { failure };
+      }
+    },
+    { deadlineMs: PATIENCE_MS },
+  );
   if (failure !== undefined) throw failure;
   return value as T;
 }
@@ -80,7 +86,7 @@ test("killed at any point under load: nothing is lost, nothing runs twice, and t
     ["sh", "-c", `${printNumbered(count)} | pv -qL 40m 2>/dev/null || ${printNumbered(count)}`],
     "long",
   );
-  const attached = await client.attach(long);
+  using attached = await client.attach(long);
   const seen = collected(attached);
   const started: { readonly key: string; readonly id: string }[] = [];
   const load = (async () => {
