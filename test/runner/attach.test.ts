@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -252,6 +252,23 @@ test("output of 0 bytes, 1, 64 KiB and more, with the boundaries of frames betwe
     assert.deepEqual([exit.cursor, viewer.bytes, viewer.of("gap").length], [bytes, bytes, 0]);
     assert.equal(viewer.hash.digest("hex"), createHash("sha256").update(Buffer.alloc(bytes)).digest("hex"));
   }
+});
+
+test("a long output: every byte, also of one that is longer than any buffer", async () => {
+  const megabytes = process.env.BERTH_LONG === "1" ? 1_000 : 64;
+  const started = await desk.start(
+    `read go; i=0; while [ $i -lt ${megabytes} ]; do dd if=random bs=1000000 status=none; i=$((i+1)); done`,
+    { stdin: "pipe", log_limit_bytes: 2_000_000_000 },
+  );
+  const random = randomBytes(1_000_000);
+  await writeFile(join(desk.workspace.place?.path ?? "", "random"), random);
+  const viewer = await desk.attach(started.id, { keep: false });
+  await desk.call("POST", `/processes/${started.id}/stdin`, { bytes: "go\n" });
+  await viewer.ended();
+  const expected = createHash("sha256");
+  for (let index = 0; index < megabytes; index += 1) expected.update(random);
+  assert.equal(viewer.bytes, megabytes * 1_000_000);
+  assert.equal(viewer.hash.digest("hex"), expected.digest("hex"));
 });
 
 test("a child in the background that holds stdout keeps nobody waiting", async () => {

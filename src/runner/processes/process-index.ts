@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { sql } from "kysely";
 import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
 import type { Workspace } from "../../contract/workspace.ts";
@@ -37,6 +38,8 @@ export async function openProcessIndex(given: ProcessIndexOptions): Promise<Open
   const { stateDirectory, database } = given.options;
   const store = await openStore(database ?? join(stateDirectory, "berth.db"));
   try {
+    // A loss of power, which is what a sync to the disk guards against, ends the processes as well.
+    if (store.engine === "sqlite") await sql`pragma synchronous = normal`.execute(store.db);
     const before = new Date(Date.now() - KEEP_MS).toISOString();
     await store.db.deleteFrom("process").where("seen_at", "<", before).execute();
     return new Index(given, store);
