@@ -93,7 +93,11 @@ An error is \`{ "error": { "code", "message", "hint", "retryable", "request_id",
 has the header \`Berth-Request-Id\`: the \`cause\` of the events that the call brought about.
 
 Lists are pages: \`next\` is the \`cursor\` of the following one, null at the end. Calls that take an \`Idempotency-Key\` may be repeated with it \
-for 24 hours: the repeat is answered as the first one was, and does nothing.`;
+for 24 hours: the repeat is answered as the first one was, and does nothing.
+
+A JSON body has at most 8 MiB and 64 levels, request line and headers together 32 KiB. A token may make 30,000 calls a minute, unless the runner was told \
+otherwise; beyond that calls are answered 429 with \`Retry-After\`. Server-sent events have a heartbeat every 15 seconds. HEAD is answered as GET is, without \
+the body; OPTIONS names the methods of a path. Pages of other origins may not call the runner.`;
 
 /** Codes that every call may be answered with. */
 const EVERY = ["request.invalid", "request.host_refused", "request.origin_refused", "internal"] as const;

@@ -223,7 +223,7 @@ export const processRoutes = [
     query: z.strictObject({
       eof: z.boolean().default(false).describe("End of the input behind these bytes."),
     }),
-    bytes: { contentType: "application/octet-stream" },
+    bytes: { contentType: "application/octet-stream", maxBytes: 1024 ** 3 },
     responses: { 204: { description: "The bytes were taken over." } },
     errors: [...LIVE, "process.stdin_closed"],
   },

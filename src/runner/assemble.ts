@@ -19,6 +19,7 @@ import { countEvent } from "./observe/count-event.ts";
 import { figuresOf } from "./observe/figures.ts";
 import { observeHandlers } from "./observe/handlers.ts";
 import { createLog, type LogOptions } from "./observe/log.ts";
+import { logEvent } from "./observe/log-event.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { startTracing } from "./observe/tracing.ts";
 import { createPreviews } from "./previews/previews.ts";
@@ -69,8 +70,10 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   // Of what happens in answer to a call, that call is the cause.
   const emit = (event: BerthEventInput): void => {
     const cause = currentCause();
+    const caused = cause === undefined ? event : { cause: cause.id, actor: cause.actor, ...event };
     countEvent(metrics, event);
-    events.append(cause === undefined ? event : { cause: cause.id, actor: cause.actor, ...event });
+    logEvent(log, caused);
+    events.append(caused);
   };
   const workspaces = stack.use(
     await openWorkspaces({
@@ -127,6 +130,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
       emit,
       mask: (json) => secrets.json(json),
       stopping: stopping.signal,
+      limits: options.callsPerMinute === undefined ? {} : { callsPerMinute: options.callsPerMinute },
     }),
   );
   const owned = stack.move();

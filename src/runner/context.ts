@@ -45,6 +45,8 @@ export interface RunnerOptions {
   /** Addresses whose X-Forwarded-* headers are believed. */
   readonly trustedProxies?: readonly string[] | undefined;
   readonly eventKeepDays?: number | undefined;
+  /** Calls a minute that a token, or an address without one, may make. Default 30,000. */
+  readonly callsPerMinute?: number | undefined;
   readonly logLevel?: string | undefined;
 }
 

@@ -20,6 +20,7 @@ export interface ServeFlags {
   readonly trustedProxy?: string[];
   readonly database?: string;
   readonly eventKeepDays?: number;
+  readonly callsPerMinute?: number;
   readonly logLevel?: string;
   readonly logFile?: string;
   readonly detach?: boolean;
@@ -59,6 +60,11 @@ export function addServeCommand(program: Command): void {
       "a postgres:// database in place of the file in the state directory; default: BERTH_DATABASE",
     )
     .option("--event-keep-days <days>", "days that events are kept (default: for ever)", positiveNumber)
+    .option(
+      "--calls-per-minute <number>",
+      "calls that a token may make, or an address without one (default: 30,000)",
+      positiveNumber,
+    )
     .addOption(new Option("--log-level <level>", "what the log tells").choices(LOG_LEVELS))
     .option("--log-file <file>", "append the log to a file, at most 2 times 16 MiB of it")
     .option("-d, --detach", "leave it running in the background, once it is ready")
@@ -113,6 +119,7 @@ function startOptions(flags: ServeFlags): StartRunnerOptions {
     ...(flags.publicUrl === undefined ? {} : { publicUrl: flags.publicUrl }),
     trustedProxies: flags.trustedProxy ?? [],
     ...(flags.eventKeepDays === undefined ? {} : { eventKeepDays: flags.eventKeepDays }),
+    ...(flags.callsPerMinute === undefined ? {} : { callsPerMinute: flags.callsPerMinute }),
     ...(flags.logLevel === undefined ? {} : { logLevel: flags.logLevel }),
     replace: flags.replace ?? false,
   };

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { openApiDocument } from "../../api/document.ts";
 import { ROUTES } from "../../api/routes.ts";
 import { DOCS_PAGE_HEADERS, docsPage } from "./docs-page.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
 
 test("the page has every call, runs nothing, fetches nothing, and its one style is the one that is allowed", () => {
   const page = docsPage(openApiDocument());
@@ -22,6 +23,19 @@ test("the page has every call, runs nothing, fetches nothing, and its one style 
   const hash = createHash("sha256").update(style).digest("base64");
   assert.ok(DOCS_PAGE_HEADERS["content-security-policy"]?.includes(`'sha256-${hash}'`));
   assert.match(DOCS_PAGE_HEADERS["content-security-policy"] ?? "", /default-src 'none'/);
+});
+
+test("what is told of limits is what holds", () => {
+  const { description } = openApiDocument().info;
+  const { bodyBytes, bodyDepth, headerBytes, callsPerMinute, heartbeatMs } = DEFAULT_LIMITS;
+  for (const told of [
+    `${bodyBytes / 1024 ** 2} MiB and ${bodyDepth} levels`,
+    `${headerBytes / 1024} KiB`,
+    `${callsPerMinute.toLocaleString("en-GB")} calls a minute`,
+    `every ${heartbeatMs / 1000} seconds`,
+  ]) {
+    assert.ok(description.includes(told), told);
+  }
 });
 
 test("texts of the document can't become markup", () => {
