@@ -5,6 +5,7 @@ import {
   localConfigSchema,
   worktreeConfigSchema,
 } from "./config.ts";
+import { remoteConfigSchema } from "./config-remote.ts";
 import { sshConfigSchema } from "./config-ssh.ts";
 
 /** Names of runtimes in `berth.yaml`. */
@@ -55,13 +56,15 @@ export const namedRuntimeSchema = z.union([
     .string()
     .regex(/^[a-z][a-z0-9+.-]*:/)
     .describe(
-      "A URI: local:/directory, docker://CONTAINER/workdir, docker-image:NAME:TAG, ssh://USER@HOST/workdir.",
+      "A URI: local:/directory, docker://CONTAINER/workdir, docker-image:NAME:TAG, ssh://USER@HOST/workdir, runner://HOST:PORT/WORKSPACE.",
     ),
   localConfigSchema.omit(BY_BERTH),
   worktreeConfigSchema.omit(BY_BERTH),
   dockerContainerConfigSchema.omit(BY_BERTH),
   dockerImageConfigSchema.omit(BY_BERTH),
   sshConfigSchema.omit(BY_BERTH),
+  // Which secret goes to which runner is no matter of a file that somebody else may have written.
+  remoteConfigSchema.omit({ token: true }),
 ]);
 
 /** What `berth.yaml` of a project holds. */

@@ -3,7 +3,9 @@ import { common, ownPath, secretReferenceSchema } from "./config-fields.ts";
 
 /** Where a runner listens unless it is told otherwise. */
 export const RUNNER_PORT = 7333;
-/** Where the token is looked for when the configuration names no place. */
+/** Names the runner of who runs Berth; its token is in the other one. */
+export const RUNNER_VARIABLE = "BERTH_RUNNER";
+/** Where the token is looked for when the configuration names no place, for the runner of the variable above alone. */
 export const RUNNER_TOKEN_VARIABLE = "BERTH_RUNNER_TOKEN";
 
 const EXAMPLE = 'for example url: "https://runner.example:7333"';
@@ -17,7 +19,7 @@ export const remoteConfigSchema = z.strictObject({
   }),
   /** Id of the workspace, its name, or PROJECT/NAME. */
   workspace: z.string().min(1).max(300),
-  /** Where the runner's token is found. Default: the variable BERTH_RUNNER_TOKEN. */
+  /** Where the runner's token is found. Default: the variable BERTH_RUNNER_TOKEN, for the runner of BERTH_RUNNER. */
   token: secretReferenceSchema.optional(),
   /** Certificates (PEM) that the runner's is signed by, where the system does not know them. */
   ca: ownPath.optional(),
@@ -54,7 +56,7 @@ export function parseRunnerUri(uri: string): Pick<RemoteConfig, "url" | "workspa
   const authority = slash === -1 ? rest : rest.slice(0, slash);
   const workspace = slash === -1 ? "" : rest.slice(slash + 1);
   if (authority.includes("@")) {
-    return 'a token does not belong here: set BERTH_RUNNER_TOKEN, or token: { file: "/path" } in berth.yaml';
+    return "a token does not belong here: set BERTH_RUNNER and BERTH_RUNNER_TOKEN";
   }
   const match = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(authority);
   const port = Number(match?.[2] ?? RUNNER_PORT);

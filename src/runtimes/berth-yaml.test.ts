@@ -89,7 +89,7 @@ test("an empty file is valid", () => {
 });
 
 test("settings of workspaces", () => {
-  const text = `runtimes: { box: "ssh://box", cloud: { type: remote, region: eu } }
+  const text = `runtimes: { box: "ssh://box", cloud: { type: vm, region: eu } }
 workspaces:
   runtime: cloud
   branchPrefix: agents/ü/
@@ -113,28 +113,39 @@ test("a type of a later version is in nobody's way until its runtime is used", a
   const root = await mkdtemp(join(tmpdir(), "berth-yaml-"));
   try {
     const text =
-      'default: cloud\nruntimes:\n  here: "local:"\n  cloud:\n    type: remote\n    region: eu\n  new: { type: nomad, job: 1 }\n  far: "runner://x"\n';
+      'default: cloud\nruntimes:\n  here: "local:"\n  cloud:\n    type: vm\n    region: eu\n  new: { type: nomad, job: 1 }\n';
     await writeFile(join(root, "berth.yaml"), text);
     const file = await findBerthFile(root);
     assert.deepEqual(
       [...(file?.later ?? [])].map(([name, { type, value }]) => [name, type, value]),
       [
-        ["cloud", "remote", { type: "remote", region: "eu" }],
+        ["cloud", "vm", { type: "vm", region: "eu" }],
         ["new", "nomad", { type: "nomad", job: 1 }],
-        ["far", "remote", "runner://x"],
       ],
     );
     const at = { projectDirectory: root };
     assert.deepEqual((await resolveRuntime("here", at)).config, { type: "local" });
     await assert.rejects(resolveRuntime(undefined, at), {
       code: "runtime.type_unsupported",
-      message: /berth\.yaml:4: .*remote/,
+      message: /berth\.yaml:4: .*vm/,
     });
     await assert.rejects(resolveRuntime("new", at), { code: "config.invalid", message: /:7: .*"nomad"/ });
     await assert.rejects(resolveRuntime("nwe", at), { code: "config.unknown_runtime", hint: /new\?/ });
   } finally {
     await rm(root, { recursive: true });
   }
+});
+
+test("a runner's workspace has a name like any other runtime, and its token is not the file's to choose", () => {
+  const remote = (token: string) =>
+    `runtimes: { box: { type: remote, url: "https://box", workspace: fix${token} }, uri: "runner://box/fix" }`;
+  const { runtimes } = parseBerthFile(remote(""), "/p/berth.yaml");
+  assert.deepEqual(runtimes.get("box"), { type: "remote", url: "https://box", workspace: "fix" });
+  assert.equal(runtimes.get("uri")?.type, "remote");
+  assert.throws(() => parseBerthFile(remote(", token: { env: AWS_SECRET }"), "/p/berth.yaml"), {
+    code: "config.invalid",
+    message: /token: a project's file does not say/,
+  });
 });
 
 test("a wrong name gets the nearest one as suggestion", () => {

@@ -106,6 +106,14 @@ function readRuntime(
   try {
     const config =
       typeof value === "string" ? parseRuntimeUri(value) : parseRuntimeConfig(value, `runtimes.${name}`);
+    if (config.type === "remote") {
+      if (config.token === undefined) return config;
+      throw berthError("config.invalid", {
+        message: `runtimes.${name}: token: a project's file does not say which secret goes to which runner`,
+        hint: "Leave it out, and set BERTH_RUNNER to the runner's address and BERTH_RUNNER_TOKEN to its token.",
+        context: { fields: ["token"] },
+      });
+    }
     if (config.workspace !== undefined) {
       throw berthError("config.invalid", {
         message: `runtimes.${name}: workspace: is set by Berth alone`,

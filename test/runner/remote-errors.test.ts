@@ -97,10 +97,15 @@ test("tokens: none, one that others can read, a wrong one; workspaces: none of t
   );
   // The name does as well as the id, and the variable as well as the file.
   process.env.BERTH_RUNNER_TOKEN = runner.token;
+  const uri = `runner://${new URL(runner.url).host}/${workspace.name}`;
   try {
-    await using opened = await openRuntime(`runner://${new URL(runner.url).host}/${workspace.name}`);
+    // It is no other runner's, whoever names that.
+    await assert.rejects(openRuntime(uri), { code: "auth.missing", hint: /BERTH_RUNNER=http/ });
+    process.env.BERTH_RUNNER = runner.url;
+    await using opened = await openRuntime(uri);
     assert.equal((await opened.exec("echo $BERTH_WORKSPACE_ID")).stdout.trim(), workspace.id);
   } finally {
+    delete process.env.BERTH_RUNNER;
     delete process.env.BERTH_RUNNER_TOKEN;
   }
   const whole = await checkRuntime(good);

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { type RemoteConfig, RUNNER_TOKEN_VARIABLE } from "../../contract/config-remote.ts";
+import { type RemoteConfig, RUNNER_TOKEN_VARIABLE, RUNNER_VARIABLE } from "../../contract/config-remote.ts";
 import { BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import { readSecret } from "../../transports/ssh/secret.ts";
 import { decodeError } from "../../wire/error-codec.ts";
@@ -25,7 +25,14 @@ export async function runnerAddress(
   };
 }
 
+/** The variable's token belongs to the runner that the other variable names: no project's file leads it elsewhere. */
 async function tokenOf({ token, url }: RemoteConfig, signal: AbortSignal | undefined): Promise<string> {
+  if (token === undefined && !isOfVariable(url)) {
+    throw berthError("auth.missing", {
+      hint: `Set ${RUNNER_VARIABLE}=${new URL(url).origin} and ${RUNNER_TOKEN_VARIABLE}: the token goes to that runner alone. \`berth token create\` makes one.`,
+      context: { url },
+    });
+  }
   try {
     const secret = await readSecret(token ?? { env: RUNNER_TOKEN_VARIABLE }, "token of the runner", {
       signal,
@@ -37,10 +44,15 @@ async function tokenOf({ token, url }: RemoteConfig, signal: AbortSignal | undef
     if (!isBerthError(cause, "ssh.secret_unavailable")) throw cause;
     throw berthError("auth.missing", {
       message: cause.message,
-      hint: `Set ${RUNNER_TOKEN_VARIABLE}, or say in berth.yaml where the token is: token: { file: "/path" }. \`berth token create\` makes one.`,
+      hint: `Set ${RUNNER_TOKEN_VARIABLE}. \`berth token create\` makes a token.`,
       context: { url },
     });
   }
+}
+
+function isOfVariable(url: string): boolean {
+  const named = process.env[RUNNER_VARIABLE] ?? "";
+  return URL.canParse(named) && new URL(named).origin === new URL(url).origin;
 }
 
 async function readCertificates(path: string): Promise<string> {
