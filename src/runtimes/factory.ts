@@ -26,8 +26,8 @@ export async function createRuntime(
 ): Promise<Runtime> {
   const open = (await LOADERS[config.type]()) as Opener<RuntimeConfig>;
   const runtime = await open(config, { ...context, embed: embedDaemon });
-  const message = `${runtime.description} was selected`;
   const { type } = config;
+  const message = `the runtime ${type} was selected: ${runtime.description}`;
   context.options.onEvent?.({
     type: "runtime.selected",
     message,

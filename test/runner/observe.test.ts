@@ -137,6 +137,9 @@ test("a runner at work: its metrics, overview, stats, log and spans tell what wa
   assert.equal(exec?.status, 200);
   assert.match(String(exec?.requestId), /^req_/);
   assert.ok(typeof exec?.durationMs === "number" && typeof exec.bytesOut === "number");
+  const selected = lines.find(({ event }) => event === "runtime.selected");
+  assert.equal(selected?.message, "the runtime worktree was selected: this machine");
+  assert.ok(lines.some(({ event, requestId }) => event === "workspace.created" && requestId !== undefined));
   for (const hidden of [secret, runner.token, badToken, "query-value"]) {
     assert.ok(!log.includes(hidden), `the log holds ${hidden}`);
     assert.ok(!JSON.stringify(to.spans).includes(hidden), `a span holds ${hidden}`);
