@@ -259,6 +259,7 @@ function identifying(
   since: string,
   { onProgress }: WorkOptions,
 ): NonNullable<WorkOptions["onProgress"]> {
+  let looking = false;
   const identify = async (): Promise<void> => {
     const made = (await workspaces.list()).filter(
       ({ name, createdAt, state }) => name === operation.name && createdAt >= since && state === "creating",
@@ -266,8 +267,14 @@ function identifying(
     if (made.length === 1) operation.workspaceId ??= made[0]?.id;
   };
   return (progress) => {
-    if (operation.workspaceId === undefined) void identify().catch(() => undefined);
     onProgress?.(progress);
+    if (operation.workspaceId !== undefined || looking) return;
+    looking = true;
+    void identify()
+      .catch(() => undefined)
+      .finally(() => {
+        looking = false;
+      });
   };
 }
 
