@@ -38,6 +38,10 @@ export async function tryRuntimes(print: (line: string) => void): Promise<Trial[
       trials.push({ runtime: "ssh://", skipped: "whose host? berth check -r ssh://HOST tries yours" });
       continue;
     }
+    if (kind.type === "remote") {
+      trials.push({ runtime: "runner://", skipped: "whose runner? berth serve starts one" });
+      continue;
+    }
     const config = kind.type === "local" ? ({ type: "local" } as const) : await imageConfig();
     if (typeof config === "string") trials.push({ runtime: kind.type, skipped: config });
     else trials.push(await tryRuntime(config));
