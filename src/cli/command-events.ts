@@ -5,6 +5,9 @@ import { lazyEventLog } from "../events/lazy.ts";
 import { stateDirectoryPath } from "../runtimes/state-directory.ts";
 import { visible } from "./print.ts";
 
+/** A database that others hold costs a command no more than this at its end. */
+const BUSY_TIMEOUT_MS = 2_000;
+
 let opened: (EventSink & AsyncDisposable) | undefined;
 
 /** The log of this user, as long as this command runs: opened with the first event, written while the command waits. */
@@ -14,6 +17,7 @@ export function commandEvents(): EventSink {
     stateDirectory: stateDirectoryPath(),
     database: process.env.BERTH_DATABASE || undefined,
     actor: "cli",
+    busyTimeoutMs: BUSY_TIMEOUT_MS,
     mask: (record) => HELD_SECRETS.json(record),
     onTrouble: ({ message }) => {
       if (!told) process.stderr.write(`berth: what happens is not recorded: ${visible(message)}\n`);

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { isBerthError } from "../contract/errors.ts";
 import type { ExitStatus, OutputChunk, Process, TtySize } from "../contract/process.ts";
 import { signalNumber } from "../contract/signals.ts";
+import { closeCommandEvents } from "./command-events.ts";
 import { EXIT } from "./errors.ts";
 import { writeAll } from "./print.ts";
 import { LEAVE_TERMINAL } from "./screen/leave.ts";
@@ -146,8 +147,9 @@ function forwardSignals(process_: Process, endOnHangup: boolean): () => void {
   const terminate = (): void => void process_.signal("SIGTERM").catch(ignoreEnd);
   const quit = (): void => void process_.signal("SIGQUIT").catch(ignoreEnd);
   const hangup = (): void => {
-    if (endOnHangup) void process_.kill("SIGHUP").finally(() => process.exit(129));
-    else process.exit(129);
+    // There is nobody left to tell that it did not work.
+    const ended = endOnHangup ? process_.kill("SIGHUP").catch(() => {}) : Promise.resolve();
+    void ended.then(closeCommandEvents).finally(() => process.exit(129));
   };
   process.on("SIGINT", interrupt).on("SIGTERM", terminate).on("SIGQUIT", quit).on("SIGHUP", hangup);
   return () => {

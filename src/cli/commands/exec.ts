@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { SpawnOptions } from "../../contract/process.ts";
 import { collect, duration } from "../arguments.ts";
+import { closeCommandEvents } from "../command-events.ts";
 import { EXIT, usageError } from "../errors.ts";
 import {
   addImageOptions,
@@ -106,6 +107,7 @@ async function exec(words: readonly string[], flags: CommandFlags): Promise<numb
   const end = await runSession(started, { input: flags.stdin !== false, endOnHangup: true, deadlineMs });
   if ("unanswered" in end) {
     process.stderr.write("berth: the place does not answer; it ends the command as soon as it can\n");
+    await closeCommandEvents();
     // Letting go of the process in order would wait for the place.
     process.exit(EXIT.timedOut);
   }

@@ -39,7 +39,7 @@ async function statsHere(): Promise<Stats> {
   ]);
   const stateDirectory = stateDirectoryPath();
   const database = process.env.BERTH_DATABASE || undefined;
-  await using events = await openEventLog({ stateDirectory, database });
+  await using events = await openEventLog({ stateDirectory, database, threads: false });
   await using workspaces = await openWorkspaces({
     stateDirectory,
     ...(database === undefined ? {} : { database }),
