@@ -49,7 +49,7 @@ export class Idempotency {
 
   /**
    * Does the work once a key, and answers repeats as the first one was answered; a repeat that comes while the first is
-   * under way waits for it.
+   * under way waits for it. `work` tells errors and does not throw them.
    * @throws request.invalid, request.idempotency_mismatch, request.idempotency_interrupted
    */
   async once(
@@ -96,15 +96,10 @@ export class Idempotency {
     if (known.state === "open" && !REPEATABLE.has(operationId)) {
       throw berthError("request.idempotency_interrupted", { hop: "runner" });
     }
-    let done: { readonly answer: KeptAnswer; readonly error?: BerthError | undefined };
-    try {
-      done = await work();
-    } catch (cause) {
-      await this.#store.forget(key);
-      throw cause;
-    }
-    if (done.error?.retryable === true || done.answer.status >= 500) await this.#store.forget(key);
-    else await this.#store.finish(key, done.answer);
+    const done = await work();
+    const mayRepeat = done.error?.retryable === true || done.answer.status >= 500;
+    // It was done, and its caller is told so. Where that can't be kept, a repeat is told that nobody knows.
+    await (mayRepeat ? this.#store.forget(key) : this.#store.finish(key, done.answer)).catch(() => undefined);
     return { ...done, replayed: false };
   }
 }
