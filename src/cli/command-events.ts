@@ -5,19 +5,22 @@ import { lazyEventLog } from "../events/lazy.ts";
 import { stateDirectoryPath } from "../runtimes/state-directory.ts";
 import { visible } from "./print.ts";
 
-/** A database that others hold costs a command no more than this at its end. */
+/** A database that others hold costs a command in a place no more than this at its end. */
 const BUSY_TIMEOUT_MS = 2_000;
 
 let opened: (EventSink & AsyncDisposable) | undefined;
 
-/** The log of this user, as long as this command runs: opened with the first event, written while the command waits. */
-export function commandEvents(): EventSink {
+/**
+ * The log of this user, as long as this command runs: opened with the first event, written while the command waits.
+ * @param busyTimeoutMs how long others may hold the database; the first one to ask says it
+ */
+export function commandEvents(busyTimeoutMs?: number): EventSink {
   let told = false;
   opened ??= lazyEventLog({
     stateDirectory: stateDirectoryPath(),
     database: process.env.BERTH_DATABASE || undefined,
     actor: "cli",
-    busyTimeoutMs: BUSY_TIMEOUT_MS,
+    busyTimeoutMs,
     mask: (record) => HELD_SECRETS.json(record),
     onTrouble: ({ message }) => {
       if (!told) process.stderr.write(`berth: what happens is not recorded: ${visible(message)}\n`);
@@ -40,7 +43,7 @@ export function toLog(
   workspace?: string,
 ): (event: BerthEventInput) => void {
   return (event) => {
-    commandEvents().append(workspace === undefined ? event : { workspace, ...event });
+    commandEvents(BUSY_TIMEOUT_MS).append(workspace === undefined ? event : { workspace, ...event });
     onEvent?.(event);
   };
 }
