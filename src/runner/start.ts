@@ -1,5 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { RUNNER_PORT } from "../contract/config-remote.ts";
-import { berthError } from "../contract/errors.ts";
+import { berthError, isBerthError } from "../contract/errors.ts";
 import { VERSION } from "../contract/version.ts";
 import { privateDirectory, stateDirectoryPath } from "../runtimes/state-directory.ts";
 import { type DatabaseLock, lockDatabase } from "../store/postgres-lock.ts";
@@ -18,6 +19,8 @@ import { type RunnerFile, runningRunner } from "./runner-file.ts";
 const HAND_OVER_MS = 60_000;
 /** The same, when the runner is to end. */
 const STOP_MS = 10_000;
+const PORT_MS = 1_000;
+const PORT_LOOK_MS = 10;
 /** The one before may take so long to end its operations, and then its calls. */
 const TAKE_OVER_MS = HAND_OVER_MS + 30_000;
 
@@ -132,7 +135,7 @@ class Runner implements RunningRunner {
   async listen(hold: Hold, stack: AsyncDisposableStack): Promise<void> {
     const { server, context } = this.#assembled;
     const { tls, host, publicUrl } = this.#options;
-    const listens = await server.listen();
+    const listens = await listening(server);
     const port = Number(new URL(listens).port) || (tls === undefined ? 80 : 443);
     this.url = tls === undefined ? listens : stack.use(await listenLocally(server.node)).url;
     this.publicUrl = publicUrl ?? (tls === undefined ? undefined : listens);
@@ -216,6 +219,22 @@ class Runner implements RunningRunner {
   #warnOfExpiry(pair: TlsPair): void {
     const warning = expiryWarning(pair);
     if (warning !== undefined) this.context.log.warn(warning);
+  }
+}
+
+/**
+ * Listens, also where the port is given back a moment later: the kernel takes a killed runner's lock before its sockets.
+ * @throws port.in_use
+ */
+async function listening({ listen }: Pick<Assembled["server"], "listen">): Promise<string> {
+  const endMs = performance.now() + PORT_MS;
+  for (;;) {
+    try {
+      return await listen();
+    } catch (cause) {
+      if (!isBerthError(cause, "port.in_use") || performance.now() > endMs) throw cause;
+      await delay(PORT_LOOK_MS);
+    }
   }
 }
 
