@@ -574,6 +574,32 @@ test("WebSockets go through both ways, with their subprotocol and without Berth'
   for (const ws of sockets.clients) ws.terminate();
 });
 
+test("a runner that stops ends what has no end, and lets the rest be answered", async () => {
+  await using desk = await openDesk();
+  const asked = Promise.withResolvers<() => void>();
+  await using app = await application((request, response) => {
+    if (request.url === "/events") {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("data: 1\n\n");
+    } else asked.resolve(() => response.end("late"));
+  });
+  const preview = await open(desk, app.port);
+  const events = httpRequest({
+    port: desk.port,
+    agent: false,
+    path: "/events",
+    headers: { host: preview.host, cookie: preview.cookie },
+  }).end();
+  const [stream] = (await once(events, "response")) as [IncomingMessage];
+  const cut = once(stream.resume(), "error");
+  const answer = preview.send("/slow");
+  const finish = await asked.promise;
+  desk.stop();
+  await cut;
+  finish();
+  assert.equal((await answer).text, "late");
+});
+
 test("events of a stream arrive as they are written, and one who leaves is noticed by the application", async () => {
   await using desk = await openDesk();
   const { promise: left, resolve } = Promise.withResolvers<void>();

@@ -65,6 +65,10 @@ class OpenPreviews implements Previews {
     this.#proxy = {
       agent: new PlaceAgent((workspaceId, port) => this.#connect(workspaceId, port)),
       onBytes: (direction, bytes) => metrics.count("berth_bytes_total", { way: "preview", direction }, bytes),
+      onEndless: (socket) => {
+        this.#streams.add(socket);
+        socket.once("close", () => this.#streams.delete(socket));
+      },
     };
     context.stopping.addEventListener("abort", () => {
       for (const socket of this.#streams) socket.destroy();
@@ -144,13 +148,11 @@ class OpenPreviews implements Previews {
       }
       const { target, tokenId } = await this.#admit(request, found);
       using _ = this.#access.tokens.hold(tokenId, () => socket.destroy());
-      this.#streams.add(socket);
       await proxyRequest(request, response, target, this.#proxy);
     } catch (cause) {
       this.#fail(request, response, cause);
       route = "preview_refused";
     } finally {
-      this.#streams.delete(socket);
       const status = String(response.headersSent ? response.statusCode : 0);
       this.#context.metrics.count("berth_requests_total", { route, status });
     }
@@ -166,12 +168,9 @@ class OpenPreviews implements Previews {
       const found = await this.#find(request);
       const { target, tokenId } = await this.#admit(request, found);
       using _ = this.#access.tokens.hold(tokenId, () => socket.destroy());
-      this.#streams.add(socket);
       await proxyUpgrade(request, { socket, head, response }, target, this.#proxy);
     } catch (cause) {
       this.#fail(request, response, cause);
-    } finally {
-      this.#streams.delete(socket);
     }
   }
 

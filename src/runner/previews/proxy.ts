@@ -26,6 +26,8 @@ export interface Target extends Forwarded {
 export interface ProxyOptions {
   readonly agent: PlaceAgent;
   readonly onBytes: (direction: "in" | "out", bytes: number) => void;
+  /** Of what has no end of its own: events, WebSockets. */
+  readonly onEndless: (socket: Duplex) => void;
 }
 
 /**
@@ -125,6 +127,7 @@ export function proxyUpgrade(
     socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
     if (first.length > 0) stream.unshift(first);
     if (head.length > 0) socket.unshift(head);
+    options.onEndless(socket);
     join(socket, stream, options.onBytes);
     socket.once("close", () => resolve());
   });
@@ -166,7 +169,7 @@ function passBack(
   incoming: IncomingMessage,
   response: ServerResponse,
   target: Target,
-  { onBytes }: ProxyOptions,
+  { onBytes, onEndless }: ProxyOptions,
 ): void {
   if (response.destroyed) {
     incoming.destroy();
@@ -191,7 +194,10 @@ function passBack(
     if (incoming.rawTrailers.length > 0) response.addTrailers(tuples(incoming.rawTrailers));
   });
   const { "content-type": type, "content-encoding": encoding } = incoming.headers;
-  if (/^text\/event-stream\b/i.test(type ?? "") && encoding === undefined) keepBusy(incoming, response);
+  if (/^text\/event-stream\b/i.test(type ?? "")) {
+    if (response.socket !== null) onEndless(response.socket);
+    if (encoding === undefined) keepBusy(incoming, response);
+  }
   incoming.pipe(response);
 }
 
