@@ -234,7 +234,7 @@ function answerOf(response: RouteResponse, convert: (schema: z.ZodType) => Schem
 }
 
 /** Statuses that a call may be answered with from 400 on, and the codes of each. */
-export function errorCodesOf(route: Route): ReadonlyMap<number, readonly string[]> {
+function errorCodesOf(route: Route): ReadonlyMap<number, readonly string[]> {
   const codes = new Set<string>([...EVERY, ...route.errors]);
   const add = (more: readonly ErrorCode[]): void => {
     for (const code of more) codes.add(code);

@@ -39,7 +39,7 @@ export const fileStat = z
   })
   .meta({ id: "FileStat" });
 
-export const directoryEntry = z.object({ name: z.string(), type: fileType }).meta({ id: "DirectoryEntry" });
+const directoryEntry = z.object({ name: z.string(), type: fileType }).meta({ id: "DirectoryEntry" });
 
 export const watchEvent = z
   .discriminatedUnion("type", [

@@ -44,27 +44,6 @@ export function processToJson(info: ProcessInfo, workspaceId: string): ProcessJs
   };
 }
 
-export function processFromJson(json: ProcessJson): ProcessInfo {
-  return {
-    id: json.id,
-    name: json.name ?? undefined,
-    workspace: json.workspace,
-    command: json.command,
-    cwd: json.cwd,
-    user: json.user ?? undefined,
-    pid: json.pid,
-    state: json.state,
-    tty: json.tty,
-    detached: json.detached,
-    startedAt: json.started_at,
-    endedAt: json.ended_at ?? undefined,
-    exit: json.exit === null ? undefined : exitFromJson(json.exit),
-    outputStart: json.output_start,
-    outputEnd: json.output_end,
-    hasOrphans: json.has_orphans,
-  };
-}
-
 type CommandFields = { readonly [Key in keyof typeof commandFields]: z.infer<(typeof commandFields)[Key]> };
 
 /** Options of everything that starts a command; what was not given is not there. */

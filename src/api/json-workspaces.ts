@@ -173,18 +173,3 @@ export function checkReportToJson(report: CheckReport): CheckReportJson {
     })),
   };
 }
-
-export function checkReportFromJson(json: CheckReportJson): CheckReport {
-  return {
-    ok: json.ok,
-    runtime: json.runtime,
-    steps: json.steps.map((step) => ({
-      name: step.name,
-      ok: step.ok,
-      durationMs: step.duration_ms,
-      detail: step.detail,
-      code: step.code,
-      hint: step.hint,
-    })),
-  };
-}

@@ -23,7 +23,7 @@ const LIVE = [...KNOWN, "process.finished", "process.reaping"] as const;
 
 const listQuery = { ...pageQuery, state: z.enum(["running", "exited", "lost"]).optional() };
 
-export const outputChunk = z
+const outputChunk = z
   .discriminatedUnion("type", [
     z.object({
       type: z.literal("data"),
@@ -44,7 +44,7 @@ export const processOutput = z
   })
   .meta({ id: "ProcessOutput" });
 
-export const execResult = z
+const execResult = z
   .object({
     exit_code: z.int().nullable(),
     signal: z.string().nullable(),

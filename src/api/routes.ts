@@ -42,10 +42,3 @@ type Parsed<R, Part extends string> = R extends { readonly [Key in Part]: infer 
 export type ParamsOf<Id extends AnyRoute["operationId"]> = Parsed<RouteOf<Id>, "params">;
 export type QueryOf<Id extends AnyRoute["operationId"]> = Parsed<RouteOf<Id>, "query">;
 export type BodyOf<Id extends AnyRoute["operationId"]> = Parsed<RouteOf<Id>, "body">;
-
-/** @throws a defect of the caller: the table has every id */
-export function routeOf(operationId: AnyRoute["operationId"]): Route {
-  const found = ROUTES.find((route) => route.operationId === operationId);
-  if (found === undefined) throw new Error(`no route ${operationId}`);
-  return found;
-}

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { checkReport, pageOf, pageQuery, runtimeChoice } from "./common.ts";
 import type { Route } from "./route.ts";
 
-export const runtimeKind = z
+const runtimeKind = z
   .object({
     type: z.string(),
     available: z.boolean(),

@@ -84,7 +84,7 @@ function brokenRequest(code: string | undefined): BerthError {
 }
 
 /** An error as a whole answer, on a connection that has no response, or none any more; then it ends. */
-export function writeError(socket: Duplex, error: BerthError): void {
+function writeError(socket: Duplex, error: BerthError): void {
   const requestId = newRequestId();
   const { status, headers } = errorHead(error);
   const body = errorJson(error, requestId);
