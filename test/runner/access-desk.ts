@@ -22,6 +22,7 @@ import type { Handlers, Upgrades } from "../../src/runner/handlers.ts";
 import { createHttpServer } from "../../src/runner/http/server.ts";
 import { createPreviews, type Previews } from "../../src/runner/previews/previews.ts";
 import { openRuntime } from "../../src/runtimes/open.ts";
+import { endDaemons } from "../conformance/place.ts";
 
 /** Workspaces of the desk: a stand-in for the registry, in the directory of the test. */
 const NAMES = { w0000000001: "fix-login", w0000000002: "other", w0000000003: "Fix_Login" } as const;
@@ -182,6 +183,7 @@ let opened: Promise<Runtime> | undefined;
 const placeDirectory = mkdtempSync(join(tmpdir(), "berth-access-place-"));
 after(async () => {
   await (await opened)?.close();
+  await endDaemons(placeDirectory);
   rmSync(placeDirectory, { recursive: true, force: true });
 });
 
