@@ -48,7 +48,7 @@ async function wires(runner: TestRunner): Promise<number> {
 }
 
 test("commands in a workspace go through the runner, and behave as without it", async () => {
-  await using runner = await testRunner();
+  await using runner = await testRunner({ inProcess: true });
   const { name } = await runner.workspace({ name: "one" });
   const { berth } = desk(runner);
   assert.equal((await berth(["exec", "--no-runner", "-w", name, "--", "true"])).code, 0, "the daemon is up");
@@ -100,7 +100,7 @@ test("a runner that is dead, stopped or gone keeps nobody waiting", async () => 
 });
 
 test("a runner elsewhere: login, workspaces and commands by it", async () => {
-  await using runner = await testRunner();
+  await using runner = await testRunner({ inProcess: true });
   const elsewhere = desk(runner, join(runner.directory, "another state"));
   const { berth, project } = elsewhere;
   const refused = await berth(["exec", "--runner", runner.url, "-w", "made", "--", "true"]);
@@ -148,7 +148,7 @@ test("a runner elsewhere: login, workspaces and commands by it", async () => {
 });
 
 test("one writer, viewers beside it, and a takeover", async () => {
-  await using runner = await testRunner();
+  await using runner = await testRunner({ inProcess: true });
   const { name } = await runner.workspace({ name: "one" });
   const { berth, start } = desk(runner);
   const started = await berth([
