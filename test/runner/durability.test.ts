@@ -152,6 +152,7 @@ test("an upgrade loses no client: attach, wire and events go on, with another ve
   const { id: workspace } = await place.workspace();
   await place.stop();
   const state = place.stateDirectory;
+  const stop = new AbortController();
   let current = await runnerProcess(state, { args: ["--port", "0"] });
   try {
     const { createRunnerClient } = await import("../../src/client/client.ts");
@@ -161,7 +162,6 @@ test("an upgrade loses no client: attach, wire and events go on, with another ve
     const count = 300_000;
     const slow = `${printNumbered(count)} && sleep 0.3 && echo end`;
     const expected = Buffer.concat([numbered(count), Buffer.from("end\n")]);
-    const stop = new AbortController();
     const sequences: number[] = [];
     const events = (async () => {
       for await (const event of client.events({ after: 0, signal: stop.signal }))
@@ -176,7 +176,7 @@ test("an upgrade loses no client: attach, wire and events go on, with another ve
     const rounds = times(2, 20);
     for (let round = 1; round <= rounds; round++) {
       const id = await start(client, workspace, ["sh", "-c", slow], `round-${round}`);
-      const seen = collected(await client.attach(id));
+      const seen = collected(await client.attach(id, { signal: stop.signal }));
       const direct = remote.exec(slow, { maxCaptureBytes: 64 * 1024 * 1024 });
       const captured = direct.then((result) => result.stdoutBytes);
       await delay(randomInt(100));
@@ -199,6 +199,7 @@ test("an upgrade loses no client: attach, wire and events go on, with another ve
       "each event once, in order",
     );
   } finally {
+    stop.abort();
     await current[Symbol.asyncDispose]();
   }
   assert.equal(runningRunner(state), undefined);
