@@ -36,6 +36,9 @@ test("every operation has a tag that is described, one id, an answer, and errors
       Object.keys(responses).some((status) => Number(status) < 400),
       operationId,
     );
+    for (const status of ["429", "503"])
+      if (status in responses)
+        assert.ok(responses[status]?.headers?.["Retry-After"], `${operationId} ${status}`);
     for (const status of ["400", "421", "500"]) assert.ok(status in responses, `${operationId} ${status}`);
   }
 });

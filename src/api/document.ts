@@ -260,12 +260,25 @@ function errorsOf(route: Route): Operation["responses"] {
     const [far, near] = [codes.filter(isFar), codes.filter((code) => !isFar(code))];
     const groups = [...new Set(far.map((code) => `${code.split(".")[0]}.*`))];
     responses[status] = {
+      ...(codes.some(saysWhen) ? { headers: RETRY_AFTER } : {}),
       description: [...near, ...groups].map((code) => `\`${code}\``).join(", "),
       content: { "application/json": { schema: { $ref: "#/components/schemas/ErrorResponse" } } },
     };
   }
   return responses;
 }
+
+/** Whether the answer has `Retry-After` (http/answer.ts). */
+const saysWhen = (code: string): boolean => {
+  const { status, retryable } = ERROR_REGISTRY[code as ErrorCode];
+  return status === 429 || (status === 503 && retryable);
+};
+const RETRY_AFTER = {
+  "Retry-After": {
+    description: "Seconds until it is worth another try, where that is known.",
+    schema: { type: "integer", minimum: 0 },
+  },
+};
 
 /** Of the way to a place: told as a group. */
 const isFar = (code: string): boolean => PLACE.includes(code.split(".")[0] ?? "");

@@ -124,7 +124,8 @@ export const processRoutes = [
     path: "/v1/workspaces/{workspace}/exec",
     tag: "processes",
     summary: "Runs a command to its end",
-    description: "A non-zero exit is data and no error. When the caller leaves, the command is ended.",
+    description:
+      "A non-zero exit is data and no error. When the caller leaves, the command is ended, unless it gave an Idempotency-Key. A repeat with that reads the output again from the process's log; when that is gone it is process.reaped.",
     scope: "operate",
     params: workspaceParams,
     body: z
@@ -142,7 +143,7 @@ export const processRoutes = [
       })
       .meta({ examples: [{ command: "npm ci && npm test", timeout_ms: 600_000 }] }),
     responses: { 200: { description: "Its result.", schema: execResult } },
-    errors: START_ERRORS,
+    errors: [...START_ERRORS, "process.reaped", "process.lost"],
     idempotent: true,
   },
   {

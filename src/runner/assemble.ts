@@ -11,7 +11,7 @@ import { openAccess, requireSecureBinding } from "./access/open.ts";
 import type { RunnerContext, RunnerOptions } from "./context.ts";
 import { eventHandlers } from "./events.ts";
 import type { Handlers, Upgrades } from "./handlers.ts";
-import { currentCause } from "./http/cause.ts";
+import { callConcerns, currentCause } from "./http/cause.ts";
 import { documentHandlers } from "./http/document.ts";
 import { idempotencyStore } from "./http/idempotency-store.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
@@ -84,8 +84,11 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   );
   const access = stack.use(await openAccess({ options, emit, metrics }));
   const runtimes = stack.use(createRuntimePool({ workspaces, emit }));
-  const workspace: RunnerContext["workspace"] = (selector, caller) =>
-    workspaceOf(workspaces, selector, caller);
+  const workspace: RunnerContext["workspace"] = async (selector, caller) => {
+    const found = await workspaceOf(workspaces, selector, caller);
+    callConcerns({ workspace: found.id });
+    return found;
+  };
   const context: RunnerContext = {
     options,
     instanceId,

@@ -144,19 +144,13 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   /** Of routes with `bytes`. */
   readonly stream?: AsyncIterable<Uint8Array>;
   readonly headers: IncomingMessage["headers"];
+  /** What was kept of the answer (`kept`): the same call was answered before, and is to be told the same again. */
+  readonly kept?: unknown;
   /** Address that the caller sees the runner at: "http://127.0.0.1:7777". */
   readonly origin: string;
   readonly caller: Caller;
   /** Aborted when the caller goes away, or the runner stops. */
   readonly signal: AbortSignal;
-}
-
-/** What a handler answers: JSON of the route's schema, or bytes as they come. */
-export interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly stream?: AsyncIterable<Uint8Array | string>;
-  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**

@@ -15,7 +15,12 @@ type Headers = Readonly<Record<string, string>>;
 
 type AnswerOfResponse<Status, Response> =
   | (Response extends { readonly schema: infer Schema extends z.ZodType }
-      ? { readonly status: Status; readonly body: z.input<Schema>; readonly headers?: Headers }
+      ? {
+          readonly status: Status;
+          readonly body: z.input<Schema>;
+          readonly headers?: Headers;
+          readonly kept?: unknown;
+        }
       : never)
   | (Response extends { readonly events: infer Schema extends z.ZodType }
       ? {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -328,4 +328,35 @@ test("an Idempotency-Key starts a command once, whoever repeats it", async () =>
     readFile(join(desk.workspace.place?.path ?? "", "once.txt"), "utf8").then((text) => text === "x\n"),
   );
   await post(id ?? "", "kill", { json: { signal: "KILL" } });
+});
+
+test("exec with an Idempotency-Key runs once; its output is in no database, and a repeat reads it from the log", async () => {
+  const headers = { "idempotency-key": randomUUID() };
+  const mark = randomUUID();
+  const json = {
+    command: `echo x >> execs.txt; printf %s ${mark.slice(0, 18)}; printf %s ${mark.slice(18)}; exit 3`,
+  };
+  const run = (given: object = json): Promise<Received> =>
+    desk.call("POST", `/workspaces/${desk.workspace.id}/exec`, { json: given, headers });
+  const first = await run();
+  const again = await run();
+  const { stdout, exit_code, process_id } = first.json as Record<string, unknown>;
+  assert.deepEqual([first.status, stdout, exit_code], [200, mark, 3]);
+  assert.deepEqual(again.json, first.json);
+  assert.equal(await readFile(join(desk.workspace.place?.path ?? "", "execs.txt"), "utf8"), "x\n");
+  const state = desk.bench.stateDirectory;
+  for (const name of await readdir(state)) {
+    if (!name.startsWith("berth.db")) continue;
+    assert.equal((await readFile(join(state, name))).includes(mark), false, name);
+  }
+  assert.equal((await desk.call("DELETE", `/processes/${process_id}`)).status, 204);
+  const late = await run();
+  assert.deepEqual([late.status, late.code], [410, "process.reaped"]);
+  const [event] = await waitFor("its event", async () => {
+    const query = `type=request.failed&workspace=${desk.workspace.id}&process=${process_id}`;
+    const { items } = (await desk.call("GET", `/events?${query}`)).json as Page;
+    return items.length > 0 ? items : undefined;
+  });
+  assert.equal((event as unknown as { data: { code: string } }).data.code, "process.reaped");
+  assert.equal(await readFile(join(desk.workspace.place?.path ?? "", "execs.txt"), "utf8"), "x\n");
 });

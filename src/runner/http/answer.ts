@@ -23,6 +23,8 @@ export interface AnyAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** Of a body that is told exactly: what is kept of it for repeats with the same Idempotency-Key (`Call.kept`). */
+  readonly kept?: unknown;
   readonly stream?: AsyncIterable<Uint8Array | string>;
   readonly events?: AsyncIterable<ServerEvent>;
 }

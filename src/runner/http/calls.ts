@@ -11,7 +11,7 @@ import { type AnyAnswer, errorHead, errorJson, SECURITY_HEADERS, sendAnswer, sen
 import { readBytes, readJson } from "./body.ts";
 import { withCause } from "./cause.ts";
 import { type Exchange, isRefusal, openExchange, recordCall } from "./exchange.ts";
-import { Idempotency, type KeptAnswer } from "./idempotency.ts";
+import { Idempotency } from "./idempotency.ts";
 import { invalid, readQuery, validate } from "./input.ts";
 import type { HttpLimits } from "./limits.ts";
 import { allowed, matchPath, pathOf, shown } from "./match.ts";
@@ -60,7 +60,12 @@ export class Calls {
     const work = async (span: OpenSpan): Promise<void> => {
       try {
         const caller = await this.#admit(exchange, route, request);
-        const cause = { id: exchange.requestId, actor: `token:${caller.name}` };
+        const cause = {
+          id: exchange.requestId,
+          actor: `token:${caller.name}`,
+          // A call that names nothing in its path is about nothing alone.
+          ...(route.params === undefined ? {} : { subject: exchange.subject }),
+        };
         await withCause(cause, () => this.#answer(exchange, route, caller, request.params));
       } catch (error) {
         this.#fail(exchange, error);
@@ -218,7 +223,8 @@ export class Calls {
     ] as Handler;
     try {
       if (key === undefined) await this.#send(exchange, route, await handler(call));
-      else await this.#sendOnce(exchange, route, String(key), raw?.bytes, () => handler(call));
+      else
+        await this.#sendOnce(exchange, route, String(key), raw?.bytes, (kept) => handler({ ...call, kept }));
     } finally {
       this.#options.stopping.removeEventListener("abort", end);
       response.off("close", leave);
@@ -251,8 +257,13 @@ export class Calls {
     return { [Symbol.dispose]: () => add(-1) };
   }
 
-  #mask(route: Route | undefined): (json: string) => string {
+  #mask(route?: Route): (json: string) => string {
     return route?.exact === true ? (json) => json : (this.#options.mask ?? ((json) => json));
+  }
+
+  /** Errors are masked whatever the call: they are no output of a process. */
+  #errorJson(error: BerthError, requestId: string): string {
+    return this.#mask()(errorJson(error, requestId));
   }
 
   async #sendOnce(
@@ -260,26 +271,27 @@ export class Calls {
     route: Route,
     key: string,
     body: Buffer | undefined,
-    handle: () => AnyAnswer | Promise<AnyAnswer>,
+    handle: (kept: unknown) => AnyAnswer | Promise<AnyAnswer>,
   ): Promise<void> {
     const { request, response, requestId, caller } = exchange;
-    const { operationId } = route;
+    const { operationId, exact: keepsPart = false } = route;
     const about = {
       tokenId: caller?.tokenId ?? "",
       operationId,
       target: request.url ?? "",
       body: body ?? Buffer.alloc(0),
+      keepsPart,
     };
     const mask = this.#mask(route);
-    const done = await this.#idempotency.once(key, about, async () => {
+    const done = await this.#idempotency.once(key, about, async (before) => {
       try {
-        const { status, body } = await handle();
+        const { status, body, kept = {} } = await handle(before);
         const json = body === undefined ? undefined : mask(JSON.stringify(body));
-        return { answer: { status, json } satisfies KeptAnswer };
+        return { answer: { status, json }, part: keepsPart ? JSON.stringify(kept) : undefined };
       } catch (cause) {
         const error = this.#told(exchange, cause);
         return {
-          answer: { status: errorHead(error).status, json: mask(errorJson(error, requestId)) },
+          answer: { status: errorHead(error).status, json: this.#errorJson(error, requestId) },
           error,
         };
       }
@@ -344,7 +356,7 @@ export class Calls {
 
   /** Answers with an error; what can't be answered any more ends the connection, so that nobody takes it for whole. */
   #fail(exchange: Exchange, cause: unknown): void {
-    const { request, response, requestId, route } = exchange;
+    const { request, response, requestId } = exchange;
     const error = this.#told(exchange, cause);
     exchange.error = error;
     if (response.headersSent) {
@@ -353,7 +365,7 @@ export class Calls {
     }
     const { status, headers } = errorHead(error);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    sendJson(response, status, this.#mask(route)(errorJson(error, requestId)), request.method === "HEAD");
+    sendJson(response, status, this.#errorJson(error, requestId), request.method === "HEAD");
     if (!request.complete) this.#linger(request);
   }
 

@@ -7,6 +7,14 @@ export interface Cause {
   readonly id: string;
   /** "token:ci", "runner". */
   readonly actor: string;
+  /** Of a call: what it turns out to be about. */
+  readonly subject?: Subject;
+}
+
+/** Named by the event that a call leaves when it fails. */
+export interface Subject {
+  workspace?: string | undefined;
+  processId?: string | undefined;
 }
 
 const causes = new AsyncLocalStorage<Cause>();
@@ -14,6 +22,12 @@ const causes = new AsyncLocalStorage<Cause>();
 /** undefined: the runner does it of its own accord. */
 export function currentCause(): Cause | undefined {
   return causes.getStore();
+}
+
+/** The call that is being answered is about this. What was said last counts. */
+export function callConcerns(subject: Subject): void {
+  const known = causes.getStore()?.subject;
+  if (known !== undefined) Object.assign(known, subject);
 }
 
 export function withCause<Result>(cause: Cause, work: () => Result): Result {

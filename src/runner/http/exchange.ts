@@ -4,7 +4,7 @@ import type { Route } from "../../api/route.ts";
 import type { BerthError } from "../../contract/errors.ts";
 import type { Caller } from "../context.ts";
 import { errorHead } from "./answer.ts";
-import { newRequestId } from "./cause.ts";
+import { newRequestId, type Subject } from "./cause.ts";
 import type { HttpServerOptions } from "./options.ts";
 
 /** Refusals: a call that gets one leaves no other trace. */
@@ -19,6 +19,7 @@ export interface Exchange {
   route: Route | undefined;
   caller: Caller | undefined;
   error: BerthError | undefined;
+  readonly subject: Subject;
   /** Goes on for as long as its caller likes: how long it took says nothing. */
   isFollowed: boolean;
   /** Of the connection, when the call began. */
@@ -38,6 +39,7 @@ export function openExchange(
     route,
     caller: undefined,
     error: undefined,
+    subject: {},
     isFollowed: false,
     bytes: {
       socket: request.socket,
@@ -95,6 +97,7 @@ export function recordCall(
     message: `${operation} failed: ${error.message}`,
     cause: requestId,
     actor: `token:${caller.name}`,
+    ...exchange.subject,
     data: { operation, code: error.code, status },
   });
 }

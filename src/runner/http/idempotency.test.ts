@@ -8,7 +8,14 @@ import { openStore } from "../../store/open.ts";
 import { Idempotency, type IdempotencyStore } from "./idempotency.ts";
 import { idempotencyStore } from "./idempotency-store.ts";
 
-const REQUEST = { tokenId: "tok_a", operationId: "createForward", target: "/x", body: Buffer.from("{}") };
+const REQUEST = {
+  tokenId: "tok_a",
+  operationId: "createForward",
+  target: "/x",
+  body: Buffer.from("{}"),
+  keepsPart: false,
+};
+const PARTLY = { ...REQUEST, keepsPart: true };
 const DAY_MS = 24 * 3_600_000;
 
 async function withStore(
@@ -54,5 +61,27 @@ test("what can't be kept is answered all the same; a repeat is told that nobody 
     assert.deepEqual((await keys.once("k", REQUEST, answers("1"))).answer, { status: 201, json: "1" });
     await assert.rejects(keys.once("k", REQUEST, answers("2")), (error) =>
       isBerthError(error, "request.idempotency_interrupted"),
+    );
+  }));
+
+test("of an answer that may hold secrets a part is kept, and the repeat makes the whole of it", () =>
+  withStore(async (store) => {
+    const keys = new Idempotency(idempotencyStore(store));
+    const parts: unknown[] = [];
+    const work = async (part?: unknown) => {
+      parts.push(part);
+      return { answer: { status: 200, json: '{"out":"hunter2"}' }, part: '{"id":"p"}' };
+    };
+    const first = await keys.once("k", PARTLY, work);
+    const again = await keys.once("k", PARTLY, work);
+    assert.deepEqual(
+      [first.answer, again.answer.json, again.replayed],
+      [again.answer, '{"out":"hunter2"}', true],
+    );
+    assert.deepEqual(parts, [undefined, { id: "p" }]);
+    const rows = await store.db.selectFrom("answer").selectAll().execute();
+    assert.deepEqual(
+      rows.map(({ body }) => body),
+      ['{"id":"p"}'],
     );
   }));

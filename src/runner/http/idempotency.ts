@@ -36,7 +36,20 @@ export interface KeyedRequest {
   readonly operationId: string;
   readonly target: string;
   readonly body: Buffer;
+  /** Of an answer only a part is kept, from which `work` makes the whole again: the rest may hold secrets. */
+  readonly keepsPart: boolean;
 }
+
+/** What came of a request. */
+export interface Answered {
+  readonly answer: KeptAnswer;
+  /** JSON that is kept in place of the answer's. */
+  readonly part?: string | undefined;
+  readonly error?: BerthError | undefined;
+}
+
+/** Does what a request asks for, or, given the part that was kept of its answer, tells the answer again. Never rejects. */
+export type Work = (part?: unknown) => Promise<Answered>;
 
 /** Answers that repeat: one that failed in a way that is worth a retry does not. */
 export class Idempotency {
@@ -49,18 +62,14 @@ export class Idempotency {
 
   /**
    * Does the work once a key, and answers repeats as the first one was answered; a repeat that comes while the first is
-   * under way waits for it. `work` tells errors and does not throw them.
+   * under way waits for it.
    * @throws request.invalid, request.idempotency_mismatch, request.idempotency_interrupted
    */
   async once(
     header: string,
     request: KeyedRequest,
-    work: () => Promise<{ readonly answer: KeptAnswer; readonly error?: BerthError | undefined }>,
-  ): Promise<{
-    readonly answer: KeptAnswer;
-    readonly replayed: boolean;
-    readonly error?: BerthError | undefined;
-  }> {
+    work: Work,
+  ): Promise<Answered & { readonly replayed: boolean }> {
     if (header.length > LONGEST_KEY || !/^[\x21-\x7e]+$/.test(header)) {
       throw berthError("request.invalid", {
         hop: "runner",
@@ -72,7 +81,7 @@ export class Idempotency {
     const fingerprint = digest(request.target, request.body);
     // One after the other: a second one finds what the first has left.
     for (let before = this.#open.get(key); before !== undefined; before = this.#open.get(key)) await before;
-    const turn = this.#turn(key, fingerprint, request.operationId, work);
+    const turn = this.#turn(key, fingerprint, request, work);
     const settled = turn.catch(() => undefined).finally(() => this.#open.delete(key));
     this.#open.set(key, settled);
     return turn;
@@ -81,25 +90,26 @@ export class Idempotency {
   async #turn(
     key: string,
     fingerprint: string,
-    operationId: string,
-    work: () => Promise<{ readonly answer: KeptAnswer; readonly error?: BerthError | undefined }>,
-  ): Promise<{
-    readonly answer: KeptAnswer;
-    readonly replayed: boolean;
-    readonly error?: BerthError | undefined;
-  }> {
+    { operationId, keepsPart }: Pick<KeyedRequest, "operationId" | "keepsPart">,
+    work: Work,
+  ): Promise<Answered & { readonly replayed: boolean }> {
     const known = await this.#store.begin(key, fingerprint);
     if (known.state !== "new" && known.fingerprint !== fingerprint) {
       throw berthError("request.idempotency_mismatch", { hop: "runner" });
     }
-    if (known.state === "answered") return { answer: known.answer, replayed: true };
+    if (known.state === "answered") {
+      const { status, json } = known.answer;
+      if (!keepsPart || status >= 400) return { answer: known.answer, replayed: true };
+      return { ...(await work(json === undefined ? {} : JSON.parse(json))), replayed: true };
+    }
     if (known.state === "open" && !REPEATABLE.has(operationId)) {
       throw berthError("request.idempotency_interrupted", { hop: "runner" });
     }
     const done = await work();
     const mayRepeat = done.error?.retryable === true || done.answer.status >= 500;
     // It was done, and its caller is told so. Where that can't be kept, a repeat is told that nobody knows.
-    await (mayRepeat ? this.#store.forget(key) : this.#store.finish(key, done.answer)).catch(() => undefined);
+    const kept = done.part === undefined ? done.answer : { status: done.answer.status, json: done.part };
+    await (mayRepeat ? this.#store.forget(key) : this.#store.finish(key, kept)).catch(() => undefined);
     return { ...done, replayed: false };
   }
 }

@@ -11,7 +11,7 @@ import { ROUTES } from "../../api/routes.ts";
 import { berthError } from "../../contract/errors.ts";
 import { Secrets } from "../../contract/mask.ts";
 import type { Handlers } from "../handlers.ts";
-import { currentCause } from "./cause.ts";
+import { callConcerns, currentCause } from "./cause.ts";
 import { type TestServer, testServer } from "./testing.ts";
 
 interface ErrorBody {
@@ -630,6 +630,7 @@ test("a mutating call that fails leaves request.failed with its id as cause; a r
   await using server = await testServer({
     deleteToken: () => {
       causes.push(currentCause());
+      callConcerns({ workspace: "w" });
       throw berthError("token.unknown", { context: { id: "x" } });
     },
     getProcess: () => {
@@ -641,7 +642,8 @@ test("a mutating call that fails leaves request.failed with its id as cause; a r
   await waitFor("its event", () => (server.events.length > 0 ? true : undefined));
   const [event] = server.events.splice(0);
   assert.deepEqual([event?.type, event?.cause, event?.actor], ["request.failed", id, "token:local"]);
-  assert.deepEqual(causes, [{ id, actor: "token:local" }]);
+  assert.equal(event?.workspace, "w");
+  assert.deepEqual(causes, [{ id, actor: "token:local", subject: { workspace: "w" } }]);
   await server.fetch("/v1/processes/x");
   await fetch(`${server.url}/v1/tokens/x`, { method: "DELETE" });
   await waitFor("the refusal", () => (server.events.length > 0 ? true : undefined));
@@ -670,20 +672,28 @@ test("secrets are masked in answers, events and errors, but for what is told exa
       getProcess: () => {
         throw berthError("process.unknown", { context: { id: "hunter2-hunter2 x" } });
       },
-      processOutput: () => ({
-        status: 200,
-        body: {
-          chunks: [{ type: "data", stream: "stdout", data: "hunter2-hunter2", cursor: 15 }],
-          encoding: "text",
-          cursor: 15,
-          exit: null,
-        },
-      }),
+      processOutput: ({ params: { id } }) => {
+        if (id !== "p") throw berthError("process.unknown", { context: { id: "hunter2-hunter2" } });
+        return {
+          status: 200,
+          body: {
+            chunks: [{ type: "data", stream: "stdout", data: "hunter2-hunter2", cursor: 15 }],
+            encoding: "text",
+            cursor: 15,
+            exit: null,
+          },
+        };
+      },
     },
     { mask: (json) => secrets.json(json) },
   );
   const text = async (path: string): Promise<string> => (await server.fetch(path)).text();
-  for (const path of ["/v1/projects", "/v1/workspaces/w/files/watch", "/v1/processes/p"]) {
+  for (const path of [
+    "/v1/projects",
+    "/v1/workspaces/w/files/watch",
+    "/v1/processes/p",
+    "/v1/processes/q/output",
+  ]) {
     const told = await text(path);
     assert.match(told, /\[secret\]/, path);
     assert.doesNotMatch(told, /hunter2/, path);

@@ -13,6 +13,7 @@ import type {
   RunnerOptions,
   RuntimePool,
 } from "../context.ts";
+import { callConcerns } from "../http/cause.ts";
 
 const DAY_MS = 24 * 3_600_000;
 /** What was not seen for so long is forgotten; ids are found again by asking open places. */
@@ -111,6 +112,7 @@ class Index implements OpenProcessIndex {
     const workspaceId = this.#known.get(id)?.workspaceId ?? (await this.#saved(id));
     if (workspaceId === undefined) return await this.#ask(id, caller, signal);
     if (caller.workspaces !== undefined && !caller.workspaces.has(workspaceId)) throw unknown(id);
+    callConcerns({ workspace: workspaceId, processId: id });
     try {
       const found = await this.#findIn(workspaceId, id, caller, signal);
       void this.add(workspaceId, found.info).catch(() => undefined);
@@ -173,7 +175,12 @@ class Index implements OpenProcessIndex {
         else signal?.throwIfAborted();
       }
     });
-    if (first === undefined) throw reaped ?? unknown(id);
+    if (first === undefined) {
+      // Which of the places was asked last says nothing.
+      callConcerns({ workspace: undefined });
+      throw reaped ?? unknown(id);
+    }
+    callConcerns({ workspace: first.workspace.id, processId: id });
     void this.add(first.workspace.id, first.info).catch(() => undefined);
     return first;
   }

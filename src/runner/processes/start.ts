@@ -1,5 +1,9 @@
 import { createHash } from "node:crypto";
 import { commandOptionsFromJson, processToJson, secretsOf } from "../../api/json-processes.ts";
+import { berthError } from "../../contract/errors.ts";
+import type { ExecResult } from "../../contract/process.ts";
+import { Capture } from "../../runtimes/common/capture.ts";
+import { DEFAULT_CAPTURE_BYTES } from "../../runtimes/common/exec-limits.ts";
 import type { RunnerContext } from "../context.ts";
 import type { CallOf, Handlers } from "../handlers.ts";
 import { traced } from "../observe/tracing.ts";
@@ -42,11 +46,13 @@ export function startHandlers(context: RunnerContext): Handlers<"startProcess" |
     },
 
     exec: async (call) => {
-      const { params, body, caller, signal } = call;
+      const { params, body, caller, signal, kept } = call;
+      const { input, input_encoding: inputEncoding, max_capture_bytes: maxCaptureBytes } = body;
+      // Answered before: output is not kept anywhere but in the place's own log.
+      if (kept !== undefined) return executed(await replay(context, call, kept), body.encoding);
       const workspace = await context.workspace(params.workspace, caller);
       for (const secret of secretsOf(body.env)) context.secrets.add(secret);
       using lease = await context.runtimes.lease(workspace, signal);
-      const { input, input_encoding: inputEncoding, encoding, max_capture_bytes: maxCaptureBytes } = body;
       const run = async () =>
         await lease.runtime.exec(body.command, {
           ...commandOptionsFromJson(body),
@@ -67,22 +73,7 @@ export function startHandlers(context: RunnerContext): Handlers<"startProcess" |
         runtime: lease.runtime.description,
         data: { exitCode: result.exitCode, signal: result.signal, durationMs: result.durationMs },
       });
-      const text = encoding === "text";
-      return {
-        status: 200,
-        body: {
-          exit_code: result.exitCode,
-          signal: result.signal,
-          timed_out: result.timedOut,
-          duration_ms: result.durationMs,
-          encoding,
-          stdout: text ? result.stdout : Buffer.from(result.stdoutBytes).toString("base64"),
-          stderr: text ? result.stderr : Buffer.from(result.stderrBytes).toString("base64"),
-          output_bytes: result.outputBytes,
-          truncated: result.truncated,
-          process_id: result.processId,
-        },
-      };
+      return executed(result, body.encoding);
     },
   };
 }
@@ -99,4 +90,50 @@ function requestId(
   if (typeof key !== "string") return {};
   const parts = JSON.stringify([caller.tokenId, workspaceId, key]);
   return { requestId: `key.${createHash("sha256").update(parts).digest("base64url")}` };
+}
+
+function executed(result: ExecResult, encoding: CallOf<"exec">["body"]["encoding"]) {
+  const text = encoding === "text";
+  return {
+    status: 200,
+    body: {
+      exit_code: result.exitCode,
+      signal: result.signal,
+      timed_out: result.timedOut,
+      duration_ms: result.durationMs,
+      encoding,
+      stdout: text ? result.stdout : Buffer.from(result.stdoutBytes).toString("base64"),
+      stderr: text ? result.stderr : Buffer.from(result.stderrBytes).toString("base64"),
+      output_bytes: result.outputBytes,
+      truncated: result.truncated,
+      process_id: result.processId,
+    },
+    kept: { process_id: result.processId },
+  } as const;
+}
+
+/** The result of a command that was run before, from its log. @throws process.reaped, process.lost */
+async function replay(
+  { processes }: RunnerContext,
+  { body, caller, signal }: CallOf<"exec">,
+  kept: unknown,
+): Promise<ExecResult> {
+  const id = String((kept as { readonly process_id?: unknown }).process_id);
+  // Where no daemon may run there is no log.
+  if (id === "") throw berthError("process.reaped", { hop: "runner", context: { id } });
+  using found = await processes.find(id, caller, signal);
+  const { exit } = found.info;
+  if (exit === undefined) throw berthError("process.lost", { hop: "runner", context: { id } });
+  const capture = new Capture(body.max_capture_bytes ?? DEFAULT_CAPTURE_BYTES);
+  let outputBytes = 0;
+  for await (const chunk of found.process.output({ from: 0, follow: false, signal })) {
+    // What children write later is no part of the result.
+    if (chunk.type === "exit") break;
+    if (chunk.type === "gap") outputBytes = chunk.gap.to;
+    else {
+      capture.push(chunk.stream, chunk.data);
+      outputBytes += chunk.data.length;
+    }
+  }
+  return { ...exit, ...capture.take(outputBytes), outputBytes, processId: id };
 }
