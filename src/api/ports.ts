@@ -114,4 +114,16 @@ export const portRoutes = [
     responses: { 200: { description: "A page of them.", schema: pageOf(preview) } },
     errors: [],
   },
+  {
+    operationId: "deletePreview",
+    method: "DELETE",
+    path: "/v1/workspaces/{workspace}/previews",
+    tag: "ports",
+    summary: "Ends a preview: its address, its cookies and what is open of it",
+    scope: "operate",
+    params: workspaceParams,
+    query: z.strictObject({ port }),
+    responses: { 204: { description: "There is nothing at the address." } },
+    errors: ["preview.unknown"],
+  },
 ] as const satisfies readonly Route[];

@@ -572,7 +572,7 @@ export interface paths {
     get: operations["listPreviews"];
     put?: never;
     post: operations["createPreview"];
-    delete?: never;
+    delete: operations["deletePreview"];
     options?: never;
     head?: never;
     patch?: never;
@@ -2628,6 +2628,19 @@ export interface operations {
       };
       default: ErrorAnswer;
     };
+  };
+  deletePreview: {
+    parameters: {
+      query: { port: number };
+      header?: never;
+      path: {
+        /** Id, name, or PROJECT/NAME with the slash as %2F. */
+        workspace: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: { 204: { headers: { [name: string]: unknown }; content?: never }; default: ErrorAnswer };
   };
   listEvents: {
     parameters: {

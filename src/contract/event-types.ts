@@ -129,6 +129,7 @@ export const EVENT_TYPES = {
   "port.connected": type("a port of a place was connected to through the runner", "port", "host"),
   "port.listening": type("a port of a place leads to a client of the runner", "port"),
   "preview.created": type("a port of a workspace has an address of its own", "port", "url"),
+  "preview.deleted": type("a port of a workspace has no address of its own any more", "port"),
 
   "runner.started": type("a runner listens", "version", "instanceId", "replaced"),
   "runner.stopped": type("a runner ends", "instanceId"),

@@ -132,6 +132,7 @@ async function session(desk: ContractDesk, project: string): Promise<World> {
   const forward = await ok<Made>("createForward", { path, body: { remote_port: 9 } });
   await ok("createPreview", { path, body: { port: 9 } });
   for (const id of ["listForwards", "listPreviews"]) await ok(id, { path });
+  await ok("deletePreview", { path, query: { port: 9 } });
   await ok("deleteForward", { path: { id: forward.id } });
 
   await verb("initWorkspace", workspace);

@@ -252,6 +252,35 @@ test("a preview ends with the token that opened it, and what streams from it, to
   );
 });
 
+test("a preview that is deleted ends with what is open of it, and its cookie is worth nothing when it is made anew", async () => {
+  await using desk = await openDesk();
+  await using app = await application((request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    if (request.url === "/events") response.write("data: 1\n\n");
+    else response.end("hello");
+  });
+  const preview = await open(desk, app.port);
+  const request = httpRequest({
+    port: desk.port,
+    agent: false,
+    path: "/events",
+    headers: { host: preview.host, cookie: preview.cookie },
+  }).end();
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  await once(response, "data");
+  const closed = once(response, "error");
+  const remove = (port: number) =>
+    desk.send(`/v1/workspaces/fix-login/previews?port=${port}`, { method: "DELETE", token: desk.localToken });
+  assert.equal((await remove(app.port)).status, 204);
+  await closed;
+  assert.equal((await preview.send("/")).status, 404);
+  assert.equal((await remove(app.port)).status, 404);
+  const again = await open(desk, app.port);
+  assert.equal(again.host, preview.host);
+  assert.equal((await preview.send("/")).status, 401);
+  assert.equal((await again.send("/")).status, 200);
+});
+
 test("behind a proxy with TLS, under a domain of its own: https addresses, and a cookie that needs it", async () => {
   await using desk = await openDesk({
     baseDomain: "example.com",

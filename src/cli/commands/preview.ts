@@ -4,12 +4,13 @@ import type { preview } from "../../api/ports.ts";
 import { wholeNumber } from "../arguments.ts";
 import { usageError } from "../errors.ts";
 import { printJson } from "../print.ts";
-import { jsonFromRunner } from "../runner/calls.ts";
+import { callRunner, jsonFromRunner } from "../runner/calls.ts";
 import { addRunnerOptions, neededRunner, type RunnerFlags } from "../runner/target.ts";
 
 interface Flags extends RunnerFlags {
   readonly path?: string;
   readonly keepHost?: boolean;
+  readonly delete?: boolean;
   readonly json?: boolean;
 }
 
@@ -26,6 +27,7 @@ export function addPreviewCommand(program: Command): void {
     .argument("<port>", "port that the server listens on in the workspace", wholeNumber)
     .option("--path <path>", "where the link leads, such as /app?x=1", "/")
     .option("--keep-host", "the server gets the address's own Host, not localhost with its port")
+    .option("--delete", "end the address, and whatever is open of it")
     .option("--json", "as JSON of the API")
     .addHelpText(
       "after",
@@ -33,8 +35,12 @@ export function addPreviewCommand(program: Command): void {
     )
     .action(async (workspace: string, port: number, flags: Flags) => {
       if (port < 1 || port > 65_535) throw usageError(`${port} is not a port`);
-      const body = { port, path: flags.path, host: flags.keepHost === true ? "preview" : "localhost" };
       const path = `/v1/workspaces/${encodeURIComponent(workspace)}/previews` as const;
+      if (flags.delete) {
+        await callRunner(neededRunner(flags), path, { method: "DELETE", query: { port } });
+        return;
+      }
+      const body = { port, path: flags.path, host: flags.keepHost === true ? "preview" : "localhost" };
       const made = await jsonFromRunner(neededRunner(flags), path, { method: "POST", body });
       const { open_url, url } = made as z.infer<typeof preview>;
       if (flags.json) printJson(made);

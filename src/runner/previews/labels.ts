@@ -92,6 +92,12 @@ export class PreviewEntries {
     return { ...known, host };
   }
 
+  /** Ends the addresses of a port, which are several when the workspace was renamed; gives those that there were. */
+  async remove(workspaceId: string, port: number): Promise<PreviewEntry[]> {
+    const removal = this.#store.db.deleteFrom("preview").where("workspace_id", "=", workspaceId);
+    return (await removal.where("port", "=", port).returningAll().execute()).map(entryOf);
+  }
+
   /** The workspace's name; where another workspace has that label, with the first letters of the id behind it. */
   async #labelFor({ id, name }: Pick<Workspace, "id" | "name">): Promise<string> {
     const plain = dnsLabel(name);

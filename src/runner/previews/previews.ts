@@ -28,7 +28,7 @@ type Context = Pick<
 export interface Previews extends Disposable {
   /** Requests whose Host is that of a preview. */
   readonly elsewhere: Elsewhere;
-  readonly handlers: Handlers<"createPreview" | "listPreviews">;
+  readonly handlers: Handlers<"createPreview" | "listPreviews" | "deletePreview">;
 }
 
 /** What a request to a preview turned out to be. */
@@ -54,6 +54,8 @@ class OpenPreviews implements Previews {
   readonly #proxy: ProxyOptions;
   /** What streams without an end: cut when the runner stops. */
   readonly #streams = new Set<Duplex>();
+  /** Connections that have a request of a preview under way, by its workspace and port. */
+  readonly #open = new Map<Duplex, string>();
 
   constructor(context: Context, access: RunnerAccess) {
     this.#context = context;
@@ -108,6 +110,22 @@ class OpenPreviews implements Previews {
         const next = start + query.limit < all.length ? (items.at(-1)?.url ?? null) : null;
         return { status: 200, body: { items, next } };
       },
+      deletePreview: async ({ params, query: { port }, caller }) => {
+        const { id, name } = await context.workspace(params.workspace, caller);
+        const removed = await this.#entries.remove(id, port);
+        if (removed.length === 0) {
+          const host = `port ${port} of ${name}`;
+          throw berthError("preview.unknown", { hop: "runner", context: { host } });
+        }
+        for (const [socket, key] of this.#open) if (key === keyOf(id, port)) socket.destroy();
+        context.emit({
+          type: "preview.deleted",
+          message: `port ${port} of ${name} has no address any more`,
+          workspace: id,
+          data: { port },
+        });
+        return { status: 204 };
+      },
     };
   }
 
@@ -143,11 +161,11 @@ class OpenPreviews implements Previews {
     try {
       const found = await this.#find(request);
       if (isLink(request)) {
-        await this.#open(request, response, found);
+        await this.#openLink(request, response, found);
         return;
       }
       const { target, tokenId } = await this.#admit(request, found);
-      using _ = this.#access.tokens.hold(tokenId, () => socket.destroy());
+      using _ = this.#held(socket, target, tokenId);
       await proxyRequest(request, response, target, this.#proxy);
     } catch (cause) {
       this.#fail(request, response, cause);
@@ -167,11 +185,23 @@ class OpenPreviews implements Previews {
     try {
       const found = await this.#find(request);
       const { target, tokenId } = await this.#admit(request, found);
-      using _ = this.#access.tokens.hold(tokenId, () => socket.destroy());
+      using _ = this.#held(socket, target, tokenId);
       await proxyUpgrade(request, { socket, head, response }, target, this.#proxy);
     } catch (cause) {
       this.#fail(request, response, cause);
     }
+  }
+
+  /** Ends the connection with its token and its preview, until it is disposed. */
+  #held(socket: Duplex, { workspaceId, port }: Target, tokenId: string): Disposable {
+    const held = this.#access.tokens.hold(tokenId, () => socket.destroy());
+    this.#open.set(socket, keyOf(workspaceId, port));
+    return {
+      [Symbol.dispose]: () => {
+        held[Symbol.dispose]();
+        this.#open.delete(socket);
+      },
+    };
   }
 
   /** Which preview it is for. @throws preview.unknown, request.* */
@@ -212,7 +242,7 @@ class OpenPreviews implements Previews {
   }
 
   /** The one-time link: sets the cookie, and leads to the application by an address without the code. */
-  async #open(request: IncomingMessage, response: ServerResponse, entry: PreviewEntry): Promise<void> {
+  async #openLink(request: IncomingMessage, response: ServerResponse, entry: PreviewEntry): Promise<void> {
     const { method, headers } = request;
     const purpose = `${headers["sec-purpose"] ?? ""} ${headers.purpose ?? ""} ${headers["x-moz"] ?? ""}`;
     // Who only looks ahead (a chat that shows a picture of the page, a browser that loads early) does not use it up.
@@ -262,6 +292,10 @@ class OpenPreviews implements Previews {
     this.#context.log.error({ error: toBerthError(error, "runner") }, "a preview failed");
     return berthError("internal", { hop: "runner" });
   }
+}
+
+function keyOf(workspaceId: string, port: number): string {
+  return `${workspaceId} ${port}`;
 }
 
 function isLink({ url = "" }: IncomingMessage): boolean {

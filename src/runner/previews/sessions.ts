@@ -17,8 +17,8 @@ export interface Link {
 }
 
 interface Promised {
-  readonly host: string;
-  readonly workspaceId: string;
+  /** What the preview is, so that one that is made anew at the same address is another one. */
+  readonly preview: string;
   readonly tokenId: string;
   readonly path: string;
   readonly expiresMs: number;
@@ -31,7 +31,7 @@ export function cookieName(isSecure: boolean): string {
 
 /**
  * Who may see a preview: whoever has opened a one-time link, on which the host gets a cookie. The cookie is a statement of
- * this runner about one host of one workspace and one token, with its HMAC, so that nothing is kept of it and a restarted
+ * this runner about one preview and one token, with its HMAC, so that nothing is kept of it and a restarted
  * runner knows it again; it is worth what the token is worth at the time.
  */
 export class PreviewSessions {
@@ -46,8 +46,7 @@ export class PreviewSessions {
   promise(entry: PreviewEntry, tokenId: string, path: string): Link {
     const code = newToken();
     const expiresMs = Date.now() + LINK_LIFE_MS;
-    const { workspaceId } = entry;
-    this.#links.set(keyOf(code), { host: hostOf(entry), workspaceId, tokenId, path, expiresMs });
+    this.#links.set(keyOf(code), { preview: statementOf(entry), tokenId, path, expiresMs });
     if (this.#links.size > MAX_LINKS) this.#links.delete(this.#links.keys().next().value ?? "");
     return { code, expiresAt: new Date(expiresMs).toISOString() };
   }
@@ -60,9 +59,9 @@ export class PreviewSessions {
   ): Promise<{ readonly cookie: string; readonly path: string } | undefined> {
     const key = keyOf(code);
     const promised = this.#links.get(key);
-    if (promised === undefined || promised.host !== hostOf(entry)) return undefined;
+    if (promised === undefined || promised.preview !== statementOf(entry)) return undefined;
     this.#links.delete(key);
-    if (promised.expiresMs < Date.now() || promised.workspaceId !== entry.workspaceId) return undefined;
+    if (promised.expiresMs < Date.now()) return undefined;
     const letters = this.#tokens.keyOf(promised.tokenId);
     const info = await this.#tokens.byKey(letters);
     if (info === undefined) return undefined;
@@ -93,13 +92,13 @@ export class PreviewSessions {
   }
 
   #sign(entry: PreviewEntry, letters: string, seconds: number): Buffer {
-    const statement = [hostOf(entry), entry.workspaceId, letters, hex(seconds)].join(" ");
+    const statement = [statementOf(entry), letters, hex(seconds)].join(" ");
     return createHmac("sha256", this.#tokens.keyFor("previews")).update(statement).digest();
   }
 }
 
-function hostOf({ port, label }: PreviewEntry): string {
-  return `${port}-${label}`;
+function statementOf({ port, label, workspaceId, createdAt }: PreviewEntry): string {
+  return `${port}-${label} ${workspaceId} ${createdAt}`;
 }
 
 /** Codes are looked for by their hash, so that how long it takes says nothing of them. */
