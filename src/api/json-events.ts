@@ -18,3 +18,19 @@ export function eventFromJson(json: EventJson): BerthEvent {
     data: json.data,
   };
 }
+
+/** A stored event as the API tells it. */
+export function eventToJson({
+  event: { processId, data, ...event },
+  hash,
+}: {
+  readonly event: BerthEvent;
+  readonly hash: string;
+}): EventJson {
+  return {
+    ...event,
+    ...(processId === undefined ? {} : { process_id: processId }),
+    ...(data === undefined ? {} : { data: { ...data } }),
+    hash,
+  };
+}

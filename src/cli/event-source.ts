@@ -1,13 +1,14 @@
 import type * as z from "zod";
-import type { event, eventVerification } from "../api/events.ts";
-import type { EventLog, StoredEvent } from "../events/event-log.ts";
+import type { eventVerification } from "../api/events.ts";
+import { type EventJson, eventToJson } from "../api/json-events.ts";
+import type { EventLog } from "../events/event-log.ts";
 import { openEventLog } from "../events/open.ts";
 import { stateDirectoryPath } from "../runtimes/state-directory.ts";
 import { callRunner, eventsFromRunner, jsonFromRunner } from "./runner/calls.ts";
 import type { RunnerTarget } from "./runner/target.ts";
 
 /** An event as the API tells it, and the command with `--json`. */
-export type ShownEvent = z.infer<typeof event>;
+export type ShownEvent = EventJson;
 export type ShownVerification = z.infer<typeof eventVerification>;
 
 export interface EventQuery {
@@ -42,9 +43,9 @@ export async function logHere(): Promise<EventLog> {
 
 export function eventsHere(log: EventLog): EventSource {
   return {
-    page: async (query) => (await log.read(query)).map(shown),
+    page: async (query) => (await log.read(query)).map(eventToJson),
     async *follow({ until: _, ...query }, after, signal) {
-      for await (const found of log.follow({ ...query, after, signal })) yield shown(found);
+      for await (const found of log.follow({ ...query, after, signal })) yield eventToJson(found);
     },
     last: async () => (await log.head()).sequence,
     export: (after) => log.export({ after }),
@@ -62,8 +63,8 @@ export function eventsOfRunner(target: RunnerTarget): EventSource {
       return (answer as { items: ShownEvent[] }).items;
     },
     async *follow(query, after, signal) {
-      const call = { query: asked(query), after: String(after), signal };
-      for await (const { data } of eventsFromRunner(target, "/v1/events", call)) yield data as ShownEvent;
+      const call = { query: asked(query), after, signal };
+      for await (const event of eventsFromRunner(target, "/v1/events", call)) yield event as ShownEvent;
     },
     last: async () => ((await jsonFromRunner(target, "/v1/events/head")) as { sequence: number }).sequence,
     async *export(after) {
@@ -76,13 +77,4 @@ export function eventsOfRunner(target: RunnerTarget): EventSource {
 
 function asked({ processId, types, ...query }: EventQuery) {
   return { ...query, process: processId, type: types };
-}
-
-function shown({ event: { processId, data, ...event }, hash }: StoredEvent): ShownEvent {
-  return {
-    ...event,
-    ...(processId === undefined ? {} : { process_id: processId }),
-    ...(data === undefined ? {} : { data: { ...data } }),
-    hash,
-  };
 }

@@ -1,10 +1,7 @@
-import { type ErrorJson, errorFromJson } from "../api/json-errors.ts";
 import { type EventJson, eventFromJson } from "../api/json-events.ts";
 import type { BerthEvent } from "../contract/events.ts";
-import { mayPass } from "./answers.ts";
 import type { Connection } from "./connection.ts";
-import { abortedBy, backoffMs, pause } from "./retry.ts";
-import { serverEvents } from "./server-events.ts";
+import { followServerEvents } from "./server-events.ts";
 
 export interface FollowEventsOptions {
   /** Number of an event: those behind it. Default: from now on. */
@@ -33,23 +30,9 @@ export async function* followEvents(
   if (workspace !== undefined) query.set("workspace", workspace);
   if (process !== undefined) query.set("process", process);
   for (const type of types) query.append("type", type);
-  let last = after;
-  for (let failures = 0; ; failures++) {
-    try {
-      // Without a number what happens while a lost connection is made again would be missed.
-      last ??= await head();
-      const options = { lastEventId: String(last), signal };
-      for await (const { event, data } of serverEvents(connection, `v1/events?${query}`, options)) {
-        if (event === "error") throw errorFromJson(data as ErrorJson);
-        const stored = eventFromJson(data as EventJson);
-        failures = -1;
-        last = stored.sequence;
-        yield stored;
-      }
-    } catch (error) {
-      if (signal?.aborted) throw abortedBy(signal);
-      if (!mayPass(error)) throw error;
-    }
-    await pause(backoffMs(Math.max(failures, 0)), signal);
+  // Without a number what happens while a lost connection is made again would be missed.
+  const start = async () => String(after ?? (await head()));
+  for await (const { data } of followServerEvents(connection, `v1/events?${query}`, { start, signal })) {
+    yield eventFromJson(data as EventJson);
   }
 }

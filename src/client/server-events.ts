@@ -1,21 +1,61 @@
 import { createParser } from "eventsource-parser";
-import { answeredError, noAnswer } from "./answers.ts";
+import { type ErrorJson, errorFromJson } from "../api/json-errors.ts";
+import { answeredError, mayPass, noAnswer } from "./answers.ts";
 import type { Connection } from "./connection.ts";
+import { abortedBy, backoffMs, pause } from "./retry.ts";
 
 /** The runner sends a comment every 15 s: so much silence is the end of the connection. */
 const SILENCE_MS = 45_000;
 
-export interface ReceivedEvent {
+interface ReceivedEvent {
   readonly event: string;
   readonly id: string | undefined;
   readonly data: unknown;
 }
 
+export interface FollowOptions {
+  /** Id of an event: those behind it, also after a cut. Asked for until it is known; without it everything comes again. */
+  readonly start?: (() => Promise<string>) | undefined;
+  /** Milliseconds without an answer behind which the last failure is thrown. Default: never. */
+  readonly awayMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Server-sent events of one connection, until the runner ends it.
+ * Server-sent events for as long as they are read: a connection that is lost is made again behind the last one.
+ * @throws what the runner answers and tells in band, unless trying again may help; operation.aborted
+ */
+export async function* followServerEvents(
+  connection: Connection,
+  path: string,
+  { start, awayMs = Number.POSITIVE_INFINITY, signal }: FollowOptions,
+): AsyncGenerator<ReceivedEvent, void, undefined> {
+  let last: string | undefined;
+  let heardMs = performance.now();
+  for (let failures = 0; ; failures++) {
+    try {
+      if (start !== undefined) last ??= await start();
+      for await (const event of serverEvents(connection, path, { lastEventId: last, signal })) {
+        if (event.event === "error") throw errorFromJson(event.data as ErrorJson);
+        failures = -1;
+        if (start !== undefined) last = event.id ?? last;
+        yield event;
+        heardMs = performance.now();
+      }
+      heardMs = performance.now();
+    } catch (error) {
+      if (signal?.aborted) throw abortedBy(signal);
+      if (!mayPass(error) || performance.now() - heardMs > awayMs) throw error;
+    }
+    await pause(backoffMs(Math.max(failures, 0)), signal);
+  }
+}
+
+/**
+ * Those of one connection, until the runner ends it.
  * @throws runner.unreachable when the connection is lost, what the runner answers, operation.aborted
  */
-export async function* serverEvents(
+async function* serverEvents(
   { url, token, fetch }: Connection,
   path: string,
   options: { readonly lastEventId?: string | undefined; readonly signal?: AbortSignal | undefined },

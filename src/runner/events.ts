@@ -1,9 +1,10 @@
+import { type EventJson, eventToJson } from "../api/json-events.ts";
 import { WORKSPACE_ID } from "../contract/config-fields.ts";
 import { berthError, isBerthError } from "../contract/errors.ts";
 import type { EventFilter, StoredEvent } from "../events/event-log.ts";
 import type { Caller, RunnerContext } from "./context.ts";
 import type { CallOf, Handlers, ServerEvent } from "./handlers.ts";
-import { invalid } from "./http/input.ts";
+import { invalid, lastEventId } from "./http/input.ts";
 
 type EventOperation = "listEvents" | "exportEvents" | "verifyEvents" | "eventHead";
 type EventsQuery = CallOf<"listEvents">["query"];
@@ -21,7 +22,7 @@ export function eventHandlers(
           throw invalid([
             { field: "query", reason: "until, before and order=newest are for pages: a stream goes on" },
           ]);
-        const after = lastEventId(headers["last-event-id"]) ?? query.after;
+        const after = lastEventId(headers) ?? query.after;
         // Beginning at a time means what is stored, too.
         const from = after ?? (filter.since === undefined ? undefined : 0);
         return { status: 200, events: serverEvents(events.follow({ ...filter, after: from, signal })) };
@@ -30,7 +31,7 @@ export function eventHandlers(
       const newest = query.order === "newest";
       const items = await events.read({ ...filter, after, before, limit, newest });
       const next = items.length === limit ? (items.at(-1)?.event.sequence ?? null) : null;
-      return { status: 200, body: { items: items.map(toJson), next } };
+      return { status: 200, body: { items: items.map(eventToJson), next } };
     },
     exportEvents: async ({ query, caller }) => {
       if (caller.workspaces !== undefined)
@@ -90,23 +91,5 @@ async function workspaceId(
 }
 
 async function* serverEvents(events: AsyncIterable<StoredEvent>): AsyncGenerator<ServerEvent<EventJson>> {
-  for await (const event of events) yield { id: String(event.event.sequence), data: toJson(event) };
-}
-
-type EventJson = ReturnType<typeof toJson>;
-
-function toJson({ event: { processId, data, ...event }, hash }: StoredEvent) {
-  return {
-    ...event,
-    ...(processId === undefined ? {} : { process_id: processId }),
-    ...(data === undefined ? {} : { data: { ...data } }),
-    hash,
-  };
-}
-
-function lastEventId(header: string | string[] | undefined): number | undefined {
-  if (header === undefined || header === "") return undefined;
-  const number = Number(header);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw invalid([{ field: "headers.last-event-id", reason: "is not one of this stream" }]);
+  for await (const event of events) yield { id: String(event.event.sequence), data: eventToJson(event) };
 }

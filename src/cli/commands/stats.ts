@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type * as z from "zod";
 import type { stats } from "../../api/runner.ts";
 import { printJson, table } from "../print.ts";
-import { getFromRunner } from "../runner/get.ts";
+import { jsonFromRunner, PROMPT_MS } from "../runner/calls.ts";
 import { addRunnerOptions, type RunnerFlags, runnerTarget } from "../runner/target.ts";
 
 type Stats = z.infer<typeof stats>;
@@ -23,7 +23,9 @@ export function addStatsCommand(program: Command): void {
     .action(async (flags: Flags) => {
       const target = runnerTarget(flags);
       const found =
-        target === undefined ? await statsHere() : ((await getFromRunner(target, "/v1/stats")) as Stats);
+        target === undefined
+          ? await statsHere()
+          : ((await jsonFromRunner(target, "/v1/stats", { timeoutMs: PROMPT_MS })) as Stats);
       if (flags.json) printJson(found);
       else process.stdout.write(statsTable(found));
     });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import { printJson, terminalColumns } from "../print.ts";
-import { getFromRunner } from "../runner/get.ts";
+import { jsonFromRunner, PROMPT_MS } from "../runner/calls.ts";
 import { addRunnerOptions, neededRunner, type RunnerFlags } from "../runner/target.ts";
 import { headLines, type Overview, placeLines } from "../top/draw.ts";
 import { showLive } from "../top/live.ts";
@@ -22,7 +22,7 @@ export function addTopCommand(program: Command): void {
     .action(async (flags: Flags) => {
       const target = neededRunner(flags);
       const look = async (signal?: AbortSignal): Promise<Overview> =>
-        (await getFromRunner(target, "/v1/overview", signal)) as Overview;
+        (await jsonFromRunner(target, "/v1/overview", { signal, timeoutMs: PROMPT_MS })) as Overview;
       if (flags.json) return printJson(await look());
       if (flags.once || !process.stdout.isTTY) {
         const now = { at: 0, overview: await look() };

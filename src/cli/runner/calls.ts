@@ -1,13 +1,20 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { createParser } from "eventsource-parser";
-import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
+import { connectionOf } from "../../client/connection.ts";
+import { followServerEvents } from "../../client/server-events.ts";
+import { type BerthError, berthError } from "../../contract/errors.ts";
 import { answeredError, connectionError } from "../../runtimes/remote/runner-address.ts";
 import { type RunnerTarget, tokenOf } from "./target.ts";
 
 /** A runner that is replaced or restarted is back well within this. */
 const AWAY_MS = 30_000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2_000;
+
+/** Milliseconds for an answer that is made at once. */
+export const PROMPT_MS = 15_000;
+
+/** A runner and its token, where that is saved nowhere yet. */
+export interface UnsavedTarget {
+  readonly url: string;
+  readonly secret: string;
+}
 
 export interface RunnerCall {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -15,6 +22,8 @@ export interface RunnerCall {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** For the whole of the answer; over it the runner counts as unreachable. Default: none. */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -23,27 +32,27 @@ export interface RunnerCall {
  * @throws auth.*, runner.unreachable, runner.untrusted, runner.foreign, operation.aborted, and what the runner answers
  */
 export async function callRunner(
-  target: RunnerTarget,
+  target: RunnerTarget | UnsavedTarget,
   path: `/v1/${string}`,
   call: RunnerCall = {},
 ): Promise<Response> {
-  const url = new URL(`${target.url}${path}`);
-  for (const [name, value] of Object.entries(call.query ?? {})) {
-    const values = Array.isArray(value) ? value : [value];
-    for (const one of values) if (one !== undefined) url.searchParams.append(name, String(one));
-  }
+  const url = urlOf(target, path, call.query);
+  const signals = [
+    call.signal,
+    call.timeoutMs === undefined ? undefined : AbortSignal.timeout(call.timeoutMs),
+  ];
   try {
     const response = await fetch(url, {
       method: call.method ?? "GET",
       headers: {
-        authorization: `Bearer ${tokenOf(target)}`,
+        authorization: `Bearer ${secretOf(target)}`,
         ...(call.body === undefined ? {} : { "content-type": "application/json" }),
         ...call.headers,
       },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       // Whoever the runner sends this to shall not get the token.
       redirect: "error",
-      ...(call.signal === undefined ? {} : { signal: call.signal }),
+      signal: AbortSignal.any(signals.filter((signal) => signal !== undefined)),
     });
     if (response.ok) return response;
     throw answeredError(response.status, await response.text(), url);
@@ -54,7 +63,7 @@ export async function callRunner(
 
 /** The same, with its JSON. */
 export async function jsonFromRunner(
-  target: RunnerTarget,
+  target: RunnerTarget | UnsavedTarget,
   path: `/v1/${string}`,
   call: RunnerCall = {},
 ): Promise<unknown> {
@@ -67,76 +76,37 @@ export async function jsonFromRunner(
   }
 }
 
-/** An event as it was sent. */
-export interface SentEvent {
-  readonly type: string;
-  readonly id: string | undefined;
-  readonly data: unknown;
-}
-
 /**
- * Server-sent events. After a cut it goes on behind the last one, until whoever reads it stops.
+ * The data of server-sent events. After a cut it goes on behind the last one, until whoever reads it stops.
  * @throws as `callRunner`: also when the runner is away for too long
  */
 export async function* eventsFromRunner(
-  target: RunnerTarget,
+  target: RunnerTarget | UnsavedTarget,
   path: `/v1/${string}`,
-  call: Pick<RunnerCall, "query" | "signal"> & { readonly after?: string | undefined } = {},
-): AsyncIterable<SentEvent> {
-  let last = call.after;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-    const headers = {
-      accept: "text/event-stream",
-      ...(last === undefined ? {} : { "last-event-id": last }),
-    };
-    const response = await whileAway(call.signal, () => callRunner(target, path, { ...call, headers }));
-    try {
-      for await (const event of parsed(response)) {
-        last = event.id ?? last;
-        pauseMs = FIRST_PAUSE_MS;
-        yield event;
-      }
-    } catch (cause) {
-      const error = failure(cause, new URL(target.url), call.signal);
-      if (!isAway(error)) throw error;
-    }
-    await pause(pauseMs, call.signal);
+  { query, after, signal }: Pick<RunnerCall, "query" | "signal"> & { readonly after: number },
+): AsyncIterable<unknown> {
+  const connection = connectionOf({ url: target.url, token: secretOf(target) });
+  const { pathname, search } = urlOf(target, path, query);
+  const start = async () => String(after);
+  const events = followServerEvents(connection, `${pathname}${search}`, { start, awayMs: AWAY_MS, signal });
+  for await (const { data } of events) yield data;
+}
+
+function secretOf(target: RunnerTarget | UnsavedTarget): string {
+  return "secret" in target ? target.secret : tokenOf(target);
+}
+
+function urlOf(
+  { url }: Pick<RunnerTarget, "url">,
+  path: `/v1/${string}`,
+  query: RunnerCall["query"] = {},
+): URL {
+  const target = new URL(`${url}${path}`);
+  for (const [name, value] of Object.entries(query)) {
+    const values = Array.isArray(value) ? value : [value];
+    for (const one of values) if (one !== undefined) target.searchParams.append(name, String(one));
   }
-}
-
-async function* parsed(response: Response): AsyncIterable<SentEvent> {
-  const events: SentEvent[] = [];
-  const parser = createParser({
-    onEvent: ({ event = "message", id, data }) => events.push({ type: event, id, data: JSON.parse(data) }),
-  });
-  const decoder = new TextDecoder();
-  for await (const chunk of response.body ?? []) {
-    parser.feed(decoder.decode(chunk, { stream: true }));
-    yield* events.splice(0);
-  }
-}
-
-async function whileAway<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  const endMs = performance.now() + AWAY_MS;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-    try {
-      return await work();
-    } catch (cause) {
-      if (!isAway(cause) || performance.now() + pauseMs > endMs) throw cause;
-      await pause(pauseMs, signal);
-    }
-  }
-}
-
-/** That a runner is being replaced or restarted looks like this. */
-function isAway(cause: unknown): boolean {
-  return isBerthError(cause, "runner.unreachable") || isBerthError(cause, "runner.stopping");
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await delay(ms, undefined, signal === undefined ? {} : { signal }).catch((cause) => {
-    throw berthError("operation.aborted", { cause });
-  });
+  return target;
 }
 
 function failure(cause: unknown, url: URL, signal: AbortSignal | undefined): BerthError {

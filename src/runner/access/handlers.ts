@@ -1,6 +1,7 @@
 import { berthError } from "../../contract/errors.ts";
 import type { Caller, RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
+import { pageOf } from "../http/page.ts";
 import type { RunnerAccess } from "./open.ts";
 import type { TokenInfo } from "./tokens.ts";
 
@@ -13,11 +14,7 @@ export function tokenHandlers(
 ): Handlers<Ids> {
   return {
     listTokens: async ({ query }) => {
-      const all = await tokens.list();
-      const start = query.cursor === undefined ? 0 : all.findIndex(({ id }) => id === query.cursor) + 1;
-      const items = all.slice(start, start + query.limit).map(tokenJson);
-      const next = start + query.limit < all.length ? (items.at(-1)?.id ?? null) : null;
-      return { status: 200, body: { items, next } };
+      return { status: 200, body: pageOf(await tokens.list(), query, ({ id }) => id, tokenJson) };
     },
     createToken: async ({ body, caller }) => {
       const { name, scope, expires_in_ms } = body;

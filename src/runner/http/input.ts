@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type * as z from "zod";
 import { berthError } from "../../contract/errors.ts";
 
@@ -119,4 +120,12 @@ function kindOf(schema: z.core.$ZodType): Kind {
   if ("innerType" in def) return kindOf(def.innerType as z.core.$ZodType);
   if (def.type === "number" || def.type === "boolean") return def.type;
   return def.type === "array" ? "list" : "text";
+}
+
+/** Number of the event that a client has seen last. @throws request.invalid */
+export function lastEventId({ "last-event-id": header }: IncomingHttpHeaders): number | undefined {
+  if (header === undefined || header === "") return undefined;
+  const number = Number(header);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw invalid([{ field: "headers.last-event-id", reason: "is not one of this stream" }]);
 }

@@ -9,6 +9,7 @@ import type { Handlers } from "../handlers.ts";
 import { errorHead } from "../http/answer.ts";
 import { newRequestId } from "../http/cause.ts";
 import type { Elsewhere } from "../http/options.ts";
+import { pageOf } from "../http/page.ts";
 import { previewCookies } from "./headers.ts";
 import { hostLabelOf, PreviewEntries, type PreviewEntry, parseHostLabel } from "./labels.ts";
 import { answerError } from "./pages.ts";
@@ -104,11 +105,9 @@ class OpenPreviews implements Previews {
       },
       listPreviews: async ({ params, query, caller, origin }) => {
         const workspace = await context.workspace(params.workspace, caller);
-        const all = (await this.#entries.list(workspace.id)).map((entry) => this.#json(entry, origin));
-        const start = query.cursor === undefined ? 0 : all.findIndex(({ url }) => url === query.cursor) + 1;
-        const items = all.slice(start, start + query.limit);
-        const next = start + query.limit < all.length ? (items.at(-1)?.url ?? null) : null;
-        return { status: 200, body: { items, next } };
+        const all = await this.#entries.list(workspace.id);
+        const nameOf = ({ port, label }: PreviewEntry): string => `${port}-${label}`;
+        return { status: 200, body: pageOf(all, query, nameOf, (entry) => this.#json(entry, origin)) };
       },
       deletePreview: async ({ params, query: { port }, caller }) => {
         const { id, name } = await context.workspace(params.workspace, caller);

@@ -5,7 +5,7 @@ import type { Workspace } from "../../contract/workspace.ts";
 import { forEachParallel } from "../../files/parallel.ts";
 import type { Caller, RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
-import { pageOf } from "../work/page.ts";
+import { pageOf } from "../http/page.ts";
 
 /** Places asked at a time, and how long one of them may take to answer. */
 const ASKED_AT_A_TIME = 32;

@@ -6,9 +6,9 @@ import type { Workspace } from "../../contract/workspace.ts";
 import { holds } from "../access/scopes.ts";
 import type { Call, Caller, RunnerContext } from "../context.ts";
 import type { Handlers, ServerEvent } from "../handlers.ts";
+import { pageOf } from "../http/page.ts";
 import { archiveHandlers } from "./archives.ts";
 import { contentHandlers } from "./content.ts";
-import { pageOf } from "./page.ts";
 import { primed } from "./primed.ts";
 
 type FileCalls =

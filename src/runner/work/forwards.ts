@@ -8,7 +8,7 @@ import type { Workspace } from "../../contract/workspace.ts";
 import type { Caller, RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
 import { invalid } from "../http/input.ts";
-import { pageOf } from "./page.ts";
+import { pageOf } from "../http/page.ts";
 
 const MAX_OF_WORKSPACE = 64;
 /** Connections of one forward at once. */

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Handlers, ServerEvent } from "../handlers.ts";
-import { invalid } from "../http/input.ts";
+import { lastEventId } from "../http/input.ts";
+import { pageOf } from "../http/page.ts";
 import { Operation, type OperationEvent, type OperationJson } from "./operation.ts";
 import type { WorkOperations } from "./operations.ts";
-import { pageOf } from "./page.ts";
 
 /** Waits for an operation's end for so long, or until the caller has gone. */
 async function waitForEnd(operation: Operation, milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -54,7 +54,7 @@ export function operationHandlers(
     },
     followOperation: async ({ params, headers, caller, signal }) => {
       const found = await operations.find(params.id, caller);
-      const after = lastEventId(headers["last-event-id"]);
+      const after = lastEventId(headers) ?? 0;
       return { status: 200, events: found instanceof Operation ? found.follow(after, signal) : ended(found) };
     },
     cancelOperation: async ({ params, query, caller, signal }) => {
@@ -69,11 +69,4 @@ export function operationHandlers(
 
 async function* ended(operation: OperationJson): AsyncGenerator<ServerEvent<OperationEvent>> {
   yield { event: "end", id: "1", data: { type: "end", operation } };
-}
-
-function lastEventId(header: string | string[] | undefined): number {
-  if (header === undefined || header === "") return 0;
-  const number = Number(header);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw invalid([{ field: "headers.last-event-id", reason: "is not one of this stream" }]);
 }

@@ -3,7 +3,7 @@ import { projectToJson } from "../../api/json-workspaces.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
-import { pageOf } from "./page.ts";
+import { pageOf } from "../http/page.ts";
 
 /**
  * Directory of a project by its id, or the directory that was given.

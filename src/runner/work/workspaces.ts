@@ -13,11 +13,11 @@ import { checkRuntime } from "../../runtimes/check.ts";
 import type { DeleteReport, PullReport, WorkOptions, Workspaces } from "../../workspaces/api.ts";
 import type { Caller, RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
+import { pageOf } from "../http/page.ts";
 import type { Forwards } from "./forwards.ts";
 import type { Operation, OperationKind, OperationResult } from "./operation.ts";
 import { answerOf } from "./operation-handlers.ts";
 import type { WorkOperations } from "./operations.ts";
-import { pageOf } from "./page.ts";
 import { primed } from "./primed.ts";
 import { projectDirectory } from "./projects.ts";
 

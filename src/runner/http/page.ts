@@ -1,6 +1,6 @@
-import { invalid } from "../http/input.ts";
+import { invalid } from "./input.ts";
 
-export interface PageQuery {
+interface PageQuery {
   readonly limit: number;
   readonly cursor?: string | undefined;
 }
