@@ -13,13 +13,13 @@ const ALLOWED: Record<string, readonly string[]> = {
   transports: ["contract", "files"],
   runtimes: ["contract", "files", "wire", "transports"],
   store: ["contract", "files"],
-  workspaces: ["contract", "files", "transports", "runtimes", "store", "events"],
+  workspaces: ["contract", "transports", "runtimes", "store", "events"],
   api: ["contract"],
-  events: ["contract", "files", "store"],
+  events: ["contract", "store"],
   runner: ["contract", "files", "wire", "transports", "runtimes", "store", "workspaces", "events", "api"],
   client: ["contract", "api"],
   cli: ["contract", "api", "runtimes", "transports", "store", "workspaces", "events", "runner", "client"],
-  "index.ts": ["contract", "runtimes", "workspaces", "client"],
+  "index.ts": ["contract", "runtimes", "workspaces"],
 };
 const COMPOSITION_FILE = "runtimes/factory.ts";
 const COMPOSITION_ROOMS = ["berthd"];

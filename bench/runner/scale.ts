@@ -62,11 +62,7 @@ export async function benchScale(bench: Bench): Promise<void> {
 }
 
 /** Runs work a number of times, some of it at once. */
-export async function inLanes(
-  lanes: number,
-  total: number,
-  work: (at: number) => Promise<void>,
-): Promise<void> {
+async function inLanes(lanes: number, total: number, work: (at: number) => Promise<void>): Promise<void> {
   let next = 0;
   await Promise.all(
     Array.from({ length: lanes }, async () => {

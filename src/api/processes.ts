@@ -200,6 +200,8 @@ export const processRoutes = [
     path: "/v1/processes/{id}/log",
     tag: "processes",
     summary: "Output as bytes",
+    description:
+      "While it is followed, it is as silent as the process is, as nothing can stand between the bytes: where a proxy cuts idle connections, go on at the cursor, or attach.",
     scope: "read",
     params: idParams,
     query: z.strictObject({

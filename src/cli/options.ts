@@ -210,7 +210,7 @@ function imageOptions(options: RuntimeOptions): Partial<DockerImageConfig> {
   };
 }
 
-export function parseMount(text: string): NonNullable<DockerImageConfig["mounts"]>[number] {
+function parseMount(text: string): NonNullable<DockerImageConfig["mounts"]>[number] {
   const match = /^(.+?):(\/[^:]*)(?::(ro|rw))?$/.exec(text);
   if (match === null)
     throw usageError(
@@ -223,7 +223,7 @@ export function parseMount(text: string): NonNullable<DockerImageConfig["mounts"
   return { source: isPath ? resolve(path) : source, target, ...(mode === "ro" ? { readOnly: true } : {}) };
 }
 
-export function parsePublish(text: string): NonNullable<DockerImageConfig["ports"]>[number] {
+function parsePublish(text: string): NonNullable<DockerImageConfig["ports"]>[number] {
   const match = /^(?:(?:([\d.]+|\[[\da-fA-F:]+\]):)?(\d+):)?(\d+)(?:\/(tcp|udp))?$/.exec(text);
   if (match === null)
     throw usageError(`"${text}" is not a port`, "Give PORT, HOSTPORT:PORT or ADDRESS:HOSTPORT:PORT.");

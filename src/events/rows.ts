@@ -264,7 +264,7 @@ export class EventRows {
   }
 }
 
-export function hasPrefix(type: string, prefixes: readonly string[]): boolean {
+function hasPrefix(type: string, prefixes: readonly string[]): boolean {
   return prefixes.some((prefix) => type === prefix || type.startsWith(`${prefix}.`));
 }
 

@@ -27,7 +27,7 @@ const PRIVATE_FILE = "events.key";
 const PUBLIC_FILE = "events.pub";
 
 /** What is signed: four lines of text. */
-export function signedText({ sequence, hash, signedAt }: EventHead & { readonly signedAt: string }): string {
+function signedText({ sequence, hash, signedAt }: EventHead & { readonly signedAt: string }): string {
   return `berth.events.head.v1\n${sequence}\n${hash}\n${signedAt}\n`;
 }
 

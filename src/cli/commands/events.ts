@@ -61,7 +61,7 @@ export function addEventsCommand(program: Command): void {
 }
 
 /** A runner that works here writes the same log as this command reads. */
-export async function sourceOf(target: RunnerTarget | undefined): Promise<EventSource> {
+async function sourceOf(target: RunnerTarget | undefined): Promise<EventSource> {
   return target === undefined || target.isLocal ? eventsHere(await logHere()) : eventsOfRunner(target);
 }
 

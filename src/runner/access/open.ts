@@ -22,7 +22,7 @@ import { tokenPrefix } from "./token-text.ts";
 import { Tokens } from "./tokens.ts";
 
 /** Subprotocol that carries a token: `new WebSocket(url, ["berth.attach.v1", "berth.token.…"])`. */
-export const TOKEN_PROTOCOL = "berth.token.";
+const TOKEN_PROTOCOL = "berth.token.";
 /** Where people try to put a token into an address; and a token itself, wherever it is in there. */
 const TOKEN_IN_URL =
   /[?&](?:access_|berth_|auth_)?(?:token|authorization)=|berth_[0-9a-z]{8}[0-9A-Za-z]{16}/i;

@@ -7,7 +7,7 @@ import { ensureLocalToken, readLocalToken, rotateLocalToken, tokenFilePath } fro
 import { newToken, tokenHash, tokenKey } from "./token-text.ts";
 
 /** Id of the token of the state directory. */
-export const LOCAL_TOKEN_ID = "local";
+const LOCAL_TOKEN_ID = "local";
 /** How coarse "last used" is. */
 const USED_EVERY_MS = 60_000;
 /** How late the end of a token reaches connections that are open, when another program has ended it. */

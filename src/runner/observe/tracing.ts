@@ -19,7 +19,6 @@ interface Tracer {
     work: (span: OpenSpan) => Promise<T>,
     parent: string | undefined,
   ): Promise<T>;
-  traceparent(): string | undefined;
   close(): Promise<void>;
 }
 
@@ -40,11 +39,6 @@ export function traced<T>(
   traceparent?: string,
 ): Promise<T> {
   return tracer === undefined ? work(NOTHING) : tracer.run(name, attributes, work, traceparent);
-}
-
-/** Header that hands the current trace on; undefined without one. */
-export function currentTraceparent(): string | undefined {
-  return tracer?.traceparent();
 }
 
 /**
@@ -104,11 +98,6 @@ async function open(service: string, instanceId: string, endpoint: string): Prom
       } finally {
         span.end();
       }
-    },
-    traceparent() {
-      const context = api.trace.getSpanContext(current());
-      if (context === undefined) return undefined;
-      return `00-${context.traceId}-${context.spanId}-${context.traceFlags.toString(16).padStart(2, "0")}`;
     },
     async close() {
       // What the collector does not take any more is not worth a failure at the end.

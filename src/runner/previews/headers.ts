@@ -33,7 +33,7 @@ export interface Forwarded {
 type Pairs = (readonly [name: string, value: string])[];
 
 /** Names and values in the order and spelling in which they came. */
-export function pairsOf(rawHeaders: readonly string[]): Pairs {
+function pairsOf(rawHeaders: readonly string[]): Pairs {
   const pairs: Pairs = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     pairs.push([rawHeaders[index] ?? "", rawHeaders[index + 1] ?? ""]);
