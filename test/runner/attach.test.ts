@@ -419,8 +419,14 @@ test("many lines on two channels arrive whole and in order by channel", async ()
 });
 
 test("an attached client keeps a process that is not detached; without one its lease runs out", async () => {
-  const process = await desk.start(["sleep", "1000"], { lease_ms: 300 });
+  // Deaf to HUP until somebody is attached, however long that takes.
+  const process = await desk.start("trap '' HUP; read go; trap - HUP; echo on; exec sleep 1000", {
+    lease_ms: 300,
+    stdin: "pipe",
+  });
   const viewer = await desk.attach(process.id);
+  assert.equal((await desk.call("POST", `/processes/${process.id}/stdin`, { bytes: "go\n" })).status, 204);
+  await waitFor("it is on", () => viewer.output.toString() === "on\n");
   await delay(1_000);
   assert.equal(await state(process.id), "running");
   viewer.close();

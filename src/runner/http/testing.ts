@@ -96,7 +96,7 @@ export async function testServer(
 async function sendRaw(
   port: number,
   parts: readonly (string | Uint8Array | number)[],
-  waitMs = 10_000,
+  waitMs = 30_000,
 ): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   const received: Buffer[] = [];
