@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -114,3 +115,64 @@ async function sendRaw(
   socket.destroy();
   return Buffer.concat(received).toString("latin1");
 }
+
+export interface ErrorBody {
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly request_id: string;
+    readonly context?: { readonly fields?: string[] };
+  };
+}
+
+export async function errorOf(response: Response): Promise<{ status: number; error: ErrorBody["error"] }> {
+  const { error } = (await response.json()) as ErrorBody;
+  assert.equal(error.request_id, response.headers.get("berth-request-id"));
+  return { status: response.status, error };
+}
+
+/** The status, and the code of the error, of the last answer in a raw text. */
+export function rawAnswer(text: string): { status: number; code: string | undefined } {
+  const status = Number(/HTTP\/1\.1 (\d+)/g[Symbol.matchAll](text).toArray().at(-1)?.[1] ?? 0);
+  return { status, code: /"code":"([^"]+)"/.exec(text)?.[1] };
+}
+
+export const COMMAND = JSON.stringify({ command: ["true"] });
+export const PROCESSES = "/v1/workspaces/w/processes";
+
+/** Counts starts, and answers with their number. */
+export function starts(): Pick<Handlers, "startProcess"> & { readonly count: () => number } {
+  let count = 0;
+  return {
+    count: () => count,
+    startProcess: () => {
+      count += 1;
+      return { status: 201, body: record(`p${count}`) };
+    },
+  };
+}
+
+export function record(id: string) {
+  return {
+    id,
+    name: null,
+    workspace: "w",
+    command: ["true"],
+    cwd: "/",
+    user: null,
+    pid: 1,
+    state: "running" as const,
+    tty: null,
+    detached: false,
+    started_at: "2026-01-01T00:00:00.000Z",
+    ended_at: null,
+    exit: null,
+    output_start: 0,
+    output_end: 0,
+    has_orphans: false,
+  };
+}
+
+export const HEALTH: Pick<Handlers, "health"> = {
+  health: () => ({ status: 200, body: { status: "ok", version: "1", instance_id: "i" } }),
+};
