@@ -85,6 +85,16 @@ export const RUNNER_ERRORS = {
     "{host} is not this machine alone, and there is no TLS",
     "Give --tls-cert and --tls-key, put a proxy with TLS in front of 127.0.0.1, or accept it by --insecure.",
   ),
+  "runner.directory_gone": entry(
+    503,
+    "the state directory {path} was removed, moved or replaced while its runner ran",
+    "The runner has ended; processes go on. Start it anew: berth serve",
+  ),
+  "runner.address_refused": entry(
+    400,
+    "the runner can't listen on {host}, port {port}",
+    "Give an address of this machine and a free port above 1023: berth serve --host 127.0.0.1 --port 7333",
+  ),
   "runner.tls_invalid": entry(
     400,
     "the certificate and its key can't be used",

@@ -1,9 +1,6 @@
+import { isPostgres } from "../store/engine.ts";
 import { EventRows } from "./rows.ts";
 import type { StorageData } from "./storage.ts";
-
-export function isPostgres(location: string): boolean {
-  return /^postgres(ql)?:/.test(location);
-}
 
 /**
  * Opens the stored chain in this thread.

@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import { isPostgres } from "../store/engine.ts";
 import type { EventLog, OpenEventLogOptions } from "./event-log.ts";
 import { StoredEventLog } from "./log.ts";
-import { isPostgres, openRows } from "./open-rows.ts";
+import { openRows } from "./open-rows.ts";
 
 const BUSY_TIMEOUT_MS = 10_000;
 

@@ -29,8 +29,8 @@ test("one runner a state directory; the second is told who holds it", async () =
     return true;
   });
   assert.deepEqual(
-    { ...runningRunner(state), machine: "", processStart: "" },
-    { ...RUNNER, pid: process.pid, version: VERSION, machine: "", processStart: "" },
+    { ...runningRunner(state), machine: "", processStart: "", lock: "" },
+    { ...RUNNER, pid: process.pid, version: VERSION, machine: "", processStart: "", lock: "" },
   );
   assert.equal(statSync(join(state, "runner.json")).mode & 0o777, 0o600);
   assert.ok(isHeld(state));

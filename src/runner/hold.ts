@@ -1,12 +1,13 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { type BerthError, berthError } from "../contract/errors.ts";
 import { VERSION } from "../contract/version.ts";
 import { privateDirectory, stateError } from "../runtimes/state-directory.ts";
 import { isLocked, takeLock } from "../store/file-lock.ts";
 import {
   formatRunnerFile,
+  lockIdentity,
+  lockPath,
   processStartOf,
   type RunnerFile,
   readRunnerFile,
@@ -19,10 +20,8 @@ export interface Hold extends Disposable {
   publish(runner: Pick<RunnerFile, "url" | "host" | "port" | "instanceId" | "startedAt">): void;
   /** Takes back what was published, while the lock stays. */
   withdraw(): void;
-}
-
-function lockPath(stateDirectory: string): string {
-  return join(stateDirectory, "runner.lock");
+  /** Whether the state directory is still the one that is held: it may have been removed, moved, or put back from a copy. */
+  isInPlace(): boolean;
 }
 
 /**
@@ -37,9 +36,15 @@ export async function holdStateDirectory(
   const lock = await takeLock(lockPath(stateDirectory), options);
   if (lock === undefined) throw heldError(stateDirectory);
   const path = runnerFilePath(stateDirectory);
-  const withdraw = (): void => rmSync(path, { force: true });
+  const lockFile = lockIdentity(stateDirectory);
+  const isInPlace = (): boolean => lockIdentity(stateDirectory) === lockFile;
+  const withdraw = (): void => {
+    // In another directory at its place the file is another runner's.
+    if (isInPlace()) rmSync(path, { force: true });
+  };
   withdraw();
   return {
+    isInPlace,
     publish(runner) {
       const content = formatRunnerFile({
         ...runner,
@@ -47,6 +52,7 @@ export async function holdStateDirectory(
         processStart: processStartOf(process.pid),
         version: VERSION,
         machine: hostname(),
+        lock: lockFile,
       });
       const temporary = `${path}.${process.pid}`;
       try {

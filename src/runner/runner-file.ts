@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /** What a runner says of itself in `runner.json` of its state directory (0600). */
@@ -17,12 +17,25 @@ export interface RunnerFile {
   readonly startedAt: string;
   /** Name of the machine that it runs on: home directories may be shared. */
   readonly machine: string;
+  /** The lock's file that it holds: in a copy of the state directory it is another one. */
+  readonly lock: string | undefined;
 }
 
 const NAME = "runner.json";
 
 export function runnerFilePath(stateDirectory: string): string {
   return join(stateDirectory, NAME);
+}
+
+/** The file that a runner locks. */
+export function lockPath(stateDirectory: string): string {
+  return join(stateDirectory, "runner.lock");
+}
+
+/** Which file the lock of a state directory is: device and inode; undefined where there is none. */
+export function lockIdentity(stateDirectory: string): string | undefined {
+  const found = statSync(lockPath(stateDirectory), { throwIfNoEntry: false });
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
 }
 
 /** What the file says, whoever wrote it last; undefined where there is none that can be read. */
@@ -37,12 +50,13 @@ export function readRunnerFile(stateDirectory: string): RunnerFile | undefined {
 }
 
 /**
- * The runner of a state directory, if its process lives. Looks at two small files and connects to nothing: every `berth`
- * asks this.
+ * The runner of a state directory, if its process lives and it is the one of this directory, not of the one that this is a
+ * copy of. Looks at three small files and connects to nothing: every `berth` asks this.
  */
 export function runningRunner(stateDirectory: string): RunnerFile | undefined {
   const file = readRunnerFile(stateDirectory);
-  return file !== undefined && isAlive(file) ? file : undefined;
+  if (file === undefined || !isAlive(file)) return undefined;
+  return file.lock === undefined || file.lock === lockIdentity(stateDirectory) ? file : undefined;
 }
 
 /** Whether the process that wrote the file still lives, on this machine. */
@@ -68,7 +82,7 @@ export function processStartOf(pid: number): string | undefined {
 }
 
 export function formatRunnerFile(file: RunnerFile): string {
-  const { url, host, port, pid, processStart, version, instanceId, startedAt, machine } = file;
+  const { url, host, port, pid, processStart, version, instanceId, startedAt, machine, lock } = file;
   const content = {
     url,
     host,
@@ -79,6 +93,7 @@ export function formatRunnerFile(file: RunnerFile): string {
     instance_id: instanceId,
     started_at: startedAt,
     machine,
+    lock,
   };
   return `${JSON.stringify(content, null, 2)}\n`;
 }
@@ -91,10 +106,8 @@ function parseRunnerFile(text: string): RunnerFile | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { url, host, port, pid, process_start, version, instance_id, started_at, machine } = value as Record<
-    string,
-    unknown
-  >;
+  const { url, host, port, pid, process_start, version, instance_id, started_at, machine, lock } =
+    value as Record<string, unknown>;
   if (typeof url !== "string" || !URL.canParse(url)) return undefined;
   if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
   if (typeof host !== "string" || typeof port !== "number") return undefined;
@@ -108,5 +121,6 @@ function parseRunnerFile(text: string): RunnerFile | undefined {
     instanceId: String(instance_id ?? ""),
     startedAt: String(started_at ?? ""),
     machine: String(machine ?? ""),
+    lock: typeof lock === "string" ? lock : undefined,
   };
 }

@@ -3,6 +3,7 @@ import { RUNNER_PORT } from "../contract/config-remote.ts";
 import { berthError, isBerthError } from "../contract/errors.ts";
 import { VERSION } from "../contract/version.ts";
 import { privateDirectory, stateDirectoryPath } from "../runtimes/state-directory.ts";
+import { isPostgres } from "../store/engine.ts";
 import { type DatabaseLock, lockDatabase } from "../store/postgres-lock.ts";
 import { ensureLocalToken, tokenFilePath } from "./access/local-token.ts";
 import { expiryWarning, replaceTls, type TlsPair } from "./access/tls.ts";
@@ -21,6 +22,8 @@ const HAND_OVER_MS = 60_000;
 const STOP_MS = 10_000;
 const PORT_MS = 1_000;
 const PORT_LOOK_MS = 10;
+/** How often is looked whether the state directory is still there. */
+const DIRECTORY_LOOK_MS = 2_000;
 /** The one before may take so long to end its operations, and then its calls. */
 const TAKE_OVER_MS = HAND_OVER_MS + 30_000;
 
@@ -141,6 +144,8 @@ class Runner implements RunningRunner {
     this.publicUrl = publicUrl ?? (tls === undefined ? undefined : listens);
     hold.publish({ url: this.url, host, port, instanceId: context.instanceId, startedAt: context.startedAt });
     this.#hold = hold;
+    const looks = setInterval(() => this.#lookAtDirectory(hold), DIRECTORY_LOOK_MS).unref();
+    stack.defer(() => clearInterval(looks));
     context.emit({
       type: "runner.started",
       message: `the runner listens on ${this.publicUrl ?? this.url}`,
@@ -151,6 +156,13 @@ class Runner implements RunningRunner {
       },
     });
     if (tls !== undefined) this.#warnOfExpiry(tls);
+  }
+
+  /** Without its directory it would serve nobody, its tokens being gone, keep the port, and be found by no command. */
+  #lookAtDirectory(hold: Hold): void {
+    if (this.#ending !== undefined || hold.isInPlace()) return;
+    const path = this.#options.stateDirectory;
+    void this.end(STOP_MS, berthError("runner.directory_gone", { hop: "runner", context: { path } }));
   }
 
   owns(stack: AsyncDisposableStack): void {
@@ -236,10 +248,6 @@ async function listening({ listen }: Pick<Assembled["server"], "listen">): Promi
       await delay(PORT_LOOK_MS);
     }
   }
-}
-
-function isPostgres(database: string): boolean {
-  return /^postgres(ql)?:/.test(database);
 }
 
 /** @throws runner.held: another machine's runner, or that of another state directory, works on the database */

@@ -1,4 +1,5 @@
 import { Kysely } from "kysely";
+import { isPostgres } from "./engine.ts";
 import { migrate } from "./migrate.ts";
 import { type Engine, MIGRATIONS, type Migration } from "./migrations.ts";
 import { isPostgresUniqueViolation, withoutCredentials } from "./postgres-errors.ts";
@@ -31,7 +32,7 @@ export interface Store extends AsyncDisposable {
  */
 export async function openStore(location: string, options: StoreOptions = {}): Promise<Store> {
   const { busyTimeoutMs = BUSY_TIMEOUT_MS, migrations = MIGRATIONS } = options;
-  const engine: Engine = /^postgres(ql)?:/.test(location) ? "postgres" : "sqlite";
+  const engine: Engine = isPostgres(location) ? "postgres" : "sqlite";
   const shown = engine === "postgres" ? withoutCredentials(location) : location;
   const open = engine === "postgres" ? (await import("./postgres.ts")).openPostgres : openSqlite;
   const db = new Kysely<Schema>({ dialect: await open(location, busyTimeoutMs) });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -62,7 +62,7 @@ test("in the background: it is there when the command returns, says so, and ends
     const status = await berth(state, ["serve", "--status", "--json"]);
     assert.equal(status.exitCode, 0);
     assert.deepEqual(
-      { ...JSON.parse(status.stdout.toString()), machine: "", processStart: "", host: "", port: 0 },
+      { ...JSON.parse(status.stdout.toString()), machine: "", processStart: "", lock: "", host: "", port: 0 },
       {
         running: true,
         answers: true,
@@ -73,6 +73,7 @@ test("in the background: it is there when the command returns, says so, and ends
         startedAt: readRunnerFile(state)?.startedAt,
         tokenFile: join(state, "token"),
         machine: "",
+        lock: "",
         processStart: "",
         host: "",
         port: 0,
@@ -105,6 +106,12 @@ test("what a runner can't do is said before anything else happens", async () => 
       [["--tls-cert", join(scratch.path, "no"), "--tls-key", join(scratch.path, "no")], /ENOENT/],
       [["--allow-host", "a b"], /cli\.usage/],
       [["--database", "postgres://127.0.0.1:1/none"], /store\.unreachable/],
+      [["--database", "mysql://127.0.0.1/none"], /config\.invalid/],
+      [["--host", "192.0.2.1", "--insecure", "--port", "0"], /no such address \[runner\.address_refused/],
+      [["--base-domain", "..."], /cli\.usage/],
+      [["--base-domain", "127.0.0.1"], /cli\.usage/],
+      [["--log-file", scratch.path], /EISDIR/],
+      [["--detach", "--log-file", join(scratch.path, "none", "log")], /ENOENT/],
       [["--stop", "--replace"], /exclude each other/],
     ];
     const results = await Promise.all(
@@ -126,6 +133,22 @@ test("what a runner can't do is said before anything else happens", async () => 
   } finally {
     taken.close();
   }
+});
+
+test("a copy of a state directory has no runner; one whose directory is replaced ends, and leaves the new one's alone", async () => {
+  await using scratch = await scratchDirectory();
+  const state = join(scratch.path, "state");
+  const copy = join(scratch.path, "copy");
+  await using old = await runnerProcess(state);
+  await cp(state, copy, { recursive: true });
+  assert.notEqual(runningRunner(state), undefined);
+  assert.equal(runningRunner(copy), undefined);
+  await rename(state, join(scratch.path, "moved"));
+  await using next = await runnerProcess(state);
+  await waitFor("the old one has ended", () => old.child.exitCode !== null);
+  assert.equal(old.child.exitCode, 125);
+  assert.match(old.said(), /runner\.directory_gone/);
+  assert.equal(runningRunner(state)?.pid, next.child.pid);
 });
 
 test("a service manager is told when it is ready and when it ends", async () => {
@@ -181,6 +204,15 @@ test("a database has one runner", async (t) => {
   assert.equal(await first.ended, undefined);
   await using second = await start("two");
   assert.equal((await health(second.url)).status, "ok");
+});
+
+test("the signal of Node's debugger opens none", async () => {
+  await using scratch = await scratchDirectory();
+  await using runner = await runnerProcess(join(scratch.path, "state"));
+  runner.child.kill("SIGUSR1");
+  assert.equal((await health(runner.url)).status, "ok");
+  await runner.kill("SIGTERM");
+  assert.doesNotMatch(runner.said(), /Debugger/);
 });
 
 test("a second signal ends it at once", async () => {

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError, berthError, type SerializedBerthError } from "../../contract/errors.ts";
+import { openForLog } from "../../runner/log-file.ts";
 import { privateDirectory, stateDirectoryPath } from "../../runtimes/state-directory.ts";
 import type { ServeFlags } from "../commands/serve.ts";
 import { printJson } from "../print.ts";
@@ -17,7 +18,7 @@ export type FromBackground = { readonly ready: Listening } | { readonly error: S
 export async function serveDetached(flags: ServeFlags): Promise<void> {
   const state = await privateDirectory(stateDirectoryPath());
   const logFile = flags.logFile ?? join(state, "runner.log");
-  const log = openSync(logFile, "a", 0o600);
+  const log = openForLog(logFile);
   const words = process.argv.slice(1).filter((word) => word !== "-d" && word !== "--detach");
   const given = flags.logFile === undefined ? ["--log-file", logFile] : [];
   const child = spawn(process.execPath, [...process.execArgv, ...words, ...given], {

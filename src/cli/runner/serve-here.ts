@@ -86,8 +86,12 @@ function obeySignals(
     if (isForeground) end("SIGHUP");
     else withRunner((runner) => runner.reloadTls());
   };
+  // Node's own meaning of it is a debugger, whose port is open to every user of this machine.
+  const ignore = (): void => {};
+  process.on("SIGUSR1", ignore);
   process.on("SIGTERM", end).on("SIGINT", end).on("SIGUSR2", handOver).on("SIGHUP", hangUp);
   return () => {
+    process.off("SIGUSR1", ignore);
     process.off("SIGTERM", end).off("SIGINT", end).off("SIGUSR2", handOver).off("SIGHUP", hangUp);
   };
 }

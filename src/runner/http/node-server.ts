@@ -100,7 +100,17 @@ function writeError(socket: Duplex, error: BerthError): void {
   setTimeout(() => socket.destroy(), 1_000).unref();
 }
 
-/** @throws port.in_use, and what listening throws */
+/** Of node:net and the resolver. */
+const REASONS_NOT_TO_LISTEN: ReadonlyMap<string, string> = new Map([
+  ["EADDRNOTAVAIL", "this machine has no such address"],
+  ["ENOTFOUND", "there is no host of that name"],
+  ["EAI_AGAIN", "the name could not be looked up"],
+  ["EACCES", "ports below 1024 are for root"],
+  ["EAFNOSUPPORT", "this machine has no addresses of that kind"],
+  ["EINVAL", "it is no address to listen on"],
+]);
+
+/** @throws port.in_use, runner.address_refused, and what else listening throws */
 export async function listenOn(
   server: NodeServer,
   { host, port, tls }: { readonly host: string; readonly port: number; readonly tls?: unknown },
@@ -111,8 +121,7 @@ export async function listenOn(
   try {
     await promise;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
-    throw berthError("port.in_use", { hop: "runner", context: { port }, cause });
+    throw listenError(cause, host, port);
   } finally {
     server.off("error", reject);
   }
@@ -120,6 +129,19 @@ export async function listenOn(
   const any = address.address === "0.0.0.0" || address.address === "::";
   const shown = any ? "127.0.0.1" : address.family === "IPv6" ? `[${address.address}]` : address.address;
   return `${tls === undefined ? "http" : "https"}://${shown}:${address.port}`;
+}
+
+function listenError(cause: unknown, host: string, port: number): unknown {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE") return berthError("port.in_use", { hop: "runner", context: { port }, cause });
+  const why = REASONS_NOT_TO_LISTEN.get(code ?? "");
+  if (why === undefined) return cause;
+  return berthError("runner.address_refused", {
+    hop: "runner",
+    message: `the runner can't listen on ${host}, port ${port}: ${why}`,
+    context: { host, port, reason: code },
+    cause,
+  });
 }
 
 /** Takes no more connections, lets what is being answered end for a while, and cuts the rest. */

@@ -1,5 +1,5 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type BerthError, berthError, isBerthError, toBerthError } from "../../contract/errors.ts";
 import { checkOrigin, hostOf, parseHost } from "../access/hosts.ts";
@@ -313,7 +313,9 @@ function titleOf(error: BerthError): string {
 /** @throws cli.usage */
 function baseDomainOf(text = DEFAULT_BASE_DOMAIN): string {
   const parsed = parseHost(text);
-  if (parsed !== undefined && parsed.port === "") return parsed.name;
+  // Names are put in front of it, which an address has not got, nor a name with an empty label.
+  const isDomain = parsed?.port === "" && isIP(parsed.name) === 0 && !/^\.|\.\.|\.$/.test(parsed.name);
+  if (isDomain) return parsed.name;
   throw berthError("cli.usage", {
     message: `"${text}" is no domain`,
     hint: "Give the domain alone: --base-domain preview.example.com",
