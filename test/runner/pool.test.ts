@@ -52,6 +52,8 @@ class Places implements Pick<Workspaces, "open" | "list"> {
   readonly running = new Set<string>();
   registered: Workspace[] = [];
   failure: BerthError | undefined;
+  /** What is open fails, and opening anew helps: a container that was stopped. */
+  stopped = false;
   /** Opening waits for it. */
   gate: Promise<void> = Promise.resolve();
   tell: ((event: BerthEventInput) => void) | undefined;
@@ -71,7 +73,9 @@ class Places implements Pick<Workspaces, "open" | "list"> {
     await Promise.race([this.gate, aborted]);
     if (this.failure !== undefined) throw this.failure;
     this.tell = options.onEvent;
+    this.stopped = false;
     const processes = async () => {
+      if (this.stopped) throw berthError("docker.container_not_running");
       if (this.failure !== undefined) throw this.failure;
       return this.running.has(selector) ? [{ state: "running" }] : [];
     };
@@ -270,14 +274,33 @@ test("a lost connection is looked after and told; leases wait for the next look,
   using again = await places.pool.lease(workspace("a"));
   assert.equal(again.runtime, lease.runtime);
   assert.deepEqual(places.types(), ["place.connected", "place.lost", "place.down", "place.connected"]);
-  // One that does not come back by itself is opened anew.
-  places.failure = berthError("docker.container_not_running");
+});
+
+test("a container that was stopped is started for the next who needs it, at once, and for nobody else", async () => {
+  const places = new Places();
+  await using _pool = places.pool;
+  using lease = await places.pool.lease(workspace("a"));
+  places.stopped = true;
   places.tell?.({ type: "connection.lost", message: "lost" });
   await turns();
-  assert.deepEqual(places.closed, ["a"]);
-  places.failure = undefined;
-  using anew = await places.pool.lease(workspace("a"), undefined, { retry: true });
+  await places.clock.pass(5_000);
+  assert.deepEqual([places.closed, places.opened], [["a"], ["a"]]);
+  using anew = await places.pool.lease(workspace("a"));
   assert.notEqual(anew.runtime, lease.runtime);
+  // Also for who asks while the lost connection is looked at.
+  places.stopped = true;
+  places.tell?.({ type: "connection.lost", message: "lost" });
+  using third = await places.pool.lease(workspace("a"));
+  assert.notEqual(third.runtime, anew.runtime);
+  assert.equal(places.opened.length, 3);
+  // A start that fails is not tried again at once.
+  places.stopped = true;
+  places.failure = unreachable();
+  places.tell?.({ type: "connection.lost", message: "lost" });
+  await turns();
+  await assert.rejects(places.pool.lease(workspace("a")), { code: "transport.unavailable" });
+  await assert.rejects(places.pool.lease(workspace("a")), /./);
+  assert.equal(places.opened.length, 4);
 });
 
 test("what happens in a place has no call as its cause, opening it has", async () => {

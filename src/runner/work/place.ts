@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { BerthError, berthError, toBerthError } from "../../contract/errors.ts";
+import { BerthError, berthError, isBerthError, toBerthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
 import type { Runtime } from "../../contract/runtime.ts";
 import type { Workspace } from "../../contract/workspace.ts";
@@ -99,7 +99,7 @@ export class Place {
     try {
       if (this.#state !== "connected") {
         this.#refuseEarly(retry);
-        await this.#reach(signal);
+        await this.#reachOrOpen(signal);
       }
       if (this.#runtime === undefined) throw abortedError(this.#stop.signal);
       return this.#leased(this.#runtime);
@@ -132,6 +132,17 @@ export class Place {
   #refuseEarly(retry: boolean): void {
     const left = this.#retryAt - this.#options.clock.now();
     if (this.#error !== undefined && left > 0 && !retry) throw refusal(this.#error, left);
+  }
+
+  /** A container that was stopped while it was open is started for who needs it; nobody else starts it. */
+  async #reachOrOpen(signal: AbortSignal | undefined): Promise<void> {
+    const wasOpen = this.#runtime !== undefined;
+    try {
+      await this.#reach(signal);
+    } catch (error) {
+      if (!wasOpen || this.#runtime !== undefined || !hasStopped(error)) throw error;
+      await this.#reach(signal);
+    }
   }
 
   #reach(signal: AbortSignal | undefined): Promise<void> {
@@ -194,8 +205,10 @@ export class Place {
       return;
     }
     const isNews = this.#error?.code !== error.code;
-    const delayMs = backoffMs(this.#failures, RETRY);
-    this.#failures += 1;
+    // Opening it anew is another thing than dialling it was, and has not failed yet.
+    const isToOpen = this.#runtime !== undefined && hasStopped(error);
+    const delayMs = isToOpen ? 0 : backoffMs(this.#failures, RETRY);
+    if (!isToOpen) this.#failures += 1;
     this.#retryAt = this.#options.clock.now() + delayMs;
     this.#to(error.retryable ? "waiting" : "down", error);
     if (isNews) {
@@ -205,7 +218,7 @@ export class Place {
       });
     }
     // What can't come back by itself is opened anew by the next who needs it: a container that was stopped is started.
-    if (!error.retryable || error.code === "docker.container_not_running") this.#letGo();
+    if (!error.retryable || hasStopped(error)) this.#letGo();
     this.#retryLater(delayMs);
   }
 
@@ -329,6 +342,10 @@ export function configurationOf({ name, branch, project, runtime, place }: Works
 /** Failures of this machine's registry, and of a workspace that is being made or removed, are no reason to wait. */
 function isOfThePlace({ code }: BerthError): boolean {
   return !/^(workspace|operation|store|config)\./.test(code) && code !== "runtime.closed";
+}
+
+function hasStopped(error: unknown): boolean {
+  return isBerthError(error, "docker.container_not_running");
 }
 
 /** The failure again, with the time of the next attempt. */
