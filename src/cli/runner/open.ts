@@ -42,7 +42,7 @@ export async function openByLocalRunner(
     return await whileOpening({ ...flags, wait: 0 }, ({ signal, ...shown }) => {
       const either = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
       const options = { ...shown, ...events, signal: either };
-      return openRemoteWith(configOf(target, workspace), { options }, undefined, urlFinder());
+      return openRemoteWith(configOf(target, workspace), { options }, undefined, urlFinder(workspace));
     });
   } catch (cause) {
     await healthy;
@@ -59,7 +59,7 @@ function configOf({ url, token }: RunnerTarget, workspace: string): RemoteConfig
 }
 
 /** Where the runner of this state directory is now: its successor may listen elsewhere, or there may be none. */
-function urlFinder(): () => string {
+function urlFinder(workspace: string): () => string {
   const stateDirectory = stateDirectoryPath();
   let awaySinceMs: number | undefined;
   return () => {
@@ -71,7 +71,7 @@ function urlFinder(): () => string {
     awaySinceMs ??= performance.now();
     const error = berthError("runner.unreachable", {
       message: "the runner of this machine has ended",
-      hint: "What runs in the workspace goes on: the same command with --no-runner, or `berth attach`, finds it.",
+      hint: `What runs in the workspace goes on, and needs no runner: \`berth ps -w ${workspace}\` names it, \`berth attach\` or \`berth logs -f\` goes on with it.`,
       context: { url: "" },
     });
     if (performance.now() - awaySinceMs < AWAY_MS) throw error;
