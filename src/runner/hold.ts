@@ -14,6 +14,9 @@ import {
   runnerFilePath,
 } from "./runner-file.ts";
 
+/** More than the file has, and a block of any file system. */
+const RESERVED_BYTES = 4096;
+
 /** That this process is the one runner of a state directory. The kernel gives it back when the process dies. */
 export interface Hold extends Disposable {
   /** Says in `runner.json` where the runner listens: from now on other programs use it. */
@@ -54,7 +57,7 @@ export async function holdStateDirectory(
         machine: hostname(),
         lock: lockFile,
       });
-      const temporary = `${path}.${process.pid}`;
+      const temporary = temporaryPath(stateDirectory);
       try {
         writeFileSync(temporary, content, { mode: 0o600 });
         renameSync(temporary, path);
@@ -73,6 +76,26 @@ export async function holdStateDirectory(
       }
     },
   };
+}
+
+/**
+ * Sees to it that what is published later has room on the disk.
+ * @throws provision.no_space, provision.no_directory
+ */
+export function reserveRunnerFile(stateDirectory: string): Disposable {
+  const path = temporaryPath(stateDirectory);
+  const remove = (): void => rmSync(path, { force: true });
+  try {
+    writeFileSync(path, Buffer.alloc(RESERVED_BYTES), { mode: 0o600 });
+  } catch (cause) {
+    remove();
+    throw stateError(stateDirectory, cause);
+  }
+  return { [Symbol.dispose]: remove };
+}
+
+function temporaryPath(stateDirectory: string): string {
+  return `${runnerFilePath(stateDirectory)}.${process.pid}`;
 }
 
 /** Whether some runner holds the state directory now. */

@@ -11,7 +11,7 @@ import { type Assembled, assemble } from "./assemble.ts";
 import type { RunnerContext, RunnerOptions } from "./context.ts";
 import { takeOver } from "./control.ts";
 import { DEFAULT_HOST } from "./defaults.ts";
-import { type Hold, holdStateDirectory } from "./hold.ts";
+import { type Hold, holdStateDirectory, reserveRunnerFile } from "./hold.ts";
 import { listenLocally } from "./local-listener.ts";
 import type { LogOptions } from "./observe/log.ts";
 import { type RunnerFile, runningRunner } from "./runner-file.ts";
@@ -85,6 +85,7 @@ export async function startRunner(options: StartRunnerOptions = {}): Promise<Run
   const log = { logTo: logTo ?? { write: () => {} }, logFormat, logLevel };
   const assembled = stack.use(await assemble(runnerOptions, log));
   const running = new Runner(assembled, runnerOptions, readTls, before);
+  using _room = before === undefined ? undefined : reserveRunnerFile(stateDirectory);
   hold ??= stack.use(await takeOver(stateDirectory, { waitMs: TAKE_OVER_MS, signal }));
   const { database } = runnerOptions;
   if (database !== undefined && isPostgres(database)) {

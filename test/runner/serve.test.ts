@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { readRunnerFile, runningRunner } from "../../src/runner/runner-file.ts";
 import { startRunner } from "../../src/runner/start.ts";
-import { scratchDirectory } from "../fixtures/disk.ts";
+import { scratchDirectory, smallDisk } from "../fixtures/disk.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { postgres } from "../fixtures/postgres.ts";
 import { run, waitFor } from "../fixtures/process.ts";
@@ -187,6 +187,20 @@ test("a successor takes over on the same address; one that can't start leaves th
   await next.kill("SIGKILL");
   await using third = await runnerProcess(state, { args: ["--replace", "--port", "0"] });
   assert.equal((await health(third.url)).status, "ok");
+});
+
+test("on a full disk a successor fails before the old one makes room", async (t) => {
+  const disk = await requireOrSkip(t, () => smallDisk());
+  if (disk === undefined) return;
+  await using _ = disk;
+  const state = join(disk.path, "state");
+  await using old = await runnerProcess(state);
+  await run(["sh", "-c", 'head -c 1000000000 /dev/zero > "$0"', join(disk.path, "fill")]);
+  const next = await berth(state, ["serve", "--replace"]);
+  assert.equal(next.exitCode, 125);
+  assert.match(next.stderr.toString(), /no space/);
+  assert.equal((await health(old.url)).status, "ok");
+  assert.equal(runningRunner(state)?.pid, old.pid);
 });
 
 test("a database has one runner", async (t) => {
