@@ -5,13 +5,10 @@ import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "n
 import { request } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { RuntimeConfig } from "../../src/contract/config.ts";
-import { dockerEngine } from "../fixtures/docker.ts";
-import { image } from "../fixtures/images.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { waitFor } from "../fixtures/process.ts";
-import { type TestRunner, testRunner } from "../fixtures/runner.ts";
-import { sshBench } from "../ssh/support.ts";
+import { testRunner } from "../fixtures/runner.ts";
+import { PLACES } from "./places.ts";
 import { ask, refused, sharedRunner, streamed, tokenFor } from "./work-desk.ts";
 
 const LONG = process.env.BERTH_LONG === "1";
@@ -25,42 +22,8 @@ const shared = sharedRunner();
 const content = (name: string, path: string, more = "") =>
   `/v1/workspaces/${name}/files/content?path=${encodeURIComponent(path)}${more}`;
 
-/** The same over every kind of place. */
-const KINDS: readonly {
-  readonly title: string;
-  make(
-    stack: AsyncDisposableStack,
-  ): Promise<{ readonly runner: TestRunner; readonly runtime?: RuntimeConfig }>;
-}[] = [
-  {
-    title: "worktree",
-    make: async (stack) => ({ runner: stack.use(await testRunner({ inProcess: true })) }),
-  },
-  {
-    title: "ssh",
-    make: async (stack) => {
-      const host = stack.use(await sshBench());
-      const { stateDirectory } = host;
-      const runner = stack.use(await testRunner({ inProcess: true, stateDirectory }));
-      return { runner, runtime: host.config() };
-    },
-  },
-  {
-    title: "docker",
-    make: async (stack) => {
-      const { socketPath } = await dockerEngine();
-      const runtime = {
-        type: "docker",
-        image: await image("debian"),
-        engine: { host: `unix://${socketPath}` },
-      } as const;
-      return { runner: stack.use(await testRunner({ inProcess: true })), runtime };
-    },
-  },
-];
-
 // Containers as places are the business of the conformance suite; here they only take their time.
-for (const kind of KINDS.filter(({ title }) => LONG || title !== "docker")) {
+for (const kind of PLACES.filter(({ title }) => LONG || title !== "docker")) {
   test(`${kind.title}: files are written, read in ranges, listed, renamed and removed`, async (t) => {
     await using stack = new AsyncDisposableStack();
     const made = await requireOrSkip(t, () => kind.make(stack));

@@ -2,50 +2,18 @@ import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { RuntimeConfig } from "../../src/contract/config.ts";
-import { dockerEngine } from "../fixtures/docker.ts";
-import { image } from "../fixtures/images.ts";
 import { requireOrSkip } from "../fixtures/install.ts";
 import { waitFor } from "../fixtures/process.ts";
-import { type TestRunner, testRunner } from "../fixtures/runner.ts";
+import { testRunner } from "../fixtures/runner.ts";
 import { sshBench } from "../ssh/support.ts";
+import { PLACES } from "./places.ts";
 import { ask, commit, done, git, refused, sharedRunner, tokenFor } from "./work-desk.ts";
 
 const shared = sharedRunner();
 
-const KINDS: readonly {
-  readonly title: string;
-  make(
-    stack: AsyncDisposableStack,
-  ): Promise<{ readonly runner: TestRunner; readonly runtime: RuntimeConfig | undefined }>;
-}[] = [
-  {
-    title: "worktree",
-    make: async (stack) => ({ runner: stack.use(await testRunner({ inProcess: true })), runtime: undefined }),
-  },
-  {
-    title: "ssh",
-    make: async (stack) => {
-      const host = stack.use(await sshBench());
-      const { stateDirectory } = host;
-      const runner = stack.use(await testRunner({ inProcess: true, stateDirectory }));
-      return { runner, runtime: host.config() };
-    },
-  },
-  {
-    title: "docker",
-    make: async (stack) => {
-      const { socketPath } = await dockerEngine();
-      const made = await image("debian");
-      const runtime = { type: "docker", image: made, engine: { host: `unix://${socketPath}` } } as const;
-      return { runner: stack.use(await testRunner({ inProcess: true })), runtime };
-    },
-  },
-];
-
 const COMMIT = "git -c user.name=dev -c user.email=dev@example.com commit -q";
 
-for (const kind of KINDS) {
+for (const kind of PLACES) {
   test(`${kind.title}: the whole life of a workspace over the API`, async (t) => {
     await using stack = new AsyncDisposableStack();
     const made = await requireOrSkip(t, () => kind.make(stack));
