@@ -273,6 +273,24 @@ test("who may only look sees the workspace's files and no others: not the runner
   assert.equal((asRoot as { status: number }).status, 403);
 });
 
+test("a refused call opens no place", async () => {
+  const { secret: token } = await makeToken("read");
+  const { id } = await runner.workspace({ name: "untouched" });
+  const stat = (query: string, by?: string) =>
+    runner.call(`/v1/workspaces/${id}/files/stat?path=.${query}`, {
+      headers: by === undefined ? {} : { authorization: `Bearer ${by}` },
+    });
+  const connected = async (): Promise<number> => {
+    const page = await runner.call(`/v1/events?workspace=${id}&type=place.connected`);
+    return ((await page.json()) as { items: unknown[] }).items.length;
+  };
+  assert.equal((await stat("&user=root", token)).status, 403);
+  assert.equal((await stat("", "nonsense")).status, 401);
+  assert.equal(await connected(), 0);
+  assert.equal((await stat("")).status, 200);
+  await waitFor("it is told", async () => (await connected()) === 1);
+});
+
 test("a hostile application in a place can't speak for Berth: its answers stay under its own host", async () => {
   const app = createServer((_, response) => {
     response.setHeader("set-cookie", "berth_preview=mine; Domain=localhost");

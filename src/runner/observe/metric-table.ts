@@ -46,7 +46,7 @@ export const METRICS = {
   },
   berth_attach_dropped_total: {
     kind: "counter",
-    help: "Attached clients that the runner let go, by reason (silent, taken_over, protocol, stopping).",
+    help: "Attached clients that the runner let go, by reason (silent, taken_over, stopping).",
     labels: ["reason"],
   },
   berth_wire_clients: { kind: "gauge", help: "Clients of the wire protocol.", labels: [] },

@@ -48,6 +48,9 @@ export async function filesOf(
   fields: FileFields,
 ): Promise<OpenFiles> {
   const workspace = await context.workspace(params.workspace, caller);
+  if (fields.user !== undefined && !holds(caller.scope, "operate")) {
+    throw forbidden("a token that may only look sees files as the place's own user");
+  }
   const lease = await context.runtimes.lease(workspace, signal, { now: true });
   const { runtime } = lease;
   let contained: Containment | undefined;
@@ -77,25 +80,20 @@ export async function filesOf(
  * runner's own token. For who may run commands it is a guard against mistakes: by them they reach everything.
  * @throws auth.forbidden
  */
-function containment(
-  runtime: Runtime,
-  caller: Caller,
-  { contained, user }: FileFields,
-): Containment | undefined {
+function containment(runtime: Runtime, caller: Caller, { contained }: FileFields): Containment | undefined {
   const inside = { root: runtime.workdir };
   if (holds(caller.scope, "operate")) {
     const wanted = contained === true || (caller.workspaces !== undefined && runtime.capabilities.contained);
     return wanted ? inside : undefined;
   }
-  if (user === undefined && runtime.capabilities.contained) return inside;
-  throw berthError("auth.forbidden", {
-    hop: "runner",
-    message:
-      user === undefined
-        ? "a token that may only look sees the workspace's own directory, and this place can't hold it there"
-        : "a token that may only look sees files as the place's own user",
-    context: { scope: "operate" },
-  });
+  if (runtime.capabilities.contained) return inside;
+  throw forbidden(
+    "a token that may only look sees the workspace's own directory, and this place can't hold it there",
+  );
+}
+
+function forbidden(message: string): Error {
+  return berthError("auth.forbidden", { hop: "runner", message, context: { scope: "operate" } });
 }
 
 export function fileHandlers(

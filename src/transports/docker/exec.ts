@@ -72,7 +72,8 @@ export async function execInContainer(
     ended.reject(berthError("transport.disconnected", { hop: "transport" }));
   });
   const exit = ended.promise.then(() => exitOf(engine, id, container));
-  exit.catch(() => {});
+  // Input that nobody has read would keep the connection for ever: the engine closes only its own side.
+  exit.catch(() => {}).finally(() => socket.destroy());
   const { stdout, stderr } = tty ? { stdout: plain(socket), stderr: Readable.from([]) } : demultiplex(socket);
   return { stdin: socket, stdout, stderr, exit, close: () => void socket.destroy() };
 }
