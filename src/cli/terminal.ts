@@ -21,13 +21,7 @@ export interface FollowOptions {
 export async function followTerminal(process_: Process, options: FollowOptions): Promise<SessionEnd> {
   const size = terminalSize();
   const info = await process_.info();
-  const from = Math.max(info.outputStart, info.outputEnd - REPLAY_BYTES);
-  const { before, cursor, isWhole } = await withoutCrash(
-    () => screenOf(process_, info, { from, size }),
-    // A defect of the emulator costs the picture and not the terminal.
-    { before: "", cursor: Math.max(info.outputStart, info.outputEnd - LAST_BYTES), isWhole: false },
-  );
-  if (!isWhole) process.stderr.write("berth: the first part of this terminal's output is left out\n");
+  const { before, cursor, isWhole } = await drawnTerminal(process_, info, size);
   if (info.state === "running") await fit(process_, size, !isWhole);
   return runSession(process_, {
     from: cursor,
@@ -36,6 +30,31 @@ export async function followTerminal(process_: Process, options: FollowOptions):
     detachKeys: options.detachKeys,
     endOnHangup: false,
   });
+}
+
+/** The screen of a terminal that runs in the place, as it is now. */
+export interface DrawnTerminal {
+  /** What draws it in this one. */
+  readonly before: string;
+  /** Of the output, from where it goes on. */
+  readonly cursor: number;
+  readonly isWhole: boolean;
+}
+
+/** Looks only: the terminal keeps its size. */
+export async function drawnTerminal(
+  process_: Process,
+  info: ProcessInfo,
+  size: TtySize = terminalSize(),
+): Promise<DrawnTerminal> {
+  const from = Math.max(info.outputStart, info.outputEnd - REPLAY_BYTES);
+  const drawn = await withoutCrash(
+    () => screenOf(process_, info, { from, size }),
+    // A defect of the emulator costs the picture and not the terminal.
+    { before: "", cursor: Math.max(info.outputStart, info.outputEnd - LAST_BYTES), isWhole: false },
+  );
+  if (!drawn.isWhole) process.stderr.write("berth: the first part of this terminal's output is left out\n");
+  return drawn;
 }
 
 /** The emulator works in timers of its own, whose exceptions have nobody else to catch them. */
@@ -54,7 +73,7 @@ async function screenOf(
   process_: Process,
   info: ProcessInfo,
   { from, size }: { readonly from: number; readonly size: TtySize },
-): Promise<{ readonly before: string; readonly cursor: number; readonly isWhole: boolean }> {
+): Promise<DrawnTerminal> {
   // Loaded only here: it is half a megabyte.
   const { Screen } = await import("./screen/screen.ts");
   const sizes = [...(info.ttySizes ?? [])];

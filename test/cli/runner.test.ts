@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openRuntime } from "../../src/runtimes/open.ts";
 import { run, waitFor } from "../fixtures/process.ts";
 import { type TestRunner, testRunner } from "../fixtures/runner.ts";
 import { runnerProcess } from "../fixtures/runner-process.ts";
@@ -176,6 +177,58 @@ test("one writer, viewers beside it, and a takeover", async () => {
     await one.ended;
     assert.ok((one.child.exitCode ?? 0) > 128, `${one.child.exitCode} ${one.err()}`);
   }
+});
+
+test("at a terminal: who attaches sees its screen; who was taken over looks, and leaves by the keys", async () => {
+  await using runner = await testRunner({ inProcess: true });
+  const { id, name } = await runner.workspace({ name: "one" });
+  const { project, start } = desk(runner);
+  const asked = await runner.call(`/v1/workspaces/${id}/processes`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      command: ["sh", "-c", "echo shown; exec cat"],
+      name: "cat",
+      tty: { columns: 80, rows: 24 },
+    }),
+  });
+  assert.equal(asked.status, 201, await asked.text());
+  await using place = await openRuntime({ type: "local" }, { stateDirectory: runner.stateDirectory });
+  const inTerminal = async (...args: string[]) => {
+    const terminal = await place.spawn([process.execPath, BERTH, "attach", "-w", name, ...args], {
+      tty: { columns: 70, rows: 20 },
+      cwd: project,
+      env: { BERTH_HOME: runner.stateDirectory, NO_COLOR: "1" },
+    });
+    let text = "";
+    const read = (async () => {
+      for await (const chunk of terminal.output()) {
+        if (chunk.type === "data") text += Buffer.from(chunk.data).toString();
+      }
+    })();
+    return { terminal, text: () => text, read };
+  };
+  const writer = await inTerminal("--takeover", "cat");
+  await waitFor("the screen", () => writer.text().includes("shown"));
+  const viewer = await inTerminal("--viewer", "cat");
+  await waitFor("the viewer's screen", () => viewer.text().includes("shown"));
+  await writer.terminal.stdin.write("typed\r");
+  await waitFor("what is typed", () => viewer.text().includes("typed"));
+  const other = start(["attach", "-w", name, "--takeover", "cat"]);
+  await waitFor("the first writer is told", () => writer.text().includes("only looks"));
+  await writer.terminal.resize({ columns: 60, rows: 20 });
+  await writer.terminal.stdin.write("lost\r");
+  other.child.stdin.write("heard\n");
+  await waitFor("it still looks", () => writer.text().includes("heard"));
+  assert.doesNotMatch(writer.text(), /lost/);
+  for (const { terminal, text, read } of [writer, viewer]) {
+    await terminal.stdin.write(Buffer.from([0x10, 0x11]));
+    assert.equal((await terminal.exit).exitCode, 0, text());
+    await read;
+    assert.match(text(), /detached; come back/);
+  }
+  other.child.kill("SIGKILL");
+  await other.ended;
 });
 
 test("a command that runs while the runner is replaced sees nothing of it", async () => {

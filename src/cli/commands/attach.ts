@@ -4,7 +4,7 @@ import { wholeNumber } from "../arguments.ts";
 import { usageError } from "../errors.ts";
 import { addRuntimeOption, open, type RuntimeOptions } from "../options.ts";
 import { exitCodeOfStatus, runSession, type SessionEnd } from "../session.ts";
-import { followTerminal } from "../terminal.ts";
+import { drawnTerminal, followTerminal } from "../terminal.ts";
 
 interface Flags extends RuntimeOptions {
   readonly from?: number;
@@ -67,12 +67,16 @@ async function attachByRunner(id: string, flags: Flags, detachKeys: Uint8Array):
   const target = neededRunner(flags);
   // A name is one of a workspace; the runner knows ids.
   await using runtime = await open(flags);
-  const { id: processId, outputEnd, state } = await (await runtime.process(id)).info();
-  return await runAttached(target, processId, {
-    from: flags.from ?? outputEnd,
+  const found = await runtime.process(id);
+  const info = await found.info();
+  const isScreen = info.tty !== null && process.stdout.isTTY && flags.from === undefined;
+  const drawn = isScreen ? await drawnTerminal(found, info) : undefined;
+  return await runAttached(target, info.id, {
+    from: flags.from ?? drawn?.cursor ?? info.outputEnd,
+    before: drawn?.before,
     role: flags.viewer ? "viewer" : "writer",
     takeover: flags.takeover ?? false,
-    input: flags.stdin !== false && state === "running",
+    input: flags.stdin !== false && info.state === "running",
     detachKeys,
   });
 }

@@ -12,6 +12,8 @@ const SIGNALS = { SIGINT: "INT", SIGTERM: "TERM", SIGQUIT: "QUIT" } as const;
 
 export interface AttachFlags {
   readonly from: number | undefined;
+  /** Written to this terminal before the output. */
+  readonly before: string | undefined;
   readonly role: "writer" | "viewer";
   readonly takeover: boolean;
   readonly input: boolean;
@@ -43,10 +45,15 @@ export async function runAttached(
     },
   });
   await using cleanup = new AsyncDisposableStack();
+  // From here on it may become a viewer, when another one takes over.
   const isWriter = attached.role === "writer";
   const raw = attached.tty !== null && process.stdin.isTTY && flags.input;
   let detached = false;
-  if (isWriter) cleanup.defer(passSignals(attached));
+  const leave = (): void => {
+    detached = true;
+    stop.abort();
+  };
+  if (isWriter) cleanup.defer(passSignals(attached, leave));
   if (isWriter && attached.tty !== null) cleanup.defer(followWindow(attached));
   if (raw) {
     process.stdin.setRawMode(true);
@@ -55,13 +62,10 @@ export async function runAttached(
   }
   if (flags.input && (isWriter || raw)) {
     const keys = raw ? new KeySequence(flags.detachKeys) : undefined;
-    const leave = (): void => {
-      detached = true;
-      stop.abort();
-    };
-    cleanup.defer(passInput(attached, keys, isWriter, leave));
+    cleanup.defer(passInput(attached, keys, leave));
   }
   try {
+    if (flags.before !== undefined) await writeAll(process.stdout, Buffer.from(flags.before));
     return { exit: await printed(attached) };
   } catch (cause) {
     // The program goes on, and what it has set in this terminal with it.
@@ -88,9 +92,10 @@ async function printed(attached: Attachment): Promise<ExitStatus> {
   throw berthError("transport.disconnected", { message: "the attachment ended without the process's exit" });
 }
 
-function passSignals(attached: Attachment): () => void {
+/** Of a writer to the process; one that has become a viewer is ended by them itself. */
+function passSignals(attached: Attachment, leave: () => void): () => void {
   const listeners = Object.entries(SIGNALS).map(([name, inBand]) => {
-    const pass = (): void => attached.signal(inBand);
+    const pass = (): void => (attached.role === "writer" ? attached.signal(inBand) : leave());
     process.on(name, pass);
     return () => void process.off(name, pass);
   });
@@ -100,19 +105,16 @@ function passSignals(attached: Attachment): () => void {
 }
 
 function followWindow(attached: Attachment): () => void {
-  const resize = (): void => attached.resize(terminalSize());
+  const resize = (): void => {
+    if (attached.role === "writer") attached.resize(terminalSize());
+  };
   if (process.stdout.isTTY) resize();
   process.stdout.on("resize", resize);
   return () => void process.stdout.off("resize", resize);
 }
 
 /** stdin to the process; of a viewer's only the keys that leave count. */
-function passInput(
-  attached: Attachment,
-  keys: KeySequence | undefined,
-  isWriter: boolean,
-  leave: () => void,
-): () => void {
+function passInput(attached: Attachment, keys: KeySequence | undefined, leave: () => void): () => void {
   let stopped = false;
   const pump = async (): Promise<void> => {
     for await (const chunk of process.stdin) {
@@ -120,10 +122,10 @@ function passInput(
       const bytes = keys === undefined ? (chunk as Uint8Array) : keys.feed(chunk as Uint8Array);
       if (bytes === undefined) return leave();
       // A viewer at a terminal in raw mode has no other way to say that it has seen enough.
-      if (!isWriter && bytes.includes(3)) return leave();
-      if (isWriter && bytes.length > 0) await attached.write(bytes);
+      if (attached.role === "viewer" && keys !== undefined && bytes.includes(3)) return leave();
+      if (attached.role === "writer" && bytes.length > 0) await written(attached, bytes);
     }
-    if (!stopped && isWriter) attached.end();
+    if (!stopped && attached.role === "writer") attached.end();
   };
   pump().catch(() => {
     // The process ended or closed its input: what is typed now has no reader.
@@ -133,4 +135,13 @@ function passInput(
     process.stdin.pause();
     process.stdin.unref?.();
   };
+}
+
+/** What another one's takeover overtakes is lost; what is typed next still leaves. */
+async function written(attached: Attachment, bytes: Uint8Array): Promise<void> {
+  try {
+    await attached.write(bytes);
+  } catch (cause) {
+    if (!isBerthError(cause, "attach.viewer")) throw cause;
+  }
 }
