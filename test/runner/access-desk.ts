@@ -72,12 +72,13 @@ export async function openDesk(
   options: Partial<RunnerOptions> & {
     readonly handlers?: Partial<Handlers>;
     readonly upgrades?: Partial<Upgrades>;
+    readonly previewHeartbeatMs?: number;
   } = {},
 ): Promise<Desk> {
   await using stack = new AsyncDisposableStack();
   const directory = mkdtempSync(join(tmpdir(), "berth-access-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const { handlers: given, upgrades: givenUpgrades, ...rest } = options;
+  const { handlers: given, upgrades: givenUpgrades, previewHeartbeatMs, ...rest } = options;
   const runnerOptions: RunnerOptions = { stateDirectory: directory, host: "127.0.0.1", port: 0, ...rest };
   const events: BerthEventInput[] = [];
   const emit = (event: BerthEventInput) => void events.push(event);
@@ -113,7 +114,7 @@ export async function openDesk(
     },
     stopping: stopping.signal,
   };
-  const previews = stack.use(createPreviews(context, access));
+  const previews = stack.use(createPreviews(context, access, previewHeartbeatMs));
   const real: Partial<Handlers> = { ...tokenHandlers(context, access), ...previews.handlers, ...given };
   const handlers = new Proxy(real, {
     get: (target, name: keyof Handlers) =>

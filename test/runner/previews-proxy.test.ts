@@ -227,6 +227,36 @@ test("events of a stream arrive as they are written, and one who leaves is notic
   await left;
 });
 
+test("a stream of events that is silent gets comments between two of them, and a WebSocket pings", async () => {
+  await using desk = await openDesk({ previewHeartbeatMs: 20 });
+  let write: (text: string) => void = () => undefined;
+  await using app = await application((_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    write = (text) => response.write(text);
+    write("data: 1\n\n");
+  });
+  const sockets = new WebSocketServer({ server: app.server });
+  const preview = await open(desk, app.port);
+  const headers = { host: preview.host, cookie: preview.cookie };
+  const request = httpRequest({ port: desk.port, agent: false, headers }).end();
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  let text = "";
+  response.on("data", (chunk) => {
+    text += chunk;
+  });
+  response.on("error", () => undefined);
+  await waitFor("comments", () => /^data: 1\n\n(?::\n\n){2,}$/.test(text));
+  write("data: 2");
+  await waitFor("the half of an event", () => text.endsWith("data: 2"));
+  write("\n\n");
+  await waitFor("the rest, with nothing between", () => text.includes("data: 2\n\n:\n\n"));
+  request.destroy();
+  const socket = new WebSocket(`ws://127.0.0.1:${desk.port}/`, { headers });
+  await once(socket, "ping");
+  socket.terminate();
+  sockets.close();
+});
+
 async function listener(onSocket: (socket: Socket) => void, port: number): Promise<AsyncDisposable> {
   const { createServer: createTcpServer } = await import("node:net");
   const server = createTcpServer((socket) => {

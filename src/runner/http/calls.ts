@@ -10,9 +10,9 @@ import { type OpenSpan, traced } from "../observe/tracing.ts";
 import { type AnyAnswer, errorHead, errorJson, SECURITY_HEADERS, sendAnswer, sendJson } from "./answer.ts";
 import { readBytes, readJson } from "./body.ts";
 import { withCause } from "./cause.ts";
-import { type Exchange, isRefusal, openExchange, recordCall } from "./exchange.ts";
+import { anonymous, type Exchange, isRefusal, openExchange, recordCall } from "./exchange.ts";
 import { Idempotency } from "./idempotency.ts";
-import { invalid, readQuery, validate } from "./input.ts";
+import { invalid, readQuery, requireHandshake, validate } from "./input.ts";
 import type { HttpLimits } from "./limits.ts";
 import { allowed, matchPath, pathOf, shown } from "./match.ts";
 import type { HttpServerOptions } from "./options.ts";
@@ -314,17 +314,10 @@ export class Calls {
   ): Promise<void> {
     const { request, response } = exchange;
     const pending = this.#upgrades.get(request);
-    const { headers } = request;
     const protocol = route.upgrade ?? "";
     if (pending === undefined)
       throw berthError("request.upgrade_required", { hop: "runner", context: { protocol } });
-    const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((text) => text.trim());
-    if (!offered.includes(protocol)) {
-      throw invalid([{ field: "headers.sec-websocket-protocol", reason: `has to offer ${protocol}` }]);
-    }
-    if (headers["sec-websocket-version"] !== "13" || headers["sec-websocket-key"]?.length !== 24) {
-      throw invalid([{ field: "headers.sec-websocket-version", reason: "has to be 13, with a key" }]);
-    }
+    requireHandshake(request.headers, protocol);
     if (this.#sockets >= this.#limits.sockets) {
       throw berthError("request.rate_limited", {
         hop: "runner",
@@ -400,9 +393,4 @@ export class Calls {
     this.#options.metrics.gauge("berth_requests_running", this.#running, {});
     recordCall(exchange, this.#options);
   }
-}
-
-/** Of calls that need no token: it may know nothing. */
-function anonymous(address: string, requestId: string): Caller {
-  return { tokenId: "", name: "anonymous", scope: "read", workspaces: new Set(), address, requestId };
 }

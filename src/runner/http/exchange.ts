@@ -101,3 +101,8 @@ export function recordCall(
     data: { operation, code: error.code, status },
   });
 }
+
+/** Of calls that need no token: it may know nothing. */
+export function anonymous(address: string, requestId: string): Caller {
+  return { tokenId: "", name: "anonymous", scope: "read", workspaces: new Set(), address, requestId };
+}

@@ -129,3 +129,14 @@ export function lastEventId({ "last-event-id": header }: IncomingHttpHeaders): n
   if (Number.isSafeInteger(number) && number >= 0) return number;
   throw invalid([{ field: "headers.last-event-id", reason: "is not one of this stream" }]);
 }
+
+/** That a request to upgrade asks for a WebSocket with this subprotocol. @throws request.invalid */
+export function requireHandshake(headers: IncomingHttpHeaders, protocol: string): void {
+  const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((text) => text.trim());
+  if (!offered.includes(protocol)) {
+    throw invalid([{ field: "headers.sec-websocket-protocol", reason: `has to offer ${protocol}` }]);
+  }
+  if (headers["sec-websocket-version"] !== "13" || headers["sec-websocket-key"]?.length !== 24) {
+    throw invalid([{ field: "headers.sec-websocket-version", reason: "has to be 13, with a key" }]);
+  }
+}

@@ -20,6 +20,8 @@ import { PreviewSessions } from "./sessions.ts";
 /** Of a preview's host; everything else of it is the application's. */
 const LINK_PATH = "/.well-known/berth/open";
 const DEFAULT_BASE_DOMAIN = "localhost";
+/** Proxies cut what is idle for 60 s. */
+const HEARTBEAT_MS = 15_000;
 
 type Context = Pick<
   RunnerContext,
@@ -40,8 +42,12 @@ interface Admitted {
 }
 
 /** Servers in workspaces at addresses of their own: `http://3000-fix-login.localhost:7777`. */
-export function createPreviews(context: Context, access: RunnerAccess): Previews {
-  return new OpenPreviews(context, access);
+export function createPreviews(
+  context: Context,
+  access: RunnerAccess,
+  heartbeatMs: number = HEARTBEAT_MS,
+): Previews {
+  return new OpenPreviews(context, access, heartbeatMs);
 }
 
 class OpenPreviews implements Previews {
@@ -58,7 +64,7 @@ class OpenPreviews implements Previews {
   /** Connections that have a request of a preview under way, by its workspace and port. */
   readonly #open = new Map<Duplex, string>();
 
-  constructor(context: Context, access: RunnerAccess) {
+  constructor(context: Context, access: RunnerAccess, heartbeatMs: number) {
     this.#context = context;
     this.#access = access;
     this.#baseDomain = baseDomainOf(context.options.baseDomain);
@@ -66,6 +72,7 @@ class OpenPreviews implements Previews {
     this.#sessions = new PreviewSessions(access.tokens);
     const { metrics } = context;
     this.#proxy = {
+      heartbeatMs,
       agent: new PlaceAgent((workspaceId, port) => this.#connect(workspaceId, port)),
       onBytes: (direction, bytes) => metrics.count("berth_bytes_total", { way: "preview", direction }, bytes),
       onEndless: (socket) => {

@@ -11,8 +11,6 @@ import { type Forwarded, requestHeaders, responseHeaders } from "./headers.ts";
 import type { PlaceAgent } from "./place-agent.ts";
 import { SocketHeartbeat } from "./socket-heartbeat.ts";
 
-/** Streams of events that say nothing for this long get a comment, as proxies cut what is idle for 60 s. */
-const HEARTBEAT_MS = 15_000;
 /** Of an answer: applications set large cookies and policies. */
 const MAX_HEADER_BYTES = 128 * 1024;
 /** What was not answered to whom has left is not read for longer. */
@@ -25,6 +23,8 @@ export interface Target extends Forwarded {
 
 export interface ProxyOptions {
   readonly agent: PlaceAgent;
+  /** Of silence, behind which streams of events get a comment and WebSockets a ping. */
+  readonly heartbeatMs: number;
   readonly onBytes: (direction: "in" | "out", bytes: number) => void;
   /** Of what has no end of its own: events, WebSockets. */
   readonly onEndless: (socket: Duplex) => void;
@@ -128,7 +128,7 @@ export function proxyUpgrade(
     if (first.length > 0) stream.unshift(first);
     if (head.length > 0) socket.unshift(head);
     options.onEndless(socket);
-    join(socket, stream, options.onBytes);
+    join(socket, stream, options);
     socket.once("close", () => resolve());
   });
   sent.on("response", (incoming) => {
@@ -169,7 +169,7 @@ function passBack(
   incoming: IncomingMessage,
   response: ServerResponse,
   target: Target,
-  { onBytes, onEndless }: ProxyOptions,
+  { onBytes, onEndless, heartbeatMs }: ProxyOptions,
 ): void {
   if (response.destroyed) {
     incoming.destroy();
@@ -196,13 +196,13 @@ function passBack(
   const { "content-type": type, "content-encoding": encoding } = incoming.headers;
   if (/^text\/event-stream\b/i.test(type ?? "")) {
     if (response.socket !== null) onEndless(response.socket);
-    if (encoding === undefined) keepBusy(incoming, response);
+    if (encoding === undefined) keepBusy(incoming, response, heartbeatMs);
   }
   incoming.pipe(response);
 }
 
 /** Comments between events, where nothing is said for a while. */
-function keepBusy(incoming: IncomingMessage, response: ServerResponse): void {
+function keepBusy(incoming: IncomingMessage, response: ServerResponse, heartbeatMs: number): void {
   if (incoming.headers["content-length"] !== undefined) return;
   let end = "\n\n";
   let heard = true;
@@ -214,15 +214,15 @@ function keepBusy(incoming: IncomingMessage, response: ServerResponse): void {
     if (!heard && /(?:\n\n|\r\r|\r\n\r\n)$/.test(end) && response.writableLength === 0)
       response.write(":\n\n");
     heard = false;
-  }, HEARTBEAT_MS).unref();
+  }, heartbeatMs).unref();
   const stop = (): void => clearInterval(timer);
   incoming.once("close", stop);
   response.once("close", stop);
 }
 
 /** Bytes both ways with half-close; a failure of either side ends both. */
-function join(socket: Duplex, stream: Duplex, onBytes: ProxyOptions["onBytes"]): void {
-  const heartbeat = new SocketHeartbeat();
+function join(socket: Duplex, stream: Duplex, { onBytes, heartbeatMs }: ProxyOptions): void {
+  const heartbeat = new SocketHeartbeat(heartbeatMs);
   socket.once("close", () => heartbeat.destroy());
   for (const [one, other] of [
     [socket, stream],

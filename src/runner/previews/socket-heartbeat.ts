@@ -1,7 +1,5 @@
 import { Transform, type TransformCallback } from "node:stream";
 
-/** Proxies cut what is idle for 60 s. */
-const HEARTBEAT_MS = 15_000;
 /** A ping without payload (RFC 6455, 5.5.2), as servers send it. */
 const PING = Buffer.from([0x89, 0]);
 
@@ -17,7 +15,7 @@ export class SocketHeartbeat extends Transform {
   #heard = true;
   #closing = false;
 
-  constructor(everyMs = HEARTBEAT_MS) {
+  constructor(everyMs: number) {
     super();
     this.#timer = setInterval(() => this.#beat(), everyMs).unref();
   }
