@@ -124,6 +124,7 @@ test("what a runner can't do is said before anything else happens", async () => 
     for (const { args, expected, ran } of results) {
       assert.equal(ran.exitCode, 125, args.join(" "));
       assert.match(ran.stderr.toString(), expected, args.join(" "));
+      assert.doesNotMatch(ran.stderr.toString(), /Warning/, args.join(" "));
     }
     // In the background it is said by the command that starts it, as well.
     const detached = await berth(state, ["serve", "-d", "--port", String(port)]);

@@ -116,14 +116,15 @@ export async function listenOn(
   { host, port, tls }: { readonly host: string; readonly port: number; readonly tls?: unknown },
 ): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.listen({ host, port, backlog: BACKLOG }, resolve);
+  server.once("error", reject).once("listening", resolve);
+  server.listen({ host, port, backlog: BACKLOG });
   try {
     await promise;
   } catch (cause) {
     throw listenError(cause, host, port);
   } finally {
-    server.off("error", reject);
+    // A port in use is tried again with the same server.
+    server.off("error", reject).off("listening", resolve);
   }
   const address = server.address() as AddressInfo;
   const any = address.address === "0.0.0.0" || address.address === "::";
