@@ -69,6 +69,9 @@ test("berth events: what the command did is there, followed, exported and verifi
   );
   assert.deepEqual((await events("--since", "1h")).slice(0, first.length), first);
   assert.deepEqual(await events("--until", "1h"), []);
+  const wrong = await at.run(["events", "--type", "process.*"]);
+  assert.equal(wrong.code, 125);
+  assert.match(wrong.stderr, /no events of the type "process\.\*" \[cli\.usage\]/);
   assert.equal((await events("--limit", "2")).length, 2);
 
   writeFileSync(join(at.directory, "head.json"), await ok("events", "sign"));

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { WORKSPACE_ID } from "../../contract/config-fields.ts";
 import { parseDuration } from "../../contract/duration.ts";
 import { isBerthError } from "../../contract/errors.ts";
+import { EVENT_TYPES } from "../../contract/event-types.ts";
 import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
 import { collect, wholeNumber } from "../arguments.ts";
 import { usageError } from "../errors.ts";
@@ -72,7 +73,8 @@ async function show(source: EventSource, flags: Flags): Promise<void> {
   const query: EventQuery = {
     workspace: isElsewhere ? flags.workspace : await workspaceId(flags.workspace),
     processId: flags.process,
-    types: flags.type,
+    // A runner elsewhere may be newer, and know more of them.
+    types: isElsewhere ? flags.type : flags.type?.map(knownType),
     since: timeOf(flags.since, "--since"),
     until: timeOf(flags.until, "--until"),
   };
@@ -145,6 +147,17 @@ async function namesHere(): Promise<ReadonlyMap<string, string>> {
   if (!existsSync(join(stateDirectoryPath(), "berth.db")) && !process.env.BERTH_DATABASE) return new Map();
   const list = await withWorkspaces((workspaces) => workspaces.list());
   return new Map(list.map(({ id, name }) => [id, name]));
+}
+
+/** A type that there is not would be followed in vain. @throws cli.usage */
+function knownType(text: string): string {
+  const types = Object.keys(EVENT_TYPES);
+  if (types.some((type) => type === text || type.startsWith(`${text}.`))) return text;
+  const families = [...new Set(types.map((type) => type.slice(0, type.indexOf("."))))];
+  throw usageError(
+    `--type: there are no events of the type "${text}"`,
+    `Give one as \`berth events\` shows it, or all of a kind: ${families.join(", ")}.`,
+  );
 }
 
 function timeOf(text: string | undefined, option: string): string | undefined {
