@@ -27,6 +27,8 @@ export function eventHandlers(
         const from = after ?? (filter.since === undefined ? undefined : 0);
         return { status: 200, events: serverEvents(events.follow({ ...filter, after: from, signal })) };
       }
+      // Who has just done something finds it; where the log can't be written, what is stored is shown all the same.
+      await events.flush().catch(() => {});
       const { after, before, limit } = query;
       const newest = query.order === "newest";
       const items = await events.read({ ...filter, after, before, limit, newest });

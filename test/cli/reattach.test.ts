@@ -91,7 +91,8 @@ type Seat = Awaited<ReturnType<typeof terminal>>;
 
 /** Waits until both show the same; what they show last is compared cell by cell. */
 async function sameScreens(one: Seat, other: Seat): Promise<void> {
-  const equal = () => JSON.stringify(cells(one.screen)) === JSON.stringify(cells(other.screen));
+  const shown = ({ screen }: Seat) => JSON.stringify([cells(screen), screen.modes]);
+  const equal = () => shown(one) === shown(other);
   await waitFor("the same screen", equal).catch(() => {});
   assert.deepEqual(lines(other.screen), lines(one.screen));
   assert.deepEqual(cells(other.screen), cells(one.screen));

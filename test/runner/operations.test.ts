@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -41,13 +41,18 @@ async function silentHost(
 }
 
 /** A project whose set-up waits for a file `go` beside it. */
-function slowProject(runner: TestRunner): { readonly project: string; go(): void } {
+function slowProject(runner: TestRunner): {
+  readonly project: string;
+  /** Its set-up runs. */
+  begun(): boolean;
+  go(): void;
+} {
   const project = runner.project("slow");
   const go = join(runner.directory, "go");
   commit(project, {
-    ".berth/init*": `#!/bin/sh\necho setting up\nwhile [ ! -e '${go}' ]; do sleep 0.05; done\necho done\n`,
+    ".berth/init*": `#!/bin/sh\necho setting up\n: > '${go}.begun'\nwhile [ ! -e '${go}' ]; do sleep 0.05; done\necho done\n`,
   });
-  return { project, go: () => writeFileSync(go, "") };
+  return { project, begun: () => existsSync(`${go}.begun`), go: () => writeFileSync(go, "") };
 }
 
 const named =
@@ -197,15 +202,10 @@ test("a deletion that is refused says what would be lost, and a forced one does 
 
 test("a runner that is killed in the middle knows it afterwards, and the same call goes on", async () => {
   await using runner = await testRunner();
-  const { project, go } = slowProject(runner);
+  const { project, begun, go } = slowProject(runner);
   const asked = { name: "one", project, trust: true };
   const { body: operation } = await ask(runner, "POST", "/v1/workspaces", asked);
-  await waitFor("the set-up", async () => {
-    const [one] = (await ask(runner, "GET", "/v1/workspaces")).body.items;
-    return (
-      one?.state === "initializing" && (await operationOf(runner, operation.id)).progress?.step === "init"
-    );
-  });
+  await waitFor("the set-up", begun);
   await runner.kill();
   await runner.restart();
   const found = await operationOf(runner, operation.id, 1000);

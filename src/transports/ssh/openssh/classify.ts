@@ -104,7 +104,9 @@ export async function loginError(target: SshTarget, words: LoginWords): Promise<
   if (proxied && (verdict === undefined || verdict.code === "ssh.handshake_failed")) {
     const error = (await askedAgain(target, words)) ?? failedProxy(target, words.proxy, classify);
     if (error !== undefined) return error;
-    if (/^kex_exchange_identification: Connection closed/m.test(plain(words.ssh))) return silentProxy(target);
+    // Which of them it is depends on whether ssh had said its own name before the proxy ended.
+    if (/^kex_exchange_identification: (?:Connection closed|write: Broken pipe)/m.test(plain(words.ssh)))
+      return silentProxy(target);
   }
   if (verdict === undefined) {
     const reason = lastLine(`${words.proxy}\n${words.ssh}`);
