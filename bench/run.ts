@@ -68,6 +68,13 @@ a connection that stands, as the second workspace of a program finds it.
 
 ${table("workspaces")}
 
+## Runner
+
+The same commands by the runner's API over one kept connection, by the library, and by \`docker exec\`; viewers are WebSockets in a
+process of their own.
+
+${table("runner")}
+
 ## Events
 
 The calls come from another process, four at a time; the events are made in the runner. Durable means that
