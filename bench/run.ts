@@ -26,12 +26,12 @@ function bench(part: string): Bench {
   };
 }
 
+await benchRunner(bench("runner"));
+await benchEvents(bench("events"));
 const docker = bench("docker");
 const engineVersion = docker.wanted("") ? await benchDocker(docker) : "";
 const sshVersion = await benchSsh(bench("ssh"));
 const gitVersion = await benchWorkspaces(bench("workspaces"));
-await benchRunner(bench("runner"));
-await benchEvents(bench("events"));
 if (words.length === 0) writeFileSync(join(import.meta.dirname, "../docs/benchmarks.md"), page());
 
 function table(part: string): string {
