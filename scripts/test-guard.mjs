@@ -6,7 +6,7 @@ import { after } from "node:test";
 import { isMainThread } from "node:worker_threads";
 
 /** How long a file may take to end after its last test. */
-const ENDS_WITHIN_MS = 60_000;
+const ENDS_WITHIN_MS = 120_000;
 const file = process.argv[1] ?? "";
 
 // Threads and forks of a test file inherit the flag; they are no test files.
