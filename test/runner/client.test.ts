@@ -21,6 +21,47 @@ const LINES = 400;
 const COUNT = `i=0; while [ $i -lt ${LINES} ]; do echo "line $i"; i=$((i+1)); sleep 0.005; done`;
 const COUNTED = Array.from({ length: LINES }, (_, i) => `line ${i}\n`).join("");
 
+test("a runner that is killed: attached output and events go on, each byte and each event once", async () => {
+  await using runner = await testRunner();
+  const workspace = await runner.workspace();
+  const client = runner.client();
+  const events: BerthEvent[] = [];
+  const stop = new AbortController();
+  const following = (async () => {
+    for await (const event of client.events({ after: 0, signal: stop.signal })) events.push(event);
+  })().catch((error) => assert.ok(isBerthError(error, "operation.aborted")));
+  const start = () =>
+    client.post("/v1/workspaces/{workspace}/processes", {
+      params: { path: { workspace: workspace.id } },
+      body: { command: COUNT },
+    });
+  const process = await start();
+  const states: string[] = [];
+  using attached = await client.attach(process.id, { onConnection: (state) => states.push(state) });
+  const reading = (async () => {
+    let text = "";
+    for await (const chunk of attached) {
+      assert.ok(chunk.type === "data" || chunk.type === "exit", chunk.type);
+      if (chunk.type === "data") text += Buffer.from(chunk.data).toString();
+    }
+    return text;
+  })();
+  await waitFor("some output", () => attached.cursor > 100);
+  await runner.kill();
+  await runner.restart();
+  assert.equal(await reading, COUNTED);
+  assert.deepEqual(states, ["lost", "restored"]);
+  const head = await client.get("/v1/events/head");
+  await waitFor("all events", () => (events.at(-1)?.sequence ?? 0) >= head.sequence);
+  assert.deepEqual(
+    events.map(({ sequence }) => sequence),
+    events.map((_, index) => index + 1),
+  );
+  assert.equal(events.filter(({ type }) => type === "runner.started").length, 2);
+  stop.abort();
+  await following;
+});
+
 test("typed calls give the answer's body, and throw the runner's errors with code, hint and request id", async () => {
   const runner = shared;
   const workspace = await runner.workspace();
@@ -125,47 +166,6 @@ test("attached: output from a cursor, input, size and signals; viewers only look
   }
   await client.post("/v1/processes/{id}/kill", { params: { path: { id: sleep.id } }, body: {} });
   await assert.rejects(client.attach("0000000000zz"), { code: "process.unknown" });
-});
-
-test("a runner that is killed: attached output and events go on, each byte and each event once", async () => {
-  await using runner = await testRunner();
-  const workspace = await runner.workspace();
-  const client = runner.client();
-  const events: BerthEvent[] = [];
-  const stop = new AbortController();
-  const following = (async () => {
-    for await (const event of client.events({ after: 0, signal: stop.signal })) events.push(event);
-  })().catch((error) => assert.ok(isBerthError(error, "operation.aborted")));
-  const start = () =>
-    client.post("/v1/workspaces/{workspace}/processes", {
-      params: { path: { workspace: workspace.id } },
-      body: { command: COUNT },
-    });
-  const process = await start();
-  const states: string[] = [];
-  using attached = await client.attach(process.id, { onConnection: (state) => states.push(state) });
-  const reading = (async () => {
-    let text = "";
-    for await (const chunk of attached) {
-      assert.ok(chunk.type === "data" || chunk.type === "exit", chunk.type);
-      if (chunk.type === "data") text += Buffer.from(chunk.data).toString();
-    }
-    return text;
-  })();
-  await waitFor("some output", () => attached.cursor > 100);
-  await runner.kill();
-  await runner.restart();
-  assert.equal(await reading, COUNTED);
-  assert.deepEqual(states, ["lost", "restored"]);
-  const head = await client.get("/v1/events/head");
-  await waitFor("all events", () => (events.at(-1)?.sequence ?? 0) >= head.sequence);
-  assert.deepEqual(
-    events.map(({ sequence }) => sequence),
-    events.map((_, index) => index + 1),
-  );
-  assert.equal(events.filter(({ type }) => type === "runner.started").length, 2);
-  stop.abort();
-  await following;
 });
 
 test("an operation is followed to its end; one that failed throws its error", async () => {
