@@ -1,6 +1,7 @@
 import { type ErrorEntry, entry } from "./error-entry.ts";
 import { RUNNER_ERRORS } from "./error-registry-runner.ts";
 import { SSH_ERRORS } from "./error-registry-ssh.ts";
+import { TOOL_ERRORS } from "./error-registry-tools.ts";
 import { WORKSPACE_ERRORS } from "./error-registry-workspace.ts";
 
 /**
@@ -426,6 +427,7 @@ export const ERROR_REGISTRY = {
   ...SSH_ERRORS,
   ...RUNNER_ERRORS,
   ...WORKSPACE_ERRORS,
+  ...TOOL_ERRORS,
 
   "cli.usage": entry(400, "the command line is not valid", "`berth --help` shows the usage."),
 } as const satisfies Record<string, ErrorEntry>;

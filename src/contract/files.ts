@@ -1,3 +1,13 @@
+import type {
+  ChangedFile,
+  ChangeOptions,
+  FileChange,
+  ReadTextOptions,
+  SearchOptions,
+  SearchResult,
+  TextRead,
+} from "./text.ts";
+
 export type FileType = "file" | "directory" | "symlink" | "fifo" | "socket" | "block" | "character";
 
 export interface FileStat {
@@ -106,6 +116,19 @@ export interface FileSystem {
   ): Promise<WriteResult>;
   /** `close()` makes the content visible at once; disposing without it leaves the old content. */
   createWriteStream(path: string, options?: WriteOptions): FileWriter;
+  /**
+   * Lines of a text file, and what it is when it is none: looked at in the place, one round trip and little memory however
+   * large it is. @throws fs.not_a_regular_file
+   */
+  readText(path: string, options?: ReadTextOptions): Promise<TextRead>;
+  /**
+   * Changes the text of files: all of them or none, in one round trip. Changes of one file at a time; who comes second finds
+   * what the first has left. Each file is written as by `writeFile`; line ends, byte order mark, mode and links stay.
+   * @throws fs.changed, edit.not_found, edit.ambiguous, edit.invalid, edit.binary
+   */
+  change(changes: readonly FileChange[], options?: ChangeOptions): Promise<ChangedFile[]>;
+  /** Finds lines or files, in one round trip. @throws search.pattern_invalid */
+  search(options?: SearchOptions): Promise<SearchResult>;
   stat(path: string, options?: FileOptions): Promise<FileStat>;
   lstat(path: string, options?: FileOptions): Promise<FileStat>;
   /** Many paths in one round trip; null where there is nothing. */

@@ -71,6 +71,11 @@ export interface CommandOptions {
   readonly overflow?: "pause" | "drop";
   /** Disk that the log may take, in bytes. Default 256 MiB. */
   readonly logLimitBytes?: number;
+  /**
+   * Once its output is longer than `aboveBytes`, all of it is also in a file of the place, in the order of arrival and up to
+   * the log's limit: `outputFile` of its info. It outlives process and daemon, and goes a day after its last use.
+   */
+  readonly keepOutput?: { readonly aboveBytes: number };
 }
 
 export interface ExecOptions extends CommandOptions {
@@ -92,6 +97,19 @@ export interface ExecResult extends ExitStatus {
   readonly truncated: boolean;
   /** Id of the process; its whole output stays readable by `runtime.process(id)` for a while. */
   readonly processId: string;
+  /** Of `keepOutput`: absolute path of the file in the place, when there is one. */
+  readonly outputFile?: string | undefined;
+}
+
+/** A command that goes on by itself, and what came of it until then. */
+export interface InBackground {
+  readonly process: Process;
+  /** Output up to here was handed to whoever iterated, or is in `captured`: `process.output({ from: cursor })` goes on. */
+  readonly cursor: number;
+  /** Of an awaited command: as in its result. */
+  readonly captured?:
+    | Pick<ExecResult, "stdout" | "stderr" | "stdoutBytes" | "stderrBytes" | "truncated">
+    | undefined;
 }
 
 /**
@@ -103,6 +121,14 @@ export interface ExecHandle extends PromiseLike<ExecResult>, AsyncIterable<Outpu
   lines(options?: { readonly stream?: OutputStream | "both" }): AsyncIterable<string>;
   catch<T>(onRejected: (reason: unknown) => T | PromiseLike<T>): Promise<ExecResult | T>;
   finally(onFinally: () => void): Promise<ExecResult>;
+  /** Settles when the command has started; rejects with why it did not. */
+  readonly started: Promise<ProcessInfo>;
+  /**
+   * From now on the command goes on by itself: detached, without its timeout and without this handle's signal. An iteration ends behind `cursor`
+   * without an exit; a promise of the result rejects with process.in_background. One that has ended meanwhile is handed
+   * over just so, with its result in `process.exit`. Capability `daemon`. @throws process.finished when this handle has told the end
+   */
+  background(): Promise<InBackground>;
 }
 
 export interface SpawnOptions extends CommandOptions {
@@ -151,6 +177,8 @@ export interface ProcessInfo {
   readonly outputStart: number;
   /** True while children of the ended command live on. */
   readonly hasOrphans?: boolean | undefined;
+  /** Of `keepOutput`: absolute path of the file in the place, once there is one. */
+  readonly outputFile?: string | undefined;
 }
 
 export interface OutputOptions {

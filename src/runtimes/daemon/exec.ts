@@ -5,8 +5,10 @@ import type {
   ExecOptions,
   ExecResult,
   ExitStatus,
+  InBackground,
   OutputChunk,
   OutputStream,
+  ProcessInfo,
 } from "../../contract/process.ts";
 import type { ParamsInput } from "../../wire/messages.ts";
 import type { StreamHandler, WireClient, WireStream } from "../../wire/types.ts";
@@ -101,6 +103,16 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
 
   lines(options: { readonly stream?: OutputStream | "both" } = {}): AsyncIterable<string> {
     return new OutputLines(this[Symbol.asyncIterator](), options.stream ?? "stdout");
+  }
+
+  get started(): Promise<ProcessInfo> {
+    return Promise.reject(
+      berthError("runtime.capability_unsupported", { context: { capability: "started" } }),
+    );
+  }
+
+  async background(): Promise<InBackground> {
+    throw berthError("runtime.capability_unsupported", { context: { capability: "background" } });
   }
 
   /** The runtime is being closed. */

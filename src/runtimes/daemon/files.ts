@@ -15,6 +15,15 @@ import type {
   WriteOptions,
   WriteResult,
 } from "../../contract/files.ts";
+import type {
+  ChangedFile,
+  ChangeOptions,
+  FileChange,
+  ReadTextOptions,
+  SearchOptions,
+  SearchResult,
+  TextRead,
+} from "../../contract/text.ts";
 import { decodeError } from "../../wire/error-codec.ts";
 import { INITIAL_WINDOW_BYTES } from "../../wire/frame.ts";
 import type { Method, ParamsInput } from "../../wire/messages.ts";
@@ -104,6 +113,18 @@ export class RemoteFiles extends PlaceFiles implements FileSystem {
 
   createWriteStream(path: string, options: WriteOptions = {}): FileWriter {
     return new RemoteFileWriter(this.#bulk.hold(), this.#writeParams(path, options), options.signal);
+  }
+
+  async readText(_path: string, _options: ReadTextOptions = {}): Promise<TextRead> {
+    throw berthError("runtime.capability_unsupported", { context: { capability: "readText" } });
+  }
+
+  async change(_changes: readonly FileChange[], _options: ChangeOptions = {}): Promise<ChangedFile[]> {
+    throw berthError("runtime.capability_unsupported", { context: { capability: "change" } });
+  }
+
+  async search(_options: SearchOptions = {}): Promise<SearchResult> {
+    throw berthError("runtime.capability_unsupported", { context: { capability: "search" } });
   }
 
   protected async look(path: string, options: FileOptions, follow: boolean): Promise<FileStat> {

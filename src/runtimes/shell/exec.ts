@@ -7,8 +7,10 @@ import type {
   ExecOptions,
   ExecResult,
   ExitStatus,
+  InBackground,
   OutputChunk,
   OutputStream,
+  ProcessInfo,
 } from "../../contract/process.ts";
 import { Capture } from "../common/capture.ts";
 import { commandArgv, type EnvironmentPairs, environmentPairs, placePath } from "../common/command.ts";
@@ -103,6 +105,16 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
 
   finally(onFinally: () => void): Promise<ExecResult> {
     return this.#await().finally(onFinally);
+  }
+
+  get started(): Promise<ProcessInfo> {
+    return Promise.reject(
+      berthError("runtime.capability_unsupported", { context: { capability: "started" } }),
+    );
+  }
+
+  async background(): Promise<InBackground> {
+    throw berthError("runtime.capability_unsupported", { context: { capability: "daemon" } });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<OutputChunk, undefined> {

@@ -1,5 +1,5 @@
 import type { CapabilityName } from "../../contract/capabilities.ts";
-import type { BerthError } from "../../contract/errors.ts";
+import { type BerthError, berthError } from "../../contract/errors.ts";
 import type {
   DirectoryEntry,
   FileOptions,
@@ -14,6 +14,15 @@ import type {
   WriteOptions,
   WriteResult,
 } from "../../contract/files.ts";
+import type {
+  ChangedFile,
+  ChangeOptions,
+  FileChange,
+  ReadTextOptions,
+  SearchOptions,
+  SearchResult,
+  TextRead,
+} from "../../contract/text.ts";
 import { nameFromBytes } from "../../files/names.ts";
 import { PlaceFiles } from "../common/files.ts";
 import { fileFailure } from "./file-errors.ts";
@@ -75,6 +84,18 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
 
   createWriteStream(path: string, options: WriteOptions = {}): FileWriter {
     return new ShellFileWriter(this.#runs, this.#runs.path(path, options), options);
+  }
+
+  async readText(_path: string, _options: ReadTextOptions = {}): Promise<TextRead> {
+    throw berthError("runtime.capability_unsupported", { context: { capability: "readText" } });
+  }
+
+  async change(_changes: readonly FileChange[], _options: ChangeOptions = {}): Promise<ChangedFile[]> {
+    throw berthError("runtime.capability_unsupported", { context: { capability: "change" } });
+  }
+
+  async search(_options: SearchOptions = {}): Promise<SearchResult> {
+    throw berthError("runtime.capability_unsupported", { context: { capability: "search" } });
   }
 
   async realpath(path: string, options: FileOptions = {}): Promise<string> {

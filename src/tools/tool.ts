@@ -1,0 +1,127 @@
+import type * as z from "zod";
+import type { ErrorCode } from "../contract/error-registry.ts";
+import type { Runtime } from "../contract/runtime.ts";
+import type { FileVersion } from "../contract/text.ts";
+import type { ToolHooks } from "./hooks.ts";
+import type { ToolLimits } from "./limits.ts";
+
+/** A part of what a model is shown. */
+export type ToolContent =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image"; readonly mediaType: string; readonly data: Uint8Array };
+
+/** What a call came to. It is never thrown: a model has to be told of failures as of results. */
+export interface ToolResult<Output = unknown> {
+  readonly isError: boolean;
+  /** For programs; missing when the call failed. */
+  readonly output?: Output | undefined;
+  /** Of a call that failed. */
+  readonly error?: { readonly code: ErrorCode; readonly message: string; readonly hint: string } | undefined;
+  /** For the model: masked and within the limits. */
+  readonly content: readonly ToolContent[];
+}
+
+export interface ToolCallOptions {
+  /** Ends what the call has started, and settles it with operation.aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told what a command writes while it runs, in order, decoded and masked as in the result, not limited. */
+  readonly onOutput?: ((text: string) => void) | undefined;
+  /** For hooks and events; default: a new one. */
+  readonly callId?: string | undefined;
+}
+
+/** One tool: what a model is told of it, and what it does. */
+export interface Tool<Input = unknown, Output = unknown> {
+  readonly name: ToolName;
+  /** A few words for people. */
+  readonly title: string;
+  /** For the model, as it is in this place: which shell commands run in, what the limits are. */
+  readonly description: string;
+  readonly input: z.ZodType<Input>;
+  readonly output: z.ZodType<Output>;
+  /** Changes nothing in the place. */
+  readonly readOnly: boolean;
+  /** May remove or overwrite what is there. */
+  readonly destructive: boolean;
+  /** `input` is checked; what does not fit is a result with tool.input_invalid, and nothing was done. */
+  call(input: unknown, options?: ToolCallOptions): Promise<ToolResult<Output>>;
+}
+
+export type ToolName =
+  | "bash"
+  | "bash_output"
+  | "bash_input"
+  | "bash_kill"
+  | "file_read"
+  | "file_write"
+  | "file_edit"
+  | "apply_patch"
+  | "list"
+  | "glob"
+  | "grep";
+
+/** Where tools work: a runtime, or an opened workspace. */
+export interface ToolTarget {
+  readonly runtime: Runtime;
+}
+
+export interface ToolOptions {
+  /** Which tools, in this order. Default: all that the runtime can have (and `readOnly` allows). */
+  readonly tools?: readonly ToolName[];
+  /** Absolute path in the place that relative ones begin at, and that all have to stay in. Default: the runtime's workdir. */
+  readonly root?: string;
+  /** Further directories of the place that the file tools may use. */
+  readonly extraRoots?: readonly string[];
+  /** Only tools that change nothing: no commands either. Default false. */
+  readonly readOnly?: boolean;
+  readonly limits?: Partial<ToolLimits>;
+  readonly hooks?: ToolHooks;
+  readonly bash?: BashOptions;
+  /** Values that no model may see; besides those that Berth holds for the runtime. */
+  readonly secrets?: readonly string[];
+  /** Also in what commands write and files hold, not only in what Berth itself says. Default true. */
+  readonly maskOutput?: boolean;
+}
+
+export interface BashOptions {
+  /** Milliseconds a command has when the model says nothing, and at most. Default 120,000 and 600,000. */
+  readonly timeoutMs?: number;
+  readonly maxTimeoutMs?: number;
+  /** Sets CI=true. Default false. */
+  readonly ci?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly user?: string;
+  /** Colours and other escape sequences in what the model sees. Default "strip". */
+  readonly ansi?: "strip" | "keep";
+}
+
+/** What the tools of one `createTools` share: one conversation's hands. */
+export interface ToolContext {
+  readonly runtime: Runtime;
+  readonly root: string;
+  readonly extraRoots: readonly string[];
+  readonly options: ToolOptions;
+  readonly limits: ToolLimits;
+  /** Files as the model has seen them. */
+  readonly seen: SeenFiles;
+  /** Text for the model: masked. */
+  mask(text: string): string;
+}
+
+/** What a model knows of files, so that an edit of one that was changed meanwhile is refused. */
+export interface SeenFiles {
+  /** `lines`: those that were shown, kept as long as there is room for them. */
+  saw(path: string, version: FileVersion, lines?: ReadonlyMap<number, string>): void;
+  version(path: string): FileVersion | undefined;
+  lines(path: string): ReadonlyMap<number, string> | undefined;
+  forget(path: string): void;
+}
+
+/** The tools of one conversation. Closing ends the background commands that it has started, unless they were detached. */
+export interface Tools extends AsyncDisposable {
+  readonly list: readonly Tool[];
+  get(name: string): Tool | undefined;
+  /** As `Tool.call`; an unknown name is tool.unknown. */
+  call(name: string, input: unknown, options?: ToolCallOptions): Promise<ToolResult>;
+  close(): Promise<void>;
+}
