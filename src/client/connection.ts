@@ -26,15 +26,31 @@ const isNode = typeof process !== "undefined" && process.versions?.node !== unde
 /** Node gets what browsers have no way for: headers of a WebSocket, and certificates. */
 export function connectionOf({ url, token, ca, fetch }: RunnerClientOptions): Connection {
   const base = new URL(url.endsWith("/") ? url : `${url}/`);
+  const send = fetch ?? (ca === undefined ? (request: Request) => globalThis.fetch(request) : fetchWith(ca));
   return {
     url: base,
     token,
-    fetch: fetch ?? (ca === undefined ? (request) => globalThis.fetch(request) : fetchWith(ca)),
+    fetch: keepingRequests(send),
     openSocket: async (target, handlers) => {
       const given = { token, ca };
       if (isNode) return (await import("./node-socket.ts")).openNodeSocket(target, given, handlers);
       return (await import("./page-socket.ts")).openPageSocket(target, given, handlers);
     },
+  };
+}
+
+/** By the body that each was answered with. */
+const requests = new WeakMap<object, Request>();
+
+/**
+ * In Node a request's signal goes on ending what it was given to only while somebody has the request: once it is
+ * collected, neither the caller's signal nor a limit of time ends an answer that is still read. So the body has it.
+ */
+function keepingRequests(send: Connection["fetch"]): Connection["fetch"] {
+  return async (request) => {
+    const response = await send(request);
+    if (response.body !== null) requests.set(response.body, request);
+    return response;
   };
 }
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { releaseMemory } from "../../src/berthd/release-memory.ts";
 import { attach } from "../../src/client/attach.ts";
 import { connectionOf } from "../../src/client/connection.ts";
-import { createRunnerClient, isBerthError } from "../../src/client/index.ts";
+import { createRunnerClient, isBerthError, type RunnerClient } from "../../src/client/index.ts";
 import { openPageSocket } from "../../src/client/page-socket.ts";
 import type { BerthEvent } from "../../src/contract/events.ts";
 import { certificate } from "../fixtures/certificate.ts";
@@ -21,46 +22,14 @@ const LINES = 400;
 const COUNT = `i=0; while [ $i -lt ${LINES} ]; do echo "line $i"; i=$((i+1)); sleep 0.005; done`;
 const COUNTED = Array.from({ length: LINES }, (_, i) => `line ${i}\n`).join("");
 
-test("a runner that is killed: attached output and events go on, each byte and each event once", async () => {
-  await using runner = await testRunner();
-  const workspace = await runner.workspace();
-  const client = runner.client();
-  const events: BerthEvent[] = [];
+/** Events from the first one on, until it is disposed. `end`: what it was ended by. */
+function follow(client: RunnerClient, into: BerthEvent[]) {
   const stop = new AbortController();
-  const following = (async () => {
-    for await (const event of client.events({ after: 0, signal: stop.signal })) events.push(event);
-  })().catch((error) => assert.ok(isBerthError(error, "operation.aborted")));
-  const start = () =>
-    client.post("/v1/workspaces/{workspace}/processes", {
-      params: { path: { workspace: workspace.id } },
-      body: { command: COUNT },
-    });
-  const process = await start();
-  const states: string[] = [];
-  using attached = await client.attach(process.id, { onConnection: (state) => states.push(state) });
-  const reading = (async () => {
-    let text = "";
-    for await (const chunk of attached) {
-      assert.ok(chunk.type === "data" || chunk.type === "exit", chunk.type);
-      if (chunk.type === "data") text += Buffer.from(chunk.data).toString();
-    }
-    return text;
-  })();
-  await waitFor("some output", () => attached.cursor > 100);
-  await runner.kill();
-  await runner.restart();
-  assert.equal(await reading, COUNTED);
-  assert.deepEqual(states, ["lost", "restored"]);
-  const head = await client.get("/v1/events/head");
-  await waitFor("all events", () => (events.at(-1)?.sequence ?? 0) >= head.sequence);
-  assert.deepEqual(
-    events.map(({ sequence }) => sequence),
-    events.map((_, index) => index + 1),
-  );
-  assert.equal(events.filter(({ type }) => type === "runner.started").length, 2);
-  stop.abort();
-  await following;
-});
+  const end = (async () => {
+    for await (const event of client.events({ after: 0, signal: stop.signal })) into.push(event);
+  })().catch((error: unknown) => error);
+  return { end, [Symbol.dispose]: () => stop.abort() };
+}
 
 test("typed calls give the answer's body, and throw the runner's errors with code, hint and request id", async () => {
   const runner = shared;
@@ -91,6 +60,31 @@ test("typed calls give the answer's body, and throw the runner's errors with cod
   await assert.rejects(away.get("/v1/health"), { code: "runner.unreachable", retryable: true });
   const signal = AbortSignal.abort();
   await assert.rejects(client.get("/v1/health", { signal }), { code: "operation.aborted" });
+});
+
+test("the signal of a stream ends it, whatever was collected while it was read", async () => {
+  await using scratch = await scratchDirectory();
+  const { certPath, keyPath } = certificate(scratch.path);
+  await using runner = await testRunner({ inProcess: true, tls: { certPath, keyPath } });
+  const { token, url, publicUrl = "" } = runner;
+  for (const client of [
+    createRunnerClient({ url, token }),
+    createRunnerClient({ url: publicUrl, token, ca: readFileSync(certPath, "utf8") }),
+  ]) {
+    const events: BerthEvent[] = [];
+    using following = follow(client, events);
+    await waitFor("an event", () => events.length > 0);
+    for (let time = 0; time < 3; time++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      releaseMemory();
+    }
+    following[Symbol.dispose]();
+    const ended = new Set<unknown>();
+    void following.end.then((error) => ended.add(error));
+    await waitFor("the end of the stream", () => ended.size > 0);
+    const [error] = ended;
+    assert.ok(isBerthError(error, "operation.aborted"));
+  }
 });
 
 test("certificates of the caller's own, also for calls and attached processes", async () => {
@@ -166,6 +160,44 @@ test("attached: output from a cursor, input, size and signals; viewers only look
   }
   await client.post("/v1/processes/{id}/kill", { params: { path: { id: sleep.id } }, body: {} });
   await assert.rejects(client.attach("0000000000zz"), { code: "process.unknown" });
+});
+
+test("a runner that is killed: attached output and events go on, each byte and each event once", async () => {
+  await using runner = await testRunner();
+  const workspace = await runner.workspace();
+  const client = runner.client();
+  const events: BerthEvent[] = [];
+  using following = follow(client, events);
+  const start = () =>
+    client.post("/v1/workspaces/{workspace}/processes", {
+      params: { path: { workspace: workspace.id } },
+      body: { command: COUNT },
+    });
+  const process = await start();
+  const states: string[] = [];
+  using attached = await client.attach(process.id, { onConnection: (state) => states.push(state) });
+  const reading = (async () => {
+    let text = "";
+    for await (const chunk of attached) {
+      assert.ok(chunk.type === "data" || chunk.type === "exit", chunk.type);
+      if (chunk.type === "data") text += Buffer.from(chunk.data).toString();
+    }
+    return text;
+  })();
+  await waitFor("some output", () => attached.cursor > 100);
+  await runner.kill();
+  await runner.restart();
+  assert.equal(await reading, COUNTED);
+  assert.deepEqual(states, ["lost", "restored"]);
+  const head = await client.get("/v1/events/head");
+  await waitFor("all events", () => (events.at(-1)?.sequence ?? 0) >= head.sequence);
+  assert.deepEqual(
+    events.map(({ sequence }) => sequence),
+    events.map((_, index) => index + 1),
+  );
+  assert.equal(events.filter(({ type }) => type === "runner.started").length, 2);
+  following[Symbol.dispose]();
+  assert.ok(isBerthError(await following.end, "operation.aborted"));
 });
 
 test("an operation is followed to its end; one that failed throws its error", async () => {
