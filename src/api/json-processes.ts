@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { defined } from "../contract/defined.ts";
 import type { ExecOptions, ExitStatus, ProcessInfo, SpawnOptions } from "../contract/process.ts";
 import type { commandFields, exitStatus, process } from "./process-schemas.ts";
 
@@ -53,7 +54,7 @@ export function commandOptionsFromJson(
   const env =
     body.env &&
     Object.fromEntries(Object.entries(body.env).map(([name, value]) => [name, plainValue(value)]));
-  return given({
+  return defined({
     cwd: body.cwd,
     env,
     user: body.user,
@@ -76,8 +77,4 @@ export function secretsOf(env: CommandFields["env"]): string[] {
 
 function plainValue(value: NonNullable<CommandFields["env"]>[string]): string | undefined {
   return typeof value === "object" ? value?.secret : value;
-}
-
-function given<Fields extends object>(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
 }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { RUNNER_PORT } from "../../contract/config-remote.ts";
+import { defined } from "../../contract/defined.ts";
 import { readTlsFiles } from "../../runner/access/tls.ts";
 import { DEFAULT_HOST } from "../../runner/defaults.ts";
 import type { StartRunnerOptions } from "../../runner/start.ts";
@@ -109,18 +110,17 @@ function startOptions(flags: ServeFlags): StartRunnerOptions {
   const database = flags.database ?? (process.env.BERTH_DATABASE || undefined);
   return {
     stateDirectory: stateDirectoryPath(),
-    ...(flags.host === undefined ? {} : { host: flags.host }),
-    ...(flags.port === undefined ? {} : { port: flags.port }),
-    ...(readTls === undefined ? {} : { readTls }),
-    ...(database === undefined ? {} : { database }),
-    insecure: flags.insecure ?? false,
-    allowedHosts: flags.allowHost ?? [],
-    ...(flags.baseDomain === undefined ? {} : { baseDomain: flags.baseDomain }),
-    ...(flags.publicUrl === undefined ? {} : { publicUrl: flags.publicUrl }),
-    trustedProxies: flags.trustedProxy ?? [],
-    ...(flags.eventKeepDays === undefined ? {} : { eventKeepDays: flags.eventKeepDays }),
-    ...(flags.callsPerMinute === undefined ? {} : { callsPerMinute: flags.callsPerMinute }),
-    ...(flags.logLevel === undefined ? {} : { logLevel: flags.logLevel }),
-    replace: flags.replace ?? false,
+    ...defined({ host: flags.host, port: flags.port }),
+    readTls,
+    database,
+    insecure: flags.insecure,
+    allowedHosts: flags.allowHost,
+    baseDomain: flags.baseDomain,
+    publicUrl: flags.publicUrl,
+    trustedProxies: flags.trustedProxy,
+    eventKeepDays: flags.eventKeepDays,
+    callsPerMinute: flags.callsPerMinute,
+    logLevel: flags.logLevel,
+    replace: flags.replace,
   };
 }

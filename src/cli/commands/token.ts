@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import type * as z from "zod";
 import type { Scope } from "../../api/route.ts";
 import { TOKEN_NAME, type token } from "../../api/tokens.ts";
+import { defined } from "../../contract/defined.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
 import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
 import { collect, duration } from "../arguments.ts";
@@ -61,7 +62,7 @@ async function create(name: string, flags: CreateFlags): Promise<void> {
     throw usageError("the name of a token is at most 64 letters, digits, spaces and ._@:/+-");
   }
   const { scope, workspace: workspaces, expires: expires_in_ms } = flags;
-  const body = { name, scope, ...given({ workspaces, expires_in_ms }) };
+  const body = { name, scope, ...defined({ workspaces, expires_in_ms }) };
   const target = runnerTarget(flags);
   const made = (
     target === undefined
@@ -174,9 +175,4 @@ async function tokensHere<Result>(work: (tokens: TokensHere) => Promise<Result>)
       revoke: async (id) => void (await handlers.deleteToken({ ...call, params: { id } })),
     });
   });
-}
-
-/** Without what was not given. */
-function given<Fields extends object>(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { initResultFromJson, workspaceFromJson, workspaceStatusFromJson } from "../../api/json-workspaces.ts";
 import { createRunnerClient, type RunnerClient } from "../../client/client.ts";
 import type { Operation, OperationEvent } from "../../client/operations.ts";
+import { defined } from "../../contract/defined.ts";
 import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { Workspace, WorkspaceEvent, WorkspaceProgress } from "../../contract/workspace.ts";
 import { openRuntime } from "../../runtimes/open.ts";
@@ -277,13 +278,6 @@ function at(workspace: string) {
 
 function signalOf({ signal }: WorkOptions): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
-}
-
-type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
-
-/** Without the fields that are undefined. */
-function defined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 function progressOf(progress: Extract<OperationEvent, { type: "progress" }>["progress"]): WorkspaceProgress {

@@ -1,4 +1,5 @@
 import { processToJson } from "../../api/json-processes.ts";
+import { defined } from "../../contract/defined.ts";
 import { berthError } from "../../contract/errors.ts";
 import { unlessAborted } from "../../transports/abort.ts";
 import type { FoundProcess, RunnerContext } from "../context.ts";
@@ -98,12 +99,12 @@ export function controlHandlers(context: RunnerContext, sessions: ProcessSession
     },
 
     waitReady: async ({ params, body, caller, signal }) => {
+      const { port, http } = body;
+      const output = body.output === undefined ? undefined : linearPattern(body.output);
       using found = await processes.find(params.id, caller, signal);
       try {
         await found.process.ready({
-          ...(body.port === undefined ? {} : { port: body.port }),
-          ...(body.output === undefined ? {} : { output: linearPattern(body.output) }),
-          ...(body.http === undefined ? {} : { http: body.http }),
+          ...defined({ port, http, output }),
           timeoutMs: body.timeout_ms,
           signal,
         });

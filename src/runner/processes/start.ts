@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { commandOptionsFromJson, processToJson, secretsOf } from "../../api/json-processes.ts";
+import { defined } from "../../contract/defined.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { ExecResult } from "../../contract/process.ts";
 import { Capture } from "../../runtimes/common/capture.ts";
@@ -13,16 +14,14 @@ export function startHandlers(context: RunnerContext): Handlers<"startProcess" |
   return {
     startProcess: async (call) => {
       const { params, body, caller, signal } = call;
+      const { name, stdin, tty, lease_ms: leaseMs } = body;
       const workspace = await context.workspace(params.workspace, caller);
       for (const secret of secretsOf(body.env)) context.secrets.add(secret);
       using lease = await context.runtimes.lease(workspace, signal);
       const start = () =>
         lease.runtime.spawn(body.command, {
           ...commandOptionsFromJson(body),
-          ...(body.name === undefined ? {} : { name: body.name }),
-          ...(body.stdin === undefined ? {} : { stdin: body.stdin }),
-          ...(body.tty === undefined ? {} : { tty: body.tty }),
-          ...(body.lease_ms === undefined ? {} : { leaseMs: body.lease_ms }),
+          ...defined({ name, stdin, tty, leaseMs }),
           ...requestId(call, workspace.id),
           ...(body.detached === true ? { detached: true } : { keptBy: "readers" }),
           signal,
@@ -59,7 +58,7 @@ export function startHandlers(context: RunnerContext): Handlers<"startProcess" |
           ...(input === undefined
             ? {}
             : { input: Buffer.from(input, inputEncoding === "text" ? "utf8" : "base64") }),
-          ...(maxCaptureBytes === undefined ? {} : { maxCaptureBytes }),
+          ...defined({ maxCaptureBytes }),
           ...requestId(call, workspace.id),
           signal,
         });

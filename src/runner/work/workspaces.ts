@@ -6,6 +6,7 @@ import {
   workspaceToJson,
 } from "../../api/json-workspaces.ts";
 import type { RuntimeConfig } from "../../contract/config.ts";
+import { defined } from "../../contract/defined.ts";
 import { berthError } from "../../contract/errors.ts";
 import { MASKED } from "../../contract/mask.ts";
 import type { StoredRuntimeConfig, Workspace } from "../../contract/workspace.ts";
@@ -163,32 +164,32 @@ export function workspaceVerbs(
       if (body.trust === true && caller.scope !== "admin") {
         throw berthError("auth.forbidden", { hop: "runner", context: { scope: "admin" } });
       }
+      const { name, max_wait_ms: maxWaitMs, skip_init: skipInit = false, ...rest } = body;
       const project = await projectDirectory(context, body.project);
-      const { name, max_wait_ms, skip_init, runtime, ...rest } = body;
+      // The library validates it as what its type says.
+      const runtime = body.runtime as RuntimeConfig | string | undefined;
       const make = (options: WorkOptions) =>
         workspaces.create({
           ...options,
-          ...defined(rest),
-          ...placeOf(runtime),
-          ...waiting(max_wait_ms),
+          ...defined({ ...rest, maxWaitMs, runtime }),
           name,
           project,
-          skipInit: skip_init ?? false,
+          skipInit,
         });
       return answerOf(await making("create", name, caller, make), query, signal);
     },
     forkWorkspace: async ({ params, body, query, caller, signal }) => {
       const { id } = await context.workspace(params.workspace, caller);
-      const { name, max_wait_ms, skip_init, runtime, ...rest } = body;
+      const { name, max_wait_ms: maxWaitMs, skip_init: skipInit = false, ...rest } = body;
+      // The library validates it as what its type says.
+      const runtime = body.runtime as RuntimeConfig | string | undefined;
       const make = (options: WorkOptions) =>
         workspaces.fork(id, {
           ...options,
           ...BY_ID,
-          ...defined(rest),
-          ...placeOf(runtime),
-          ...waiting(max_wait_ms),
+          ...defined({ ...rest, maxWaitMs, runtime }),
           name,
-          skipInit: skip_init ?? false,
+          skipInit,
         });
       return answerOf(await making("fork", name, caller, make), query, signal);
     },
@@ -276,26 +277,6 @@ function identifying(
         looking = false;
       });
   };
-}
-
-type Defined<Fields> = { [Key in keyof Fields]: Exclude<Fields[Key], undefined> };
-
-/** Only the fields that were given. */
-function defined<Fields extends object>(fields: Fields): Partial<Defined<Fields>> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<
-    Defined<Fields>
-  >;
-}
-
-/** The library validates it as what its type says. */
-function placeOf(runtime: string | { readonly type: string } | undefined): {
-  readonly runtime?: RuntimeConfig | string;
-} {
-  return runtime === undefined ? {} : { runtime: runtime as RuntimeConfig | string };
-}
-
-function waiting(milliseconds: number | undefined): { readonly maxWaitMs?: number } {
-  return milliseconds === undefined ? {} : { maxWaitMs: milliseconds };
 }
 
 function deletionToJson({
