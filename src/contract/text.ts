@@ -80,6 +80,8 @@ export type TextEdit =
       readonly anchors?: readonly string[] | undefined;
       /** Its old lines are the last ones of the file. */
       readonly atEnd?: boolean | undefined;
+      /** Whether the last line of the file has a line end afterwards; it stays as it is without it. Only with `atEnd`. */
+      readonly finalLineEnd?: boolean | undefined;
     };
 
 /** A change to a file. `expected`: the version that it was when it was looked at; another one is fs.changed. */
