@@ -10,6 +10,7 @@ import type { Runtime } from "../contract/runtime.ts";
 import type { Workspace } from "../contract/workspace.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { Workspaces } from "../workspaces/api.ts";
+import type { TlsPair } from "./access/tls.ts";
 import type { CounterName, GaugeName, HistogramName, LabelsOf } from "./observe/metric-table.ts";
 
 /** Who calls, known by the token. */
@@ -32,8 +33,7 @@ export interface RunnerOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly database?: string | undefined;
-  /** PEM texts. */
-  readonly tls?: { readonly key: string; readonly cert: string } | undefined;
+  readonly tls?: TlsPair | undefined;
   /** Plain HTTP on another address than loopback. */
   readonly insecure?: boolean | undefined;
   /** Host names besides the address itself that requests may name. */

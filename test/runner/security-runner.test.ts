@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
-import { createServer as createTlsServer, request as httpsRequest } from "node:https";
+import { request as httpsRequest } from "node:https";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -12,14 +12,9 @@ import { connect as tlsConnect } from "node:tls";
 import { WebSocket } from "ws";
 import { isBerthError } from "../../src/contract/errors.ts";
 import { HELD_SECRETS, MASKED } from "../../src/contract/mask.ts";
-import {
-  answerPlainHttp,
-  checkTls,
-  expiryWarning,
-  readTlsFiles,
-  replaceTls,
-  tlsOptions,
-} from "../../src/runner/access/tls.ts";
+import { checkTls, expiryWarning, readTlsFiles, replaceTls } from "../../src/runner/access/tls.ts";
+import { DEFAULT_LIMITS } from "../../src/runner/http/limits.ts";
+import { makeServer } from "../../src/runner/http/node-server.ts";
 import { scratchDirectory } from "../fixtures/disk.ts";
 import { waitFor } from "../fixtures/process.ts";
 import { type TestRunner, testRunner } from "../fixtures/runner.ts";
@@ -360,8 +355,8 @@ test("a certificate is replaced without an end to what stands; one that can't be
     return readTlsFiles(certPath, keyPath);
   });
   assert.ok(first !== undefined && second !== undefined);
-  const server = createTlsServer(tlsOptions(first), (_, response) => response.end("hello"));
-  answerPlainHttp(server);
+  const server = makeServer({ tls: first }, DEFAULT_LIMITS, (_, response) => response.end("hello"));
+  assert.ok("setSecureContext" in server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const dial = async () => {

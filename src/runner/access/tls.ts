@@ -79,8 +79,8 @@ export function replaceTls(server: Server, pair: TlsPair): void {
   server.setSecureContext(tlsOptions(pair));
 }
 
-/** Who speaks plain HTTP to the port of TLS is told so, where otherwise it would only be cut off. */
-export function answerPlainHttp(server: Server): void {
+/** Who speaks plain HTTP to the port of TLS is given to `refuse`, where otherwise it would only be cut off. */
+export function answerPlainHttp(server: Server, refuse: (socket: Duplex) => void): void {
   const listeners = server.listeners("connection");
   server.removeAllListeners("connection");
   server.on("connection", (socket: Duplex) => {
@@ -91,7 +91,8 @@ export function answerPlainHttp(server: Server): void {
     socket.once("data", (first: Buffer) => {
       socket.pause();
       if (first[0] !== TLS_HANDSHAKE) {
-        refusePlain(socket);
+        socket.resume();
+        refuse(socket);
         return;
       }
       clearTimeout(timer);
@@ -100,19 +101,6 @@ export function answerPlainHttp(server: Server): void {
       for (const listener of listeners) listener.call(server, socket);
     });
   });
-}
-
-function refusePlain(socket: Duplex): void {
-  const error = berthError("request.invalid", {
-    hop: "runner",
-    message: "this port speaks HTTPS, and the request came without TLS",
-    hint: "Use https:// in the address. A token that was sent like this was sent in the clear: revoke it.",
-  });
-  const body = JSON.stringify({ error: { ...error.toJSON(), request_id: "req_none" } });
-  socket.resume();
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }
 
 function read(path: string): string {

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ErrorCode } from "../../contract/error-registry.ts";
 import { type BerthError, berthError } from "../../contract/errors.ts";
-import { answerPlainHttp } from "../access/tls.ts";
+import { answerPlainHttp, type TlsPair, tlsOptions } from "../access/tls.ts";
 import { errorHead, errorJson, SECURITY_HEADERS } from "./answer.ts";
 import { newRequestId } from "./cause.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -22,7 +22,7 @@ const BACKLOG = 4096;
 /** Node's server with the limits of a connection; requests of elsewhere never reach `handler`. */
 export function makeServer(
   options: {
-    readonly tls?: { readonly key: string; readonly cert: string } | undefined;
+    readonly tls?: TlsPair | undefined;
     readonly elsewhere?: Elsewhere | undefined;
   },
   limits: HttpLimits,
@@ -49,10 +49,10 @@ export function makeServer(
     options.tls === undefined
       ? createServer(settings, answer)
       : createTlsServer(
-          { ...settings, ...options.tls, minVersion: "TLSv1.2", handshakeTimeout: limits.headersTimeoutMs },
+          { ...settings, ...tlsOptions(options.tls), handshakeTimeout: limits.headersTimeoutMs },
           answer,
         );
-  if ("setSecureContext" in server) answerPlainHttp(server);
+  if ("setSecureContext" in server) answerPlainHttp(server, refusePlain);
   server.maxConnections = limits.connections;
   // A body is asked for when it is read, and so not at all when the call is refused before.
   server.on("checkContinue", answer);
@@ -81,6 +81,15 @@ function brokenRequest(code: string | undefined): BerthError {
     message: "the request is not valid: it is not HTTP/1.1",
     context: { fields: [] },
   });
+}
+
+function refusePlain(socket: Duplex): void {
+  const error = berthError("request.invalid", {
+    hop: "runner",
+    message: "this port speaks HTTPS, and the request came without TLS",
+    hint: "Use https:// in the address. A token that was sent like this was sent in the clear: revoke it.",
+  });
+  writeError(socket, error);
 }
 
 /** An error as a whole answer, on a connection that has no response, or none any more; then it ends. */

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import type { BerthEventInput } from "../../contract/events.ts";
 import type { Access } from "../access/access.ts";
+import type { TlsPair } from "../access/tls.ts";
 import type { RunnerMetrics } from "../context.ts";
 import type { Handlers, Upgrades } from "../handlers.ts";
 import type { IdempotencyStore } from "./idempotency.ts";
@@ -19,7 +20,7 @@ export interface HttpServerOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly tls?: { readonly key: string; readonly cert: string } | undefined;
+  readonly tls?: TlsPair | undefined;
   readonly handlers: Handlers;
   readonly upgrades: Upgrades;
   readonly access: Access;
