@@ -34,7 +34,7 @@ type AnswerOfResponse<Status, Response> =
       : Response extends { readonly contentType: string }
         ? {
             readonly status: Status;
-            readonly stream: AsyncIterable<Uint8Array | string>;
+            readonly stream: AsyncIterable<Uint8Array | string> | readonly string[];
             readonly headers?: Headers;
           }
         : never)

@@ -25,7 +25,7 @@ export interface AnyAnswer {
   readonly body?: unknown;
   /** Of a body that is told exactly: what is kept of it for repeats with the same Idempotency-Key (`Call.kept`). */
   readonly kept?: unknown;
-  readonly stream?: AsyncIterable<Uint8Array | string>;
+  readonly stream?: AsyncIterable<Uint8Array | string> | readonly string[];
   readonly events?: AsyncIterable<ServerEvent>;
 }
 
@@ -103,7 +103,7 @@ export function errorHead(error: BerthError): { status: number; headers: Record<
  */
 async function sendStream(
   response: ServerResponse,
-  stream: AsyncIterable<Uint8Array | string>,
+  stream: AsyncIterable<Uint8Array | string> | readonly string[],
   { head, writeTimeoutMs }: SendOptions,
 ): Promise<void> {
   const source = Readable.from(stream);

@@ -11,17 +11,13 @@ export function documentHandlers(): Handlers<"document" | "docsPage"> {
       json ??= JSON.stringify(openApiDocument());
       return {
         status: 200,
-        stream: once(json),
+        stream: [json],
         headers: { "content-type": "application/json; charset=utf-8" },
       };
     },
     docsPage() {
       page ??= docsPage(openApiDocument());
-      return { status: 200, stream: once(page), headers: DOCS_PAGE_HEADERS };
+      return { status: 200, stream: [page], headers: DOCS_PAGE_HEADERS };
     },
   };
-}
-
-async function* once(text: string): AsyncGenerator<string> {
-  yield text;
 }

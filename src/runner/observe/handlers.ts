@@ -17,7 +17,7 @@ export function observeHandlers(
     async metrics() {
       await figures.look();
       const text = await metrics.text();
-      return { status: 200, stream: once(text), headers: { "content-type": metrics.contentType } };
+      return { status: 200, stream: [text], headers: { "content-type": metrics.contentType } };
     },
 
     async stats() {
@@ -83,8 +83,4 @@ export function observeHandlers(
       };
     },
   };
-}
-
-async function* once(text: string): AsyncIterable<string> {
-  yield text;
 }
