@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { OpenApiDocument } from "../../api/document.ts";
 import { apiReference, type CallReference, type FieldRow, type TypeReference } from "../../api/reference.ts";
+import { escapeHtml as text } from "./html.ts";
 
 const STYLE = `
 :root{color-scheme:light dark;--line:#8884;--soft:#8881;--code:#0550ae}
@@ -79,8 +80,4 @@ function linked(type: string): string {
 /** \`code\` in a text is shown as such. */
 function prose(content: string): string {
   return text(content).replace(/`([^`]+)`/g, (_, code: string) => `<code>${code}</code>`);
-}
-
-function text(content: string): string {
-  return content.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BerthError } from "../../contract/errors.ts";
 import { errorHead, errorJson, SECURITY_HEADERS } from "../http/answer.ts";
 import { newRequestId } from "../http/cause.ts";
+import { escapeHtml } from "../http/html.ts";
 
 /** A page about an application that does not answer looks again so often. */
 const RETRY_SECONDS = 2;
@@ -41,9 +42,5 @@ export function answerError(
 function page(title: string, { message, hint, retryable, code }: BerthError): string {
   const again = retryable ? `<meta http-equiv="refresh" content="${RETRY_SECONDS}">` : "";
   const waits = retryable ? "<p>This page looks again by itself.</p>" : "";
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">${again}<title>${escaped(title)}</title><style>${STYLE}</style></head><body><h1>${escaped(title)}</h1><p>${escaped(message)}.</p><p>${escaped(hint)}</p>${waits}<p><small>Berth, ${escaped(code)}</small></p></body></html>\n`;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">${again}<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body><h1>${escapeHtml(title)}</h1><p>${escapeHtml(message)}.</p><p>${escapeHtml(hint)}</p>${waits}<p><small>Berth, ${escapeHtml(code)}</small></p></body></html>\n`;
 }
