@@ -14,7 +14,7 @@ import { anonymous, type Exchange, isRefusal, openExchange, recordCall } from ".
 import { Idempotency } from "./idempotency.ts";
 import { invalid, readQuery, requireHandshake, validate } from "./input.ts";
 import type { HttpLimits } from "./limits.ts";
-import { allowed, matchPath, pathOf, shown } from "./match.ts";
+import { allowed, methodsOf, pathOf, shown } from "./match.ts";
 import type { HttpServerOptions } from "./options.ts";
 
 /** How long what is left of a refused body is read, so that the answer is not lost with the connection. */
@@ -113,11 +113,11 @@ export class Calls {
     try {
       this.#options.access.admit(request);
       await this.#count(asked);
-      const match = matchPath(path);
-      if (match === undefined) {
+      const methods = methodsOf(path);
+      if (methods === undefined) {
         throw berthError("request.unknown_route", { hop: "runner", context: { method, path: shown(path) } });
       }
-      const allow = allowed(match.methods);
+      const allow = allowed(methods);
       if (method === "OPTIONS") {
         response.setHeader("allow", allow);
         response.writeHead(204).end();

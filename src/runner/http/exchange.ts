@@ -16,7 +16,7 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly startedMs: number;
-  route: Route | undefined;
+  readonly route: Route | undefined;
   caller: Caller | undefined;
   error: BerthError | undefined;
   readonly subject: Subject;

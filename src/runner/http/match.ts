@@ -1,20 +1,13 @@
 import { ROUTES } from "../../api/routes.ts";
 
 const PATTERNS = [...Map.groupBy(ROUTES, ({ path }) => path)].map(([path, routes]) => ({
-  routes,
   methods: routes.map(({ method }) => method),
-  pattern: new RegExp(
-    `^${path.replace(/[.]/g, "\\.").replace(/\{(\w+)\}/g, (_, name: string) => `(?<${name}>[^/]+)`)}$`,
-  ),
+  pattern: new RegExp(`^${path.replaceAll(".", "\\.").replace(/\{\w+\}/g, "[^/]+")}$`),
 }));
 
-/** The routes of a path, whatever the method, and its parameters as they are written. */
-export function matchPath(path: string) {
-  for (const { pattern, routes, methods } of PATTERNS) {
-    const match = pattern.exec(path);
-    if (match !== null) return { routes, methods, params: { ...match.groups } };
-  }
-  return undefined;
+/** The methods that a path takes; undefined: there is no such path. */
+export function methodsOf(path: string): readonly string[] | undefined {
+  return PATTERNS.find(({ pattern }) => pattern.test(path))?.methods;
 }
 
 /** Of the header Allow. */
