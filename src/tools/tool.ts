@@ -77,6 +77,7 @@ export interface ToolOptions {
   readonly limits?: Partial<ToolLimits>;
   readonly hooks?: ToolHooks;
   readonly bash?: BashOptions;
+  readonly files?: FileToolOptions;
   /** Values that no model may see; besides those that Berth holds for the runtime. */
   readonly secrets?: readonly string[];
   /** Also in what commands write and files hold, not only in what Berth itself says. Default true. */
@@ -93,6 +94,14 @@ export interface BashOptions {
   readonly user?: string;
   /** Colours and other escape sequences in what the model sees. Default "strip". */
   readonly ansi?: "strip" | "keep";
+}
+
+export interface FileToolOptions {
+  /**
+   * A file that is there is overwritten, and lines are inserted by number, only when it was read in this conversation.
+   * Default true. An edit by its old text, or a patch, proves by itself that the file is known.
+   */
+  readonly requireRead?: boolean;
 }
 
 /** What the tools of one `createTools` share: one conversation's hands. */
@@ -115,6 +124,11 @@ export interface SeenFiles {
   version(path: string): FileVersion | undefined;
   lines(path: string): ReadonlyMap<number, string> | undefined;
   forget(path: string): void;
+  /**
+   * Runs what reads or changes these files when nothing else of the conversation does: calls at once come one after the
+   * other, each with what the one before has learned.
+   */
+  inTurn<T>(paths: readonly string[], action: () => Promise<T>): Promise<T>;
 }
 
 /** The tools of one conversation. Closing ends the background commands that it has started, unless they were detached. */
