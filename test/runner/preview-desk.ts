@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Desk, Received } from "./access-desk.ts";
 
@@ -57,6 +63,8 @@ interface Opened {
   readonly openUrl: string;
   readonly url: string;
   send(path: string, options?: Parameters<Desk["send"]>[1]): Promise<Received>;
+  /** An answer that goes on, its head received. */
+  stream(path: string): Promise<IncomingMessage>;
 }
 
 /** A preview whose link was opened. */
@@ -84,5 +92,10 @@ export async function open(
     url: String(made.json.url),
     send: (path, sent = {}) =>
       desk.send(path, { host, ...sent, headers: { cookie, ...(sent.headers as object) } }),
+    async stream(path) {
+      const request = httpRequest({ port: desk.port, agent: false, path, headers: { host, cookie } }).end();
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      return response;
+    },
   };
 }

@@ -185,13 +185,7 @@ test("a runner that stops ends what has no end, and lets the rest be answered", 
     } else asked.resolve(() => response.end("late"));
   });
   const preview = await open(desk, app.port);
-  const events = httpRequest({
-    port: desk.port,
-    agent: false,
-    path: "/events",
-    headers: { host: preview.host, cookie: preview.cookie },
-  }).end();
-  const [stream] = (await once(events, "response")) as [IncomingMessage];
+  const stream = await preview.stream("/events");
   const cut = once(stream.resume(), "error");
   const answer = preview.send("/slow");
   const finish = await asked.promise;
@@ -212,18 +206,12 @@ test("events of a stream arrive as they are written, and one who leaves is notic
     response.on("close", resolve);
   });
   const preview = await open(desk, app.port);
-  const request = httpRequest({
-    port: desk.port,
-    agent: false,
-    headers: { host: preview.host, cookie: preview.cookie },
-  }).end();
-  const [response] = (await once(request, "response")) as [IncomingMessage];
+  const response = await preview.stream("/");
   for (const event of ["data: 1\n\n", "data: 2\n\n"]) {
     write(event);
     assert.equal(String((await once(response, "data"))[0]), event);
   }
-  request.destroy();
-  response.on("error", () => undefined);
+  response.on("error", () => undefined).destroy();
   await left;
 });
 
@@ -237,9 +225,7 @@ test("a stream of events that is silent gets comments between two of them, and a
   });
   const sockets = new WebSocketServer({ server: app.server });
   const preview = await open(desk, app.port);
-  const headers = { host: preview.host, cookie: preview.cookie };
-  const request = httpRequest({ port: desk.port, agent: false, headers }).end();
-  const [response] = (await once(request, "response")) as [IncomingMessage];
+  const response = await preview.stream("/");
   let text = "";
   response.on("data", (chunk) => {
     text += chunk;
@@ -250,7 +236,8 @@ test("a stream of events that is silent gets comments between two of them, and a
   await waitFor("the half of an event", () => text.endsWith("data: 2"));
   write("\n\n");
   await waitFor("the rest, with nothing between", () => text.includes("data: 2\n\n:\n\n"));
-  request.destroy();
+  response.destroy();
+  const headers = { host: preview.host, cookie: preview.cookie };
   const socket = new WebSocket(`ws://127.0.0.1:${desk.port}/`, { headers });
   await once(socket, "ping");
   socket.terminate();

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { dnsLabel, parseHostLabel } from "../../src/runner/previews/labels.ts";
@@ -138,12 +137,7 @@ test("a preview ends with the token that opened it, and what streams from it, to
   });
   const token = await desk.token("operate", ["w0000000001"]);
   const preview = await open(desk, app.port, { token });
-  const request = httpRequest({
-    port: desk.port,
-    agent: false,
-    headers: { host: preview.host, cookie: preview.cookie },
-  }).end();
-  const [response] = (await once(request, "response")) as [IncomingMessage];
+  const response = await preview.stream("/");
   assert.equal(String((await once(response, "data"))[0]), "data: 1\n\n");
   const [id = ""] = (await desk.access.tokens.list()).flatMap((info) =>
     info.id === "local" ? [] : [info.id],
@@ -168,13 +162,7 @@ test("a preview that is deleted ends with what is open of it, and its cookie is 
     else response.end("hello");
   });
   const preview = await open(desk, app.port);
-  const request = httpRequest({
-    port: desk.port,
-    agent: false,
-    path: "/events",
-    headers: { host: preview.host, cookie: preview.cookie },
-  }).end();
-  const [response] = (await once(request, "response")) as [IncomingMessage];
+  const response = await preview.stream("/events");
   await once(response, "data");
   const closed = once(response, "error");
   const remove = (port: number) =>
