@@ -80,7 +80,11 @@ export const EVENT_TYPES = {
   "connection.restarted": type("the place is connected again; its daemon was restarted"),
   "place.connected": type("the runner has connected to the place of a workspace", "restored", "restarted"),
   "place.lost": type("the runner has lost a place and tries again", "code"),
-  "place.down": type("the runner can't reach a place", "code", "retryInMs"),
+  "place.down": type(
+    "the runner can't reach a place; told again for another reason only",
+    "code",
+    "retryInMs",
+  ),
   "place.closed": type("the runner has left a place", "reason"),
 
   "process.started": type("a process was started in a place", "pid", "detached", "name", "time", "own"),

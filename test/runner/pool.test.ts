@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
+import type { ErrorCode } from "../../src/contract/error-registry.ts";
 import { type BerthError, berthError } from "../../src/contract/errors.ts";
 import type { BerthEventInput } from "../../src/contract/events.ts";
 import type { Runtime } from "../../src/contract/runtime.ts";
@@ -187,6 +188,36 @@ test("a failure is answered at once until the next attempt is due, unless it is 
   assert.equal(places.opened.length, 3);
   assert.deepEqual(places.types(), ["place.down", "place.connected"]);
   assert.equal(places.events[0]?.workspace, "a");
+});
+
+test("a place that can't be reached is told once, and again for another reason or behind a connection", async () => {
+  const places = new Places();
+  await using _pool = places.pool;
+  const ask = (signal?: AbortSignal) => places.pool.lease(workspace("a"), signal, { retry: true });
+  const failing = async (...codes: ErrorCode[]) => {
+    for (const code of codes) {
+      places.failure = berthError(code);
+      await assert.rejects(ask(), { code });
+    }
+  };
+  await failing("ssh.connection_refused", "ssh.waiting", "ssh.connection_refused", "ssh.waiting");
+  await assert.rejects(ask(AbortSignal.abort()), { code: "operation.aborted" });
+  await failing("ssh.connection_refused", "ssh.waiting", "ssh.unreachable", "ssh.waiting", "ssh.unreachable");
+  places.failure = undefined;
+  using _lease = await ask();
+  places.failure = berthError("ssh.unreachable");
+  places.tell?.({ type: "connection.lost", message: "lost" });
+  await turns();
+  assert.deepEqual(
+    places.events.map(({ type, data }) => [type, data?.code]),
+    [
+      ["place.down", "ssh.connection_refused"],
+      ["place.down", "ssh.unreachable"],
+      ["place.connected", undefined],
+      ["place.lost", undefined],
+      ["place.down", "ssh.unreachable"],
+    ],
+  );
 });
 
 test("what is wrong with a workspace, and who gave up, is no failure of the place", async () => {

@@ -51,6 +51,8 @@ export class Place {
   #state: PlaceHealth["state"] = "idle";
   #since = new Date().toISOString();
   #error: BerthError | undefined;
+  /** Code of the reason that was told last, until it is connected again. */
+  #told: string | undefined;
   /** Of the clock: before it, failures are answered at once. */
   #retryAt = 0;
   #failures = 0;
@@ -189,6 +191,7 @@ export class Place {
     const news = this.#state !== "connected" && this.#closing === undefined;
     this.#failures = 0;
     this.#retryAt = 0;
+    this.#told = undefined;
     this.#cancelRetry?.();
     if (!news) return;
     this.#to("connected", undefined);
@@ -204,7 +207,8 @@ export class Place {
       this.#closeWhenIdle();
       return;
     }
-    const isNews = this.#error?.code !== error.code;
+    // That a host is left alone for a moment is no reason of its own: it was away before, for the one that was told.
+    const isNews = this.#told === undefined || ![this.#told, "ssh.waiting"].includes(error.code);
     // Opening it anew is another thing than dialling it was, and has not failed yet.
     const isToOpen = this.#runtime !== undefined && hasStopped(error);
     const delayMs = isToOpen ? 0 : backoffMs(this.#failures, RETRY);
@@ -212,6 +216,7 @@ export class Place {
     this.#retryAt = this.#options.clock.now() + delayMs;
     this.#to(error.retryable ? "waiting" : "down", error);
     if (isNews) {
+      this.#told = error.code;
       this.#tell("place.down", `${this.#name()} can't be reached: ${error.message}`, {
         code: error.code,
         retryInMs: Math.ceil(delayMs),
