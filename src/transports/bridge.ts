@@ -32,6 +32,8 @@ export function bridgeStream(process: RawProcess, description: string): Duplex {
       done(error);
     },
   });
+  // The program may fail before whoever asked for the stream listens; then it is found destroyed.
+  stream.on("error", () => {});
   process.stdout.on("data", (chunk: Buffer) => {
     if (!stream.push(chunk)) process.stdout.pause();
   });

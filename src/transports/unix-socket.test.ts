@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isBerthError } from "../contract/errors.ts";
+import { connectWire } from "../wire/connection.ts";
 import { dialUnixSocket } from "./unix-socket.ts";
 
 async function place(): Promise<{ path: string; directory: string } & AsyncDisposable> {
@@ -30,6 +32,28 @@ test("a socket is connected to", async () => {
   const stream = await dialUnixSocket(here.path, { owners: [process.getuid?.() ?? 0] });
   assert.equal(Buffer.concat(await stream.toArray()).toString(), "hello");
   stream.destroy();
+});
+
+test("one that is reset before anybody listens ends nobody, and is a lost connection", async () => {
+  await using stack = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), "berth-socket-"));
+  stack.defer(() => rm(directory, { recursive: true }));
+  const server = createServer({ pauseOnConnect: true }).listen(join(directory, "sock"));
+  stack.defer(() => void server.close());
+  await once(server, "listening");
+  const accepted = once(server, "connection");
+  const stream = await dialUnixSocket(join(directory, "sock"));
+  stack.defer(() => void stream.destroy());
+  const [socket] = (await accepted) as [Socket];
+  // As a daemon that is killed before it has read what was sent to it.
+  stream.write("unread", () => socket.destroy());
+  await new Promise((resolve) => stream.once("close", resolve));
+  assert.equal((stream.errored as NodeJS.ErrnoException | null)?.code, "ECONNRESET");
+  const client = { token: "t", clientId: "c", version: "1.0.0" };
+  await assert.rejects(
+    connectWire(stream, client),
+    (error) => isBerthError(error, "transport.disconnected") && /ECONNRESET/.test(error.message),
+  );
 });
 
 test("a link is refused, also one to a socket", async () => {

@@ -22,7 +22,8 @@ export interface DialUnixOptions {
 /**
  * Connects to a unix socket of this machine. What lies at the path has to be a socket and no link: a container that
  * plants one in a shared directory would lead the client to the engine's own socket. On Linux it is held while it is
- * looked at, so that what is connected to is what was looked at, and the path may be of any length.
+ * looked at, so that what is connected to is what was looked at, and the path may be of any length. What breaks the
+ * stream later is an error that needs no listener.
  * @throws transport.unavailable, operation.aborted
  */
 export async function dialUnixSocket(path: string, options: DialUnixOptions = {}): Promise<Duplex> {
@@ -67,7 +68,9 @@ async function connectTo(address: string, path: string, options: DialUnixOptions
   const timer = setTimeout(() => socket.destroy(unavailable(path, "no answer")), CONNECT_DEADLINE_MS);
   options.signal?.addEventListener("abort", onAbort, { once: true });
   socket.once("connect", () => resolve(socket));
-  socket.once("error", reject);
+  // For good: the other side may reset it before whoever asked for it listens, and an error that nobody hears would
+  // end this process. Later it is found destroyed, with what broke it in `errored`.
+  socket.on("error", reject);
   try {
     return await promise;
   } catch (cause) {
@@ -76,7 +79,6 @@ async function connectTo(address: string, path: string, options: DialUnixOptions
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", onAbort);
-    socket.removeListener("error", reject);
   }
 }
 

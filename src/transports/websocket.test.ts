@@ -23,7 +23,6 @@ async function pair(): Promise<Pair> {
   const far = webSocketStream(accepted);
   if (client.readyState !== WebSocket.OPEN) await once(client, "open");
   const near = webSocketStream(client);
-  for (const stream of [near, far]) stream.on("error", () => undefined);
   return {
     near,
     far,

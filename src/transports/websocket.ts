@@ -36,6 +36,8 @@ class WebSocketStream extends Duplex {
       if (!this.writableFinished) this.destroy();
     });
     socket.on("error", (error) => this.destroy(error));
+    // The other side may break it before whoever asked for it listens; then it is found destroyed.
+    this.on("error", () => {});
   }
 
   override _read(): void {

@@ -78,7 +78,10 @@ export class Multiplexer implements StreamHost {
     for (const [event, listener] of Object.entries(this.#listeners)) duplex.on(event, listener);
     // One that ended before it came here tells nobody any more.
     if (duplex.destroyed || duplex.readableEnded) {
-      process.nextTick(() => this.fail(disconnected("the peer closed it")));
+      const cause = duplex.errored;
+      process.nextTick(() => {
+        this.fail(cause === null ? disconnected("the peer closed it") : disconnected(cause.message, cause));
+      });
     }
   }
 

@@ -54,6 +54,24 @@ async function played(): Promise<Server> {
   };
 }
 
+test("a master that was gone before anybody listened is a connection that has ended", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { path } = stack.use(await scratchDirectory());
+  const listener = createServer({ pauseOnConnect: true }).listen(join(path, "s"));
+  stack.defer(() => void listener.close());
+  const socket = connect(join(path, "s"));
+  socket.on("error", () => {});
+  stack.defer(() => void socket.destroy());
+  const [master] = (await once(listener, "connection")) as [Socket];
+  socket.write("unread", () => master.destroy());
+  await new Promise((resolve) => socket.once("close", resolve));
+  const channels = new Channels(socket);
+  const ended = await Promise.race([channels.ended, new Promise((resolve) => setImmediate(resolve))]);
+  assert.match(String(ended), /ECONNRESET/);
+  assert.equal(channels.closed, true);
+  await assert.rejects(channels.open("session", []), /ECONNRESET/);
+});
+
 async function opened(server: Server, window: number, maxDataBytes = MAX_DATA_BYTES) {
   const opening = server.channels.open("session", []);
   const request = await server.next(MESSAGE.channelOpen);

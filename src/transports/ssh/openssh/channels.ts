@@ -55,6 +55,11 @@ export class Channels {
       this.#failure ??= error;
     });
     socket.once("close", () => this.#close());
+    // One that broke before it came here tells nobody any more.
+    if (socket.destroyed) {
+      this.#failure = socket.errored ?? undefined;
+      this.#close();
+    }
     socket.resume();
   }
 

@@ -41,6 +41,8 @@ export async function terminateMaster(path: string): Promise<void> {
  */
 export async function openProxy(path: string): Promise<Socket> {
   const { socket } = await request(path, REQUEST.proxy, ANSWER.proxy);
+  // The master may end before whoever asked listens; then the socket is found destroyed.
+  socket.on("error", () => {});
   return socket;
 }
 
