@@ -11,6 +11,8 @@ import type { RunnerTarget } from "./runner/target.ts";
 export type ShownEvent = EventJson;
 export type ShownVerification = z.infer<typeof eventVerification>;
 
+const PAGE = 1_000;
+
 export interface EventQuery {
   /** Id; by a runner elsewhere also a name. */
   readonly workspace?: string | undefined;
@@ -23,7 +25,12 @@ export interface EventQuery {
 /** Where the command finds events: the log of this user, or that of a runner elsewhere. */
 export interface EventSource extends AsyncDisposable {
   page(
-    query: EventQuery & { readonly after?: number; readonly limit: number; readonly newest?: boolean },
+    query: EventQuery & {
+      readonly after?: number | undefined;
+      readonly before?: number | undefined;
+      readonly limit: number;
+      readonly newest?: boolean;
+    },
   ): Promise<ShownEvent[]>;
   follow(query: EventQuery, after: number, signal: AbortSignal): AsyncIterable<ShownEvent>;
   /** Number of the last one. */
@@ -55,10 +62,10 @@ export function eventsHere(log: EventLog): EventSource {
 
 export function eventsOfRunner(target: RunnerTarget): EventSource {
   return {
-    async page({ after, limit, newest, ...query }) {
+    async page({ after, before, limit, newest, ...query }) {
       const order = newest ? "newest" : "oldest";
       const answer = await jsonFromRunner(target, "/v1/events", {
-        query: { ...asked(query), after, limit, order },
+        query: { ...asked(query), after, before, limit, order },
       });
       return (answer as { items: ShownEvent[] }).items;
     },
@@ -73,6 +80,35 @@ export function eventsOfRunner(target: RunnerTarget): EventSource {
     },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** Stored events in order, as pages: all of them, or the newest so many. */
+export async function* storedEvents(
+  source: Pick<EventSource, "page">,
+  query: EventQuery,
+  limit: number | undefined,
+): AsyncIterable<readonly ShownEvent[]> {
+  if (limit !== undefined) {
+    // Where the newest so many begin is found by going back from the end.
+    const pages: ShownEvent[][] = [];
+    for (let left = limit, before: number | undefined; left > 0; ) {
+      const asked = Math.min(left, PAGE);
+      const page = await source.page({ ...query, before, limit: asked, newest: true });
+      pages.unshift(page.toReversed());
+      left -= page.length;
+      before = page.at(-1)?.sequence;
+      if (page.length < asked) break;
+    }
+    yield* pages;
+    return;
+  }
+  for (let after = 0; ; ) {
+    const page = await source.page({ ...query, after, limit: PAGE });
+    yield page;
+    const end = page.at(-1);
+    if (page.length < PAGE || end === undefined) return;
+    after = end.sequence;
+  }
 }
 
 function asked({ processId, types, ...query }: EventQuery) {

@@ -16,6 +16,7 @@ import {
   eventsOfRunner,
   logHere,
   type ShownEvent,
+  storedEvents,
 } from "../event-source.ts";
 import { visible, writeAll } from "../print.ts";
 import { addRunnerOptions, type RunnerFlags, type RunnerTarget, runnerTarget } from "../runner/target.ts";
@@ -36,7 +37,6 @@ interface Flags extends RunnerFlags {
 const DEFAULT_LIMIT = 100;
 /** What is shown before the new ones. */
 const DEFAULT_TAIL = 10;
-const PAGE = 1_000;
 
 export function addEventsCommand(program: Command): void {
   const events = program
@@ -87,7 +87,7 @@ async function show(source: EventSource, flags: Flags): Promise<void> {
   const end = await source.last();
   const limit =
     flags.limit ?? (query.since === undefined ? (flags.follow ? DEFAULT_TAIL : DEFAULT_LIMIT) : undefined);
-  for await (const events of stored(source, query, limit)) {
+  for await (const events of storedEvents(source, query, limit)) {
     await print(flags.follow ? events.filter(({ sequence }) => sequence <= end) : events);
   }
   if (!flags.follow) return;
@@ -103,31 +103,6 @@ async function show(source: EventSource, flags: Flags): Promise<void> {
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
-  }
-}
-
-/** Pages in order: all of them, or the newest so many. */
-async function* stored(
-  source: EventSource,
-  query: EventQuery,
-  limit: number | undefined,
-): AsyncIterable<readonly ShownEvent[]> {
-  if (limit !== undefined && limit <= PAGE) {
-    if (limit > 0) yield (await source.page({ ...query, limit, newest: true })).reverse();
-    return;
-  }
-  // Where the newest so many begin is found by going back.
-  let after = 0;
-  if (limit !== undefined) {
-    const last = await source.last();
-    after = Math.max(0, last - limit);
-  }
-  for (;;) {
-    const page = await source.page({ ...query, after, limit: PAGE });
-    yield page;
-    const end = page.at(-1);
-    if (page.length < PAGE || end === undefined) return;
-    after = end.sequence;
   }
 }
 
