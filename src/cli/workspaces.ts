@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import type { Runtime } from "../contract/runtime.ts";
 import type { Workspace } from "../contract/workspace.ts";
 import { stateDirectoryPath } from "../runtimes/state-directory.ts";
+import { databasePath } from "../store/engine.ts";
 import type {
   OpenWorkspaceOptions,
   OpenWorkspacesOptions,
@@ -50,7 +51,7 @@ export async function withWorkspaces<T>(
 export async function existingWorkspaces<T>(
   work: (workspaces: Workspaces) => Promise<T>,
 ): Promise<T | undefined> {
-  return existsSync(join(stateDirectoryPath(), "berth.db")) ? withWorkspaces(work) : undefined;
+  return existsSync(databasePath(stateDirectoryPath())) ? withWorkspaces(work) : undefined;
 }
 
 /** Runs what takes a while on workspaces. */

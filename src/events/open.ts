@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import { isPostgres } from "../store/engine.ts";
+import { databasePath, isPostgres } from "../store/engine.ts";
 import type { EventLog, OpenEventLogOptions } from "./event-log.ts";
 import { StoredEventLog } from "./log.ts";
 import { openRows } from "./open-rows.ts";
@@ -13,7 +12,7 @@ const BUSY_TIMEOUT_MS = 10_000;
  */
 export async function openEventLog(options: OpenEventLogOptions): Promise<EventLog> {
   const { stateDirectory, busyTimeoutMs = BUSY_TIMEOUT_MS, threads = true } = options;
-  const location = options.database ?? join(stateDirectory, "berth.db");
+  const location = options.database ?? databasePath(stateDirectory);
   const data = { location, busyTimeoutMs };
   if (!threads || isPostgres(location)) {
     const rows = await openRows(data);

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { berthError } from "../contract/errors.ts";
 
 /**
@@ -12,4 +13,9 @@ export function isPostgres(location: string): boolean {
     message: `${scheme}: is no database that Berth works with`,
     hint: "It is postgres://USER@HOST/DATABASE, or by default a file in the state directory.",
   });
+}
+
+/** The database of a state directory, where no other one is named. */
+export function databasePath(stateDirectory: string): string {
+  return join(stateDirectory, "berth.db");
 }

@@ -7,6 +7,7 @@ import { parseDuration } from "../../contract/duration.ts";
 import { isBerthError } from "../../contract/errors.ts";
 import { EVENT_TYPES } from "../../contract/event-types.ts";
 import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
+import { databasePath } from "../../store/engine.ts";
 import { collect, wholeNumber } from "../arguments.ts";
 import { usageError } from "../errors.ts";
 import {
@@ -119,7 +120,7 @@ async function workspaceId(selector: string | undefined): Promise<string | undef
 
 /** Names of the workspaces that there are. */
 async function namesHere(): Promise<ReadonlyMap<string, string>> {
-  if (!existsSync(join(stateDirectoryPath(), "berth.db")) && !process.env.BERTH_DATABASE) return new Map();
+  if (!existsSync(databasePath(stateDirectoryPath())) && !process.env.BERTH_DATABASE) return new Map();
   const list = await withWorkspaces((workspaces) => workspaces.list());
   return new Map(list.map(({ id, name }) => [id, name]));
 }

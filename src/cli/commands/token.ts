@@ -6,6 +6,7 @@ import { TOKEN_NAME, type token } from "../../api/tokens.ts";
 import { defined } from "../../contract/defined.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
 import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
+import { databasePath } from "../../store/engine.ts";
 import { collect, duration } from "../arguments.ts";
 import { usageError } from "../errors.ts";
 import { printJson, table, terminalColumns, visible } from "../print.ts";
@@ -143,7 +144,7 @@ async function tokensHere<Result>(work: (tokens: TokensHere) => Promise<Result>)
       import("../event-source.ts"),
     ]);
   const stateDirectory = await privateDirectory(stateDirectoryPath());
-  await using store = await openStore(process.env.BERTH_DATABASE || join(stateDirectory, "berth.db"));
+  await using store = await openStore(process.env.BERTH_DATABASE || databasePath(stateDirectory));
   using tokens = new Tokens(store, stateDirectory);
   await using log = await logHere();
   return await withWorkspaces(async (workspaces) => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { join } from "node:path";
 import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
+import { databasePath } from "../../store/engine.ts";
 import { openStore, type Store } from "../../store/open.ts";
 import type { Caller, RunnerMetrics, RunnerOptions } from "../context.ts";
 import type { Access, RefusedCall } from "./access.ts";
@@ -70,7 +70,7 @@ export async function openAccess(given: OpenAccessOptions): Promise<RunnerAccess
   requireSecureBinding(options);
   const proxies = new Proxies(options.trustedProxies ?? []);
   const names = namesOf(options);
-  const store = await openStore(options.database ?? join(options.stateDirectory, "berth.db"));
+  const store = await openStore(options.database ?? databasePath(options.stateDirectory));
   try {
     return new OpenAccess(given, store, new Tokens(store, options.stateDirectory), proxies, names);
   } catch (error) {

@@ -1,9 +1,9 @@
-import { join } from "node:path";
 import { sql } from "kysely";
 import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
 import type { Workspace } from "../../contract/workspace.ts";
 import { forEachParallel } from "../../files/parallel.ts";
+import { databasePath } from "../../store/engine.ts";
 import { openStore, type Store } from "../../store/open.ts";
 import type {
   Caller,
@@ -37,7 +37,7 @@ export interface OpenProcessIndex extends ProcessIndex, AsyncDisposable {}
 /** @throws store.*, errors of files */
 export async function openProcessIndex(given: ProcessIndexOptions): Promise<OpenProcessIndex> {
   const { stateDirectory, database } = given.options;
-  const store = await openStore(database ?? join(stateDirectory, "berth.db"));
+  const store = await openStore(database ?? databasePath(stateDirectory));
   try {
     // A loss of power, which is what a sync to the disk guards against, ends the processes as well.
     if (store.engine === "sqlite") await sql`pragma synchronous = normal`.execute(store.db);

@@ -1,8 +1,8 @@
-import { join } from "node:path";
 import type { Workspace } from "../../contract/workspace.ts";
 import type { EventSink } from "../../events/event-log.ts";
 import { lazyEventLog } from "../../events/lazy.ts";
 import { ownerId } from "../../runtimes/owner-id.ts";
+import { databasePath } from "../../store/engine.ts";
 import { openStore, type Store } from "../../store/open.ts";
 import { History } from "./history.ts";
 import { journaledIds, WorkspaceJournal } from "./journal.ts";
@@ -39,7 +39,7 @@ export async function openRegistry(
   options: OpenRegistryOptions = {},
 ): Promise<Registry> {
   const owner = await ownerId(stateDirectory);
-  const { database = join(stateDirectory, "berth.db"), busyTimeoutMs } = options;
+  const { database = databasePath(stateDirectory), busyTimeoutMs } = options;
   const store = await openStore(database, { busyTimeoutMs });
   await using stack = new AsyncDisposableStack();
   stack.use(store);
