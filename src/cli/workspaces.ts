@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Runtime } from "../contract/runtime.ts";
 import type { Workspace } from "../contract/workspace.ts";
 import { stateDirectoryPath } from "../runtimes/state-directory.ts";

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { styleText } from "node:util";
 import type { Command } from "commander";
 import { WORKSPACE_ID } from "../../contract/config-fields.ts";

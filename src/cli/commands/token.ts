@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type * as z from "zod";
 import type { Scope } from "../../api/route.ts";
