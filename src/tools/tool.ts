@@ -113,8 +113,12 @@ export interface ToolContext {
   readonly limits: ToolLimits;
   /** Files as the model has seen them. */
   readonly seen: SeenFiles;
-  /** Text for the model: masked. */
+  /** Without secrets: for what Berth itself says. */
   mask(text: string): string;
+  /** For what commands write and files hold: as `mask`, unless `maskOutput` is false. */
+  maskOutput(text: string): string;
+  /** From now on the file tools may read there: where the place keeps whole outputs. */
+  allowRoot(path: string): void;
 }
 
 /** What a model knows of files, so that an edit of one that was changed meanwhile is refused. */
@@ -131,11 +135,23 @@ export interface SeenFiles {
   inTurn<T>(paths: readonly string[], action: () => Promise<T>): Promise<T>;
 }
 
-/** The tools of one conversation. Closing ends the background commands that it has started, unless they were detached. */
+/** The tools of one conversation. */
 export interface Tools extends AsyncDisposable {
   readonly list: readonly Tool[];
+  /** What the tools share, for whoever shows files and processes beside them. */
+  readonly context: ToolContext;
   get(name: string): Tool | undefined;
   /** As `Tool.call`; an unknown name is tool.unknown. */
   call(name: string, input: unknown, options?: ToolCallOptions): Promise<ToolResult>;
+  /**
+   * Moves the command of a running `bash` call to the background: the call returns with what was written until then and the
+   * id, and `bash_output` goes on with the next byte. Gives the id of the process; undefined when no command of that call
+   * runs. Capability `daemon`.
+   */
+  background(callId: string): Promise<string | undefined>;
+  /**
+   * Ends the calls under way and, at once, the background commands that the conversation has started, unless they were
+   * asked to stay. Later calls are runtime.closed.
+   */
   close(): Promise<void>;
 }

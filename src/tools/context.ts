@@ -1,0 +1,25 @@
+import { HELD_SECRETS } from "../contract/mask.ts";
+import type { Runtime } from "../contract/runtime.ts";
+import { createSeenFiles } from "./files/seen.ts";
+import { toolLimits } from "./limits.ts";
+import { normalPath } from "./paths.ts";
+import type { ToolContext, ToolOptions } from "./tool.ts";
+
+/** What the tools of one conversation share. @throws config.invalid */
+export function createContext(runtime: Runtime, options: ToolOptions): ToolContext {
+  const extraRoots = (options.extraRoots ?? []).map((path) => normalPath("extraRoots", path));
+  const mask = (text: string) => HELD_SECRETS.text(text);
+  return {
+    runtime,
+    root: normalPath("root", options.root ?? runtime.workdir),
+    extraRoots,
+    options,
+    limits: toolLimits(options.limits),
+    seen: createSeenFiles(),
+    mask,
+    maskOutput: options.maskOutput === false ? (text) => text : mask,
+    allowRoot(path) {
+      if (!extraRoots.includes(path)) extraRoots.push(path);
+    },
+  };
+}
