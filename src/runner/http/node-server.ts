@@ -19,6 +19,9 @@ const POLL_MS = 10;
 /** Connections that wait to be accepted. With Node's 511, a quarter of two thousand at once were lost in the kernel. */
 const BACKLOG = 4096;
 
+/** Connections that have asked nothing yet, as clients make them in advance: Node's idle ones have been answered. */
+const unasked = new WeakMap<NodeServer, Set<Duplex>>();
+
 /** Node's server with the limits of a connection; requests of elsewhere never reach `handler`. */
 export function makeServer(
   options: {
@@ -42,7 +45,9 @@ export function makeServer(
     // Of other protocols (h2c) the offer is not taken, and the request answered as it is.
     shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "websocket",
   };
+  const silent = new Set<Duplex>();
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    silent.delete(request.socket);
     if (options.elsewhere?.request(request, response) !== true) handler(request, response);
   };
   const server =
@@ -53,6 +58,12 @@ export function makeServer(
           answer,
         );
   if ("setSecureContext" in server) answerPlainHttp(server, refusePlain);
+  unasked.set(server, silent);
+  server.on("setSecureContext" in server ? "secureConnection" : "connection", (socket: Duplex) => {
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+  });
+  server.on("upgrade", ({ socket }: IncomingMessage) => silent.delete(socket));
   server.maxConnections = limits.connections;
   // A body is asked for when it is read, and so not at all when the call is refused before.
   server.on("checkContinue", answer);
@@ -154,7 +165,7 @@ function listenError(cause: unknown, host: string, port: number): unknown {
   });
 }
 
-/** Takes no more connections, lets what is being answered end for a while, and cuts the rest. */
+/** Takes no more connections, lets what is being answered end for a while, and cuts the rest; who asks nothing at once. */
 export async function closeSockets(server: NodeServer, graceMs: number): Promise<void> {
   if (!server.listening) return;
   let open = true;
@@ -165,6 +176,7 @@ export async function closeSockets(server: NodeServer, graceMs: number): Promise
   while (open && performance.now() < endMs) {
     server.closeIdleConnections();
     await delay(POLL_MS);
+    for (const socket of unasked.get(server) ?? []) socket.destroy();
   }
   server.closeAllConnections();
 }
