@@ -1,0 +1,18 @@
+import type { Containment } from "../../contract/files.ts";
+import type { RunningCall } from "../define.ts";
+import type { ToolContext } from "../tool.ts";
+
+/** Options of every request of a file tool: what the call may reach, and that it ends with the call. */
+export function placeOptions(
+  context: ToolContext,
+  call: RunningCall,
+): { readonly contained: Containment; readonly signal: AbortSignal } {
+  return { contained: { root: context.root, extraRoots: context.extraRoots }, signal: call.signal };
+}
+
+/** As models name it: relative to the root where it is inside. */
+export function shownPath(context: ToolContext, path: string): string {
+  if (path === context.root) return ".";
+  const start = context.root === "/" ? "/" : `${context.root}/`;
+  return path.startsWith(start) ? path.slice(start.length) : path;
+}
