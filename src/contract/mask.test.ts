@@ -162,3 +162,52 @@ test("of more values than are kept the oldest go, and the others stay found", ()
   for (let index = 0; index < 5; index++) secrets.add(`${index}`.repeat(1_000_000));
   assert.equal(secrets.text(value(10_000)), value(10_000), "nor more letters than are kept");
 });
+
+test("a text that comes in parts is masked as if it came whole", () => {
+  const token = `berth_${"k".repeat(8)}${"x".repeat(49)}`;
+  const pieces = fc.constantFrom(
+    "abc",
+    "abcd",
+    "abcdXYZ",
+    "XYZ!",
+    "XYZ!long tail",
+    "b",
+    "be",
+    ` ${token}.`,
+    " ",
+    "\n",
+    "a",
+  );
+  fc.assert(
+    fc.property(
+      fc.array(pieces, { maxLength: 12 }),
+      fc.array(fc.nat(120), { maxLength: 12 }),
+      (parts, cuts) => {
+        const secrets = secretsOf("abcdXYZ", "XYZ!long tail");
+        const text = parts.join("");
+        const ends = [...cuts, text.length].map((end) => Math.min(end, text.length)).sort((a, b) => a - b);
+        let held = "";
+        let seen = "";
+        let from = 0;
+        for (const end of ends) {
+          held += text.slice(from, end);
+          from = end;
+          const closed = secrets.closedLength(held);
+          seen += secrets.text(held.slice(0, closed));
+          held = held.slice(closed);
+        }
+        assert.equal(seen + secrets.text(held), secrets.text(text));
+      },
+    ),
+  );
+});
+
+test("what may be a part of a secret at a cut is told, and nothing more", () => {
+  const secrets = secretsOf("correct horse");
+  assert.equal(secrets.closedLength("it is cor"), "it is ".length);
+  assert.equal(secrets.closedLength("it is correct horse"), "it is correct horse".length);
+  assert.equal(secrets.closedLength("it is not"), "it is not".length);
+  assert.equal(secrets.restLength(" horse, it is"), " horse".length);
+  assert.equal(secrets.restLength("e\nit is"), 1);
+  assert.equal(secrets.restLength("\nit is"), 0);
+});

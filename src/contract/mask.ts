@@ -12,6 +12,10 @@ const MAX_LETTERS = 4_000_000;
 const HASHES = 2 ** 20;
 /** A token of Berth (src/runner/access/token-text.ts): known by its form, as only hashes of tokens are kept. */
 const TOKEN = /\bberth_([0-9a-z]{8})[0-9A-Za-z]{8,}/g;
+/** The end of a text that may be the beginning of a token. Tokens have 50 letters. */
+const TOKEN_BEGINNING = /\bb(?:e(?:r(?:t(?:h(?:_[0-9A-Za-z]{0,100})?)?)?)?)?$/;
+/** The start of a text that may be the rest of a token: it has no form of its own. */
+const TOKEN_REST = /^[0-9A-Za-z]{1,56}(?![0-9A-Za-z])/;
 
 /** Fields that hold an id, a time or a type, by their names, and the forms of what they hold. */
 const FIXED: readonly (readonly [field: RegExp, value: RegExp])[] = [
@@ -39,6 +43,8 @@ export class Secrets {
   /** Values that a form is of. */
   readonly #holders = new Map<string, number>();
   readonly #filter = new Uint8Array(HASHES);
+  /** What the forms begin with, up to three letters; found when it is asked for. */
+  #starts: Set<string> | undefined;
 
   /** Holds a value until it is released. The empty one is none. */
   add(value: string): Disposable {
@@ -67,6 +73,28 @@ export class Secrets {
   text(text: string): string {
     const tokens = text.includes("berth_") ? text.replace(TOKEN, maskedToken) : text;
     return this.#short.has(tokens) ? MASKED : this.#replace(tokens);
+  }
+
+  /**
+   * Length of the part of a text that can be masked by itself when more text follows: behind it a secret may have begun.
+   */
+  closedLength(text: string): number {
+    const token = text.length - (TOKEN_BEGINNING.exec(text.slice(-200))?.[0].length ?? 0);
+    // What begins before the token may reach into it.
+    return this.#closedLength(text.slice(0, token));
+  }
+
+  /** Letters at the start of a text that may be the end of a secret, when what stood before it is not known. */
+  restLength(text: string): number {
+    let length = TOKEN_REST.exec(text)?.[0].length ?? 0;
+    const first = text.charCodeAt(0);
+    for (const form of this.#holders.keys()) {
+      for (let start = 1; form.length - start > length; start++) {
+        if (form.charCodeAt(start) === first && text.startsWith(form.slice(start)))
+          length = form.length - start;
+      }
+    }
+    return length;
   }
 
   /**
@@ -110,7 +138,37 @@ export class Secrets {
     return this.#replace(text, true) !== text;
   }
 
+  #closedLength(text: string): number {
+    if (this.#forms.size === 0) return text.length;
+    const starts = this.#formStarts();
+    for (let start = 0; start < text.length; start++) {
+      const left = text.length - start;
+      if (left < MIN_INSIDE) {
+        if (starts.has(text.slice(start))) return start;
+        continue;
+      }
+      const hash = hashAt(text, start);
+      if (this.#filter[hash] !== 1) continue;
+      const forms = this.#forms.get(hash) ?? [];
+      if (forms.some((form) => form.length > left && form.startsWith(text.slice(start)))) return start;
+      const found = forms.find((form) => text.startsWith(form, start));
+      if (found !== undefined) start += found.length - 1;
+    }
+    return text.length;
+  }
+
+  #formStarts(): ReadonlySet<string> {
+    if (this.#starts === undefined) {
+      this.#starts = new Set();
+      for (const form of this.#holders.keys()) {
+        for (let letters = 1; letters < MIN_INSIDE; letters++) this.#starts.add(form.slice(0, letters));
+      }
+    }
+    return this.#starts;
+  }
+
   #enter(value: string): void {
+    this.#starts = undefined;
     this.#letters += value.length;
     if (value.length < MIN_INSIDE) this.#short.add(value);
     for (const text of formsOf(value)) {
@@ -128,6 +186,7 @@ export class Secrets {
   }
 
   #forget(value: string): void {
+    this.#starts = undefined;
     this.#letters -= value.length;
     this.#uses.delete(value);
     this.#short.delete(value);
@@ -180,8 +239,12 @@ function maskedToken(_token: string, key: string): string {
 }
 
 function startHash(form: string): number {
+  return hashAt(form, 0);
+}
+
+function hashAt(text: string, start: number): number {
   let hash = 0;
-  for (let index = 0; index < MIN_INSIDE; index++) hash = nextHash(hash, form.charCodeAt(index));
+  for (let index = start; index < start + MIN_INSIDE; index++) hash = nextHash(hash, text.charCodeAt(index));
   return hash;
 }
 
