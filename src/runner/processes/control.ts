@@ -4,7 +4,7 @@ import { berthError } from "../../contract/errors.ts";
 import { unlessAborted } from "../../transports/abort.ts";
 import type { FoundProcess, RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
-import { linearPattern } from "./linear-pattern.ts";
+import { requestedPattern } from "./requested-pattern.ts";
 import type { ProcessSessions } from "./sessions.ts";
 
 type Calls =
@@ -100,7 +100,7 @@ export function controlHandlers(context: RunnerContext, sessions: ProcessSession
 
     waitReady: async ({ params, body, caller, signal }) => {
       const { port, http } = body;
-      const output = body.output === undefined ? undefined : linearPattern(body.output);
+      const output = body.output === undefined ? undefined : requestedPattern(body.output);
       using found = await processes.find(params.id, caller, signal);
       try {
         await found.process.ready({

@@ -1,5 +1,6 @@
 import { isBerthError } from "../../contract/errors.ts";
 import type { Process, ProcessStdin } from "../../contract/process.ts";
+import { within } from "../../contract/within.ts";
 import type { FoundProcess } from "../context.ts";
 
 /** So long the end of a session waits for input to arrive in a place that does not answer. */
@@ -113,10 +114,7 @@ class SharedProcess {
 
   /** Never rejects. */
   async flush(limitMs: number): Promise<void> {
-    const { promise: limit, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, limitMs);
     // What can't arrive is told to who wrote it.
-    await Promise.race([this.found.process.stdin.flush().catch(() => undefined), limit]);
-    clearTimeout(timer);
+    await within(limitMs, this.found.process.stdin.flush()).catch(() => undefined);
   }
 }
