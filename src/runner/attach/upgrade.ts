@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { ATTACH_PROTOCOL } from "../../api/attach.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
+import { within } from "../../contract/within.ts";
 import { holds } from "../access/scopes.ts";
 import type { RunnerContext } from "../context.ts";
 import type { Upgrades } from "../handlers.ts";
@@ -218,9 +219,7 @@ class AttachServer implements Attach {
     this.#stop();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#idle = resolve;
-    const limit = setTimeout(resolve, STOP_LIMIT_MS);
-    if (this.#clients.size > 0) await promise;
-    clearTimeout(limit);
+    if (this.#clients.size > 0) await within(STOP_LIMIT_MS, promise);
     for (const client of this.#clients) client.terminate();
     clearInterval(this.#timer);
     await this.#sessions.settled();

@@ -1,5 +1,6 @@
 import { errorToJson } from "../../api/json-errors.ts";
 import type { BerthError } from "../../contract/errors.ts";
+import { within } from "../../contract/within.ts";
 import type { ServerEvent } from "../handlers.ts";
 
 /** Milliseconds after which a browser's EventSource comes back. */
@@ -27,7 +28,7 @@ export async function* eventStreamText(
   try {
     for (;;) {
       next ??= iterator.next();
-      const result = await within(next, heartbeatMs);
+      const result = await within(heartbeatMs, next);
       if (result === undefined) {
         yield ": heartbeat\n\n";
         continue;
@@ -51,17 +52,4 @@ function eventText({ event, id, data }: ServerEvent, mask: (json: string) => str
   const name = event === undefined ? "" : `event: ${event}\n`;
   const number = id === undefined ? "" : `id: ${id}\n`;
   return `${name}${number}data: ${mask(JSON.stringify(data))}\n\n`;
-}
-
-/** undefined when the time is over first. */
-async function within<Value>(promise: Promise<Value>, milliseconds: number): Promise<Value | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, undefined);
-  });
-  try {
-    return await Promise.race([promise, over]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ProcessInfo } from "../../contract/process.ts";
+import { within } from "../../contract/within.ts";
 import type { Workspace } from "../../contract/workspace.ts";
 import type { PlaceHealth, RunnerContext } from "../context.ts";
 import type { KeptMetrics } from "./metrics.ts";
@@ -103,10 +104,10 @@ async function processesOf({ runtimes }: Looked): Promise<Map<string, readonly P
 async function eventsOf({ events }: Looked): Promise<{ sequence: number; lagMs: number }> {
   const startedMs = performance.now();
   // What can't be written is told elsewhere; here it is a long time.
-  const timer = Promise.withResolvers<void>();
-  const id = setTimeout(timer.resolve, FLUSH_MS);
-  await Promise.race([events.flush().catch(() => timer.promise), timer.promise]);
-  clearTimeout(id);
+  await within(
+    FLUSH_MS,
+    events.flush().catch(() => new Promise(() => {})),
+  );
   const lagMs = performance.now() - startedMs;
   const { sequence } = await events.head();
   return { sequence, lagMs };
@@ -160,6 +161,9 @@ function setGauges(metrics: KeptMetrics, context: Looked, figures: Figures): voi
 
 export function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  for (const item of items) {
+    const key = keyOf(item);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
   return counts;
 }

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Span, SpanKind } from "@opentelemetry/api";
 import type { TracerProviderOptions } from "@opentelemetry/sdk-trace";
 import { berthError, toBerthError } from "../../contract/errors.ts";
 import { VERSION } from "../../contract/version.ts";
+import { within } from "../../contract/within.ts";
 
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
@@ -102,7 +102,7 @@ async function open(service: string, instanceId: string, endpoint: string): Prom
     async close() {
       // What the collector does not take any more is not worth a failure at the end.
       const sent = provider.shutdown().catch(() => undefined);
-      await Promise.race([sent, delay(CLOSE_MS, undefined, { ref: false })]);
+      await within(CLOSE_MS, sent);
     },
   };
 }

@@ -1,4 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { within } from "../../contract/within.ts";
+import { unlessAborted } from "../../transports/abort.ts";
 import type { Handlers, ServerEvent } from "../handlers.ts";
 import { lastEventId } from "../http/input.ts";
 import { pageOf } from "../http/page.ts";
@@ -8,10 +9,7 @@ import type { WorkOperations } from "./operations.ts";
 /** Waits for an operation's end for so long, or until the caller has gone. */
 async function waitForEnd(operation: Operation, milliseconds: number, signal: AbortSignal): Promise<void> {
   if (milliseconds === 0 || operation.state !== "running") return;
-  const over = new AbortController();
-  const limit = delay(milliseconds, undefined, { signal: AbortSignal.any([over.signal, signal]) });
-  await Promise.race([operation.ended, limit.catch(() => undefined)]);
-  over.abort();
+  await within(milliseconds, unlessAborted(operation.ended, signal)).catch(() => undefined);
 }
 
 /** The answer of a call that began an operation. */

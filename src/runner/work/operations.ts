@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { progressToJson } from "../../api/json-workspaces.ts";
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import { within } from "../../contract/within.ts";
 import type { WorkOptions } from "../../workspaces/api.ts";
 import type { Caller, RunnerContext } from "../context.ts";
 import { withCause } from "../http/cause.ts";
@@ -195,13 +196,7 @@ export class WorkOperations {
   /** Settles when none is under way any more, or after so long. */
   async settle(waitMs: number): Promise<void> {
     const running = [...this.#operations.values()].filter(({ state }) => state === "running");
-    if (running.length === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, waitMs);
-    });
-    await Promise.race([Promise.all(running.map(({ ended }) => ended)), limit]);
-    clearTimeout(timer);
+    await within(waitMs, Promise.all(running.map(({ ended }) => ended)));
   }
 
   /** Ends all, behind the context's `stopping`, and leaves them some time to undo what they made. */

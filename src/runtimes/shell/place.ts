@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
+import { within } from "../../contract/within.ts";
 import type { Transport } from "../../transports/transport.ts";
 import type { PathContext } from "../common/command.ts";
 import { endTreeScript } from "./command-script.ts";
@@ -300,14 +301,7 @@ export class ShellPlace {
 
   /** Ends everything that is under way; `refuse()` came before. Background work gets `limitMs`. */
   async close(limitMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    if (this.#background.size > 0) {
-      const limit = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, limitMs);
-      });
-      await Promise.race([Promise.all(this.#background), limit]);
-      clearTimeout(timer);
-    }
+    if (this.#background.size > 0) await within(limitMs, Promise.all(this.#background));
     this.#closed = true;
     this.#shells.close();
     for (const run of [...this.#runs, ...this.#lingering]) run.close();
