@@ -1,49 +1,41 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openRuntime } from "../../src/runtimes/open.ts";
+import { waitFor } from "../fixtures/process.ts";
 import { BERTH, desk } from "./berth.ts";
 
 /** A terminal to try the command in: one of Berth's own. */
 async function screen(args: readonly string[]) {
-  const at = await desk();
-  const runtime = await openRuntime({ type: "local" }, { stateDirectory: at.env.BERTH_HOME ?? "" });
+  await using stack = new AsyncDisposableStack();
+  const at = stack.use(await desk());
+  const runtime = stack.use(
+    await openRuntime({ type: "local" }, { stateDirectory: at.env.BERTH_HOME ?? "" }),
+  );
   const terminal = await runtime.spawn([process.execPath, BERTH, ...args], {
     tty: { columns: 100, rows: 30 },
     cwd: at.directory,
     env: { BERTH_HOME: at.env.BERTH_HOME, SHELL: "/bin/sh", NO_COLOR: "1" },
   });
   let text = "";
-  let changed: () => void = () => {};
   const pump = (async () => {
     for await (const chunk of terminal.output()) {
       if (chunk.type === "data") text += Buffer.from(chunk.data).toString("latin1");
-      changed();
     }
-  })();
+  })().catch(() => {});
+  stack.defer(async () => {
+    await terminal.kill("SIGKILL");
+    await pump;
+  });
+  const all = stack.move();
   return {
     at,
     runtime,
     terminal,
-    text: () => text,
-    async see(pattern: RegExp): Promise<void> {
-      const deadline = AbortSignal.timeout(20_000);
-      while (!pattern.test(text)) {
-        await new Promise<void>((resolve, reject) => {
-          changed = resolve;
-          deadline.addEventListener(
-            "abort",
-            () => reject(new Error(`never seen: ${pattern} in ${JSON.stringify(text)}`)),
-            { once: true },
-          );
-        });
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      await terminal.kill("SIGKILL");
-      await pump.catch(() => {});
-      await runtime.close();
-      await at[Symbol.asyncDispose]();
-    },
+    see: (pattern: RegExp) =>
+      waitFor(`${pattern} on the screen`, () => pattern.test(text)).catch((cause) => {
+        throw new Error(`${cause}: ${JSON.stringify(text)}`);
+      }),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 
@@ -52,7 +44,7 @@ test("a shell in a terminal: size, Ctrl-C, a window that changes, exit code", as
   await on.see(/[#$] $/);
   await on.terminal.stdin.write("stty size; tty | cut -c1-8\r");
   await on.see(/30 100[\s\S]*\/dev\/pts/);
-  // Said by what is in front: a shell that is only about to start it may take the Ctrl-C itself, and wait for it.
+  // Said by what has the terminal by then: an interrupt that comes before is the shell's own, and ends nothing.
   await on.terminal.stdin.write("sh -c \"echo asl''eep; exec sleep 100\"\r");
   await on.see(/asleep/);
   await on.terminal.stdin.write("\x03");
