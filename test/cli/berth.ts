@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** A directory and a state of its own; at the end its daemon is ended. */
+/** A directory and a state of its own; at the end its daemon is ended, and each command that still runs. */
 export interface Desk extends AsyncDisposable {
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
@@ -29,14 +29,20 @@ export async function desk(): Promise<Desk> {
   delete env.BERTH_RUNTIME;
   delete env.BERTH_WORKSPACE;
   delete env.BERTH_WORKSPACE_ID;
-  const start = (args: readonly string[], cwd = directory): ChildProcessWithoutNullStreams =>
-    spawn(process.execPath, [BERTH, ...args], { cwd, env, stdio: "pipe" });
+  const running = new Set<ChildProcess>();
+  const start = (args: readonly string[], cwd = directory): ChildProcessWithoutNullStreams => {
+    const child = spawn(process.execPath, [BERTH, ...args], { cwd, env, stdio: "pipe" });
+    running.add(child);
+    child.once("exit", () => running.delete(child));
+    return child;
+  };
   return {
     directory,
     env,
     start,
     run: (args, input, cwd) => collect(start(args, cwd), input),
     async [Symbol.asyncDispose]() {
+      for (const child of running) child.kill("SIGKILL");
       await endDaemon(env.BERTH_HOME ?? "");
       // The daemon may still be writing.
       await rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });

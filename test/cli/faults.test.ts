@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { container } from "../fixtures/container.ts";
 import { image } from "../fixtures/images.ts";
+import { waitFor } from "../fixtures/process.ts";
 import { BERTH, collect, type Desk, desk } from "./berth.ts";
 
 const run = promisify(execFile);
@@ -21,12 +22,11 @@ test("what a detached process wrote is readable after a kill -9 of the daemon, a
   await at.run(["exec", "-d", "--name", "short", "--", "echo", "kept"]);
   const ended = async () =>
     JSON.parse((await at.run(["ps", "-a", "--json"])).stdout.toString())[0]?.state === "exited";
-  while (!(await ended()));
+  await waitFor("its end", ended);
   const directory = `${at.env.BERTH_HOME}/run`;
   const written = async () =>
     (await run("find", [directory, "-name", "process.json"])).stdout.includes("process.json");
-  const deadline = Date.now() + 10_000;
-  while (!(await written())) assert.ok(Date.now() < deadline, "no record was written");
+  await waitFor("its record", written);
   process.kill(await daemonPid(at), "SIGKILL");
   const { stdout, stderr } = await at.run(["logs", "short"]);
   assert.equal(stdout.toString(), "kept\n", stderr);
@@ -47,7 +47,7 @@ test("--timeout holds when the daemon is stopped, and a new command says what is
     process.kill(pid, "SIGCONT");
   }
   const left = async () => JSON.parse((await at.run(["ps", "--json"])).stdout.toString()).length;
-  while ((await left()) > 0);
+  await waitFor("the end of what ran", async () => (await left()) === 0);
 });
 
 test("a full disk behind stdout ends the command and is named", async () => {
@@ -63,8 +63,16 @@ test("a full disk behind stdout ends the command and is named", async () => {
   child.stderr?.on("data", (chunk: Buffer) => {
     stderr += chunk;
   });
-  const [code] = await once(child, "close");
-  assert.equal(code, 125);
+  let closed = false;
+  child.once("close", () => {
+    closed = true;
+  });
+  try {
+    await waitFor("its end", () => closed);
+  } finally {
+    child.kill("SIGKILL");
+  }
+  assert.equal(child.exitCode, 125);
   assert.match(
     stderr,
     /no space left: standard output .*\[ENOSPC\]|no space left: standard output \[ENOSPC\]/,

@@ -36,7 +36,8 @@ function desk(runner: TestRunner, state = runner.stateDirectory) {
       child.stderr.on("data", (chunk: Buffer) => {
         err += chunk;
       });
-      return { child, out: () => out, err: () => err, ended: once(child, "close") };
+      const ended = once(child, "close");
+      return { child, out: () => out, err: () => err, ended, [Symbol.dispose]: () => child.kill("SIGKILL") };
     },
   };
 }
@@ -80,7 +81,7 @@ test("a runner that is dead, stopped or gone keeps nobody waiting", async () => 
   await using runner = await testRunner();
   const { name } = await runner.workspace({ name: "one" });
   const { berth, start } = desk(runner);
-  const going = start(["exec", "-w", name, "--", "sh", "-c", "echo begun; sleep 2; echo done"]);
+  using going = start(["exec", "-w", name, "--", "sh", "-c", "echo begun; sleep 2; echo done"]);
   await waitFor("it has begun", () => going.out().includes("begun"));
   process.kill(runner.pid, "SIGSTOP");
   try {
@@ -214,7 +215,7 @@ test("at a terminal: who attaches sees its screen; who was taken over looks, and
   await waitFor("the viewer's screen", () => viewer.text().includes("shown"));
   await writer.terminal.stdin.write("typed\r");
   await waitFor("what is typed", () => viewer.text().includes("typed"));
-  const other = start(["attach", "-w", name, "--takeover", "cat"]);
+  using other = start(["attach", "-w", name, "--takeover", "cat"]);
   await waitFor("the first writer is told", () => writer.text().includes("only looks"));
   await writer.terminal.resize({ columns: 60, rows: 20 });
   await writer.terminal.stdin.write("lost\r");
@@ -235,7 +236,7 @@ test("a command that runs while the runner is replaced sees nothing of it", asyn
   await using place = await testRunner();
   const { name } = await place.workspace({ name: "one" });
   const { start } = desk(place);
-  const going = start(["exec", "-w", name, "--", "sh", "-c", "echo begun; read line; echo got $line"]);
+  using going = start(["exec", "-w", name, "--", "sh", "-c", "echo begun; read line; echo got $line"]);
   await waitFor("it has begun", () => going.out().includes("begun"));
   const old = place.pid;
   await using next = await runnerProcess(place.stateDirectory, { args: ["--replace"], version: "99.0.0" });

@@ -153,8 +153,9 @@ test("an upgrade loses no client: attach, wire and events go on, with another ve
   await place.stop();
   const state = place.stateDirectory;
   const stop = new AbortController();
-  let current = await runnerProcess(state, { args: ["--port", "0"] });
+  const runners = new AsyncDisposableStack();
   try {
+    let current = runners.use(await runnerProcess(state, { args: ["--port", "0"] }));
     const { createRunnerClient } = await import("../../src/client/client.ts");
     const { openRuntime } = await import("../../src/runtimes/open.ts");
     const { url, token } = current;
@@ -180,7 +181,7 @@ test("an upgrade loses no client: attach, wire and events go on, with another ve
       const direct = remote.exec(slow, { maxCaptureBytes: 64 * 1024 * 1024 });
       const captured = direct.then((result) => result.stdoutBytes);
       await delay(randomInt(100));
-      const next = await runnerProcess(state, { args: ["--replace"], version: `${round}.0.0` });
+      const next = runners.use(await runnerProcess(state, { args: ["--replace"], version: `${round}.0.0` }));
       await waitFor("the one before has ended", () => current.child.exitCode !== null);
       assert.equal(current.child.exitCode, 0, current.said());
       current = next;
@@ -200,7 +201,7 @@ test("an upgrade loses no client: attach, wire and events go on, with another ve
     );
   } finally {
     stop.abort();
-    await current[Symbol.asyncDispose]();
+    await runners.disposeAsync();
   }
   assert.equal(runningRunner(state), undefined);
 });

@@ -83,9 +83,11 @@ test("another client finds the processes of one that is gone, by the runner or i
   await using runner = await testRunner({ inProcess: true });
   const workspace = await runner.workspace();
   const options = { stateDirectory: runner.stateDirectory };
-  const first = await openRuntime(runner.remote(workspace), options);
-  const started = await first.spawn("echo there; sleep 60", { detached: true, name: "server" });
-  await first.close();
+  const start = async () => {
+    await using first = await openRuntime(runner.remote(workspace), options);
+    return await first.spawn("echo there; sleep 60", { detached: true, name: "server" });
+  };
+  const started = await start();
   await using second = await openRuntime(runner.remote(workspace), options);
   const found = await second.process("server");
   assert.equal(found.id, started.id);
@@ -108,7 +110,8 @@ test("what a client does is in the log with its cause, and without what it read 
     await assert.rejects(remote.fs.rm("missing"), { code: "ENOENT" });
   }
   const events: { type: string; cause?: string; actor?: string; workspace?: string }[] = [];
-  for await (const event of runner.client().events({ after: 0, workspace: workspace.id })) {
+  const signal = AbortSignal.timeout(60_000);
+  for await (const event of runner.client().events({ after: 0, workspace: workspace.id, signal })) {
     events.push(event);
     if (event.type === "request.failed") break;
   }
