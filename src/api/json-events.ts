@@ -13,6 +13,7 @@ export function eventFromJson(json: EventJson): BerthEvent {
     runtime: json.runtime,
     workspace: json.workspace,
     processId: json.process_id,
+    source: json.source,
     cause: json.cause,
     actor: json.actor,
     data: json.data,
