@@ -17,7 +17,6 @@ const FOR_LIMITED: ReadonlySet<string> = new Set([
   "listAllProcesses",
   "listOperations",
   "listEvents",
-  "exportEvents",
 ]);
 /** Things by an id of their own, each of a workspace, which its handler asks for. */
 const OF_WORKSPACES =
