@@ -19,6 +19,9 @@ export interface ProcessDesk extends AsyncDisposable {
   call(method: string, path: string, options?: Sent): Promise<Received>;
   start(command: string | readonly string[], options?: Record<string, unknown>): Promise<ProcessJson>;
   attach(id: string, options?: AttachOptions): Promise<Attached>;
+  /** The process as it is now. */
+  look(id: string): Promise<ProcessJson>;
+  untilState(id: string, wanted: ProcessJson["state"]): Promise<void>;
 }
 
 export interface Sent {
@@ -110,6 +113,9 @@ export async function processDesk(options: { readonly url?: () => string } = {})
       return answer.json as ProcessJson;
     },
     attach: async (id, attachOptions = {}) => await attach(desk.url, desk.token, id, attachOptions),
+    look: async (id) => (await desk.call("GET", `/processes/${id}`)).json as ProcessJson,
+    untilState: (id, wanted) =>
+      waitFor(`${id} is ${wanted}`, async () => (await desk.look(id)).state === wanted).then(() => undefined),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
   return desk;
