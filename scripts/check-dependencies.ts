@@ -14,7 +14,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   runtimes: ["contract", "files", "wire", "transports"],
   store: ["contract", "files"],
   workspaces: ["contract", "transports", "runtimes", "store", "events"],
-  tools: ["contract"],
+  tools: ["contract", "files"],
   api: ["contract"],
   events: ["contract", "store"],
   runner: [

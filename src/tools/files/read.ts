@@ -5,14 +5,12 @@ import { firstBytes, formatNumber } from "../cut.ts";
 import { inputOf, type RunningCall, type ToolDefinition } from "../define.ts";
 import { insidePath } from "../paths.ts";
 import type { ToolContent, ToolContext } from "../tool.ts";
-import { nearPaths } from "./near.ts";
+import { noSuchPath } from "./errors.ts";
+import { END_OF_FILE, LINE_MARGIN_BYTES } from "./known-lines.ts";
 import { placeOptions, shownPath } from "./place.ts";
 import { fairShares, fitting } from "./room.ts";
 
 const MAX_FILES = 20;
-/** Asked for beyond the longest line, so that a secret at its cut is masked as a whole. */
-const LINE_MARGIN_BYTES = 1_024;
-
 const PART = {
   path: z.string().min(1).describe("File, relative to the root or absolute."),
   offset: z
@@ -178,8 +176,7 @@ function shown(context: ToolContext, looked: readonly Looked[]): { output: Outpu
         .map((line) => `${line}\n`)
         .join("");
       for (const note of notes(read, part)) text += `[${note}]\n`;
-      const whole = read.lines.slice(0, count).filter(({ cutBytes }) => cutBytes === undefined);
-      context.seen.saw(path, read.version, new Map(whole.map(({ number, text }) => [number, text])));
+      context.seen.saw(path, read.version, linesSeen(read, count));
     } else {
       const { kind, size, mediaType } = read;
       files.push({ kind, path: name, size, mediaType });
@@ -194,6 +191,15 @@ function shown(context: ToolContext, looked: readonly Looked[]): { output: Outpu
   }
   if (text !== "" || content.length === 0) content.push({ type: "text", text: text.replace(/\n$/, "") });
   return { output: { files }, content };
+}
+
+/** What the model then knows of a file. */
+function linesSeen(read: TextRead & { kind: "text" }, count: number): Map<number, string> {
+  const lines = read.lines.slice(0, count);
+  const whole = lines.filter(({ cutBytes }) => cutBytes === undefined);
+  const seen = new Map(whole.map(({ number, text }) => [number, text]));
+  if ((lines.at(-1)?.number ?? 0) === read.totalLines) seen.set(read.totalLines + 1, END_OF_FILE);
+  return seen;
 }
 
 function textFile(
@@ -262,14 +268,7 @@ async function explained(
       context: { path },
     });
   }
-  if (error.code !== "ENOENT") return error;
-  const near = await nearPaths(context, path, call);
-  call.signal.throwIfAborted();
-  return berthError("ENOENT", {
-    message: `there is no file ${name}`,
-    hint: near.length === 0 ? "Look for it with glob or list." : `There is: ${near.join(", ")}`,
-    context: { path },
-  });
+  return error.code === "ENOENT" ? noSuchPath(context, path, call) : error;
 }
 
 function together(errors: readonly BerthError[]): BerthError {

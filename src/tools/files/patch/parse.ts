@@ -3,13 +3,23 @@ import { beginOfPatch, parseBeginPatch } from "./begin-patch.ts";
 import { invalidPatch, type PatchedFile, patchLines } from "./lines.ts";
 import { parseUnifiedDiff } from "./unified.ts";
 
+/** Of one patch. */
+export const MAX_PATCHED_FILES = 500;
+
 /**
  * Understands a patch in either of its forms, `*** Begin Patch` or a unified diff. Parts of one file are put together.
  * @throws patch.invalid with the line of the patch
  */
 export function parsePatch(text: string): PatchedFile[] {
   const lines = patchLines(text);
-  return together(beginOfPatch(lines) === -1 ? parseUnifiedDiff(lines) : parseBeginPatch(lines));
+  const files = together(beginOfPatch(lines) === -1 ? parseUnifiedDiff(lines) : parseBeginPatch(lines));
+  const over = files[MAX_PATCHED_FILES];
+  if (over === undefined) return files;
+  throw invalidPatch(
+    over.line,
+    `there are more than ${MAX_PATCHED_FILES} files`,
+    "Make several patches of it.",
+  );
 }
 
 function together(parts: readonly PatchedFile[]): PatchedFile[] {
