@@ -1,6 +1,7 @@
 import { Duplex, Readable, Writable } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import type { BerthError } from "../../../contract/errors.ts";
+import { fullAtOnce } from "./inside.ts";
 
 /**
  * What one stream of a channel may hold unread before the other one has to wait too. They share the channel's window:
@@ -23,6 +24,7 @@ class Intake {
     this.#source = source;
     this.#sink = sink;
     source.pause();
+    fullAtOnce(source);
     source.on("data", (chunk: Buffer) => {
       this.bytes += chunk.length;
       if (this.#sink.destroyed) return;

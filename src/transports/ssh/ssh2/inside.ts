@@ -1,4 +1,5 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
+import type { Readable } from "node:stream";
 import type { Client, ClientChannel } from "ssh2";
 
 /**
@@ -36,4 +37,14 @@ export function prepareKeys(client: Client): void {
   if (decipher._decipherSSLName !== undefined && Buffer.isBuffer(decipher._decipherKey)) {
     decipher._decipherKey = createSecretKey(decipher._decipherKey);
   }
+}
+
+/**
+ * Makes a stream of a channel count as full with the first chunk that is not taken at once. With each chunk that does
+ * not fill its stream, 2 MiB, ssh2 lets the server send more, however much the channel's other stream holds: a little
+ * on one would open the window again and again for what nobody reads on the other.
+ */
+export function fullAtOnce(stream: Readable): void {
+  const state = (stream as unknown as { readonly _readableState: { highWaterMark: number } })._readableState;
+  state.highWaterMark = 0;
 }
