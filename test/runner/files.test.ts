@@ -235,11 +235,10 @@ test("a watch tells what changes; who comes back looks at everything", async () 
   const runner = shared();
   const one = await runner.workspace({ name: "watched" });
   const path = one.place?.path ?? "";
-  const stop = new AbortController();
   const watch = "/v1/workspaces/watched/files/watch?ignore=node_modules";
   const seen: string[] = [];
   let last = "";
-  for await (const { event, id, data } of streamed(runner, watch, { signal: stop.signal })) {
+  for await (const { event, id, data } of streamed(runner, watch)) {
     if (event === "ready") {
       mkdirSync(join(path, "node_modules"));
       writeFileSync(join(path, "node_modules/x"), "");

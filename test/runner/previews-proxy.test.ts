@@ -246,7 +246,9 @@ test("a stream of events that is silent gets comments between two of them, and a
 
 async function listener(onSocket: (socket: Socket) => void, port: number): Promise<AsyncDisposable> {
   const { createServer: createTcpServer } = await import("node:net");
+  const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
+    sockets.add(socket);
     socket.on("error", () => undefined);
     onSocket(socket);
   });
@@ -254,6 +256,7 @@ async function listener(onSocket: (socket: Socket) => void, port: number): Promi
   await once(server, "listening");
   return {
     async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
       if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
   };

@@ -5,6 +5,8 @@ import { dirname, join } from "node:path";
 import { after, before } from "node:test";
 import { type TestRunner, testRunner } from "../fixtures/runner.ts";
 
+const STREAM_MS = 60_000;
+
 /** An answer, its body as JSON where it is that. */
 export interface Answered {
   readonly status: number;
@@ -16,7 +18,6 @@ export interface Answered {
 export interface Asked {
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal;
 }
 
 /** One runner for those tests of a file that need none of their own. */
@@ -40,7 +41,7 @@ export async function ask(
   method: string,
   path: string,
   body?: unknown,
-  { token, headers = {}, signal }: Asked = {},
+  { token, headers = {} }: Asked = {},
 ): Promise<Answered> {
   const isBytes = typeof body === "string" || body instanceof Uint8Array;
   const type = isBytes ? "application/octet-stream" : "application/json";
@@ -52,7 +53,6 @@ export async function ask(
       ...headers,
     },
     ...(body === undefined ? {} : { body: isBytes ? (body as string) : JSON.stringify(body) }),
-    ...(signal === undefined ? {} : { signal }),
   });
   const text = await response.text();
   const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false;
@@ -112,11 +112,11 @@ export interface StreamEvent {
   readonly data: any;
 }
 
-/** Server-sent events of a call, until it ends or the signal. */
+/** Server-sent events of a call, until it ends; one that goes on for too long is a failure. */
 export async function* streamed(
   runner: TestRunner,
   path: string,
-  { token, headers = {}, signal }: Asked = {},
+  { token, headers = {} }: Asked = {},
 ): AsyncGenerator<StreamEvent> {
   const response = await runner.call(path, {
     headers: {
@@ -124,7 +124,7 @@ export async function* streamed(
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...headers,
     },
-    ...(signal === undefined ? {} : { signal }),
+    signal: AbortSignal.timeout(STREAM_MS),
   });
   assert.equal(response.status, 200, response.ok ? "" : await response.text());
   let text = "";
