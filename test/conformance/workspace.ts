@@ -18,7 +18,7 @@ export interface OpenedPlace {
 }
 
 /** A workspace of a small project in a place, deleted with the stack. */
-export async function workspaceIn(
+async function workspaceIn(
   stack: AsyncDisposableStack,
   config: RuntimeConfig,
   stateDirectory: string,
@@ -56,7 +56,7 @@ export async function workspaceIn(
 }
 
 /** The same through a runner, a process of its own; outside of the workspace the place is opened without it. */
-export async function remoteWorkspaceIn(
+async function remoteWorkspaceIn(
   stack: AsyncDisposableStack,
   config: RuntimeConfig,
   stateDirectory: string,
@@ -77,4 +77,21 @@ function outsideOf({ place }: Workspace, config: RuntimeConfig): RuntimeConfig {
     workdir: place.path,
     ...(config.env === undefined ? {} : { env: config.env }),
   };
+}
+
+/** The suite runs in a workspace that is made in the place, and not in a directory of it; "remote": through a runner. */
+export interface WorkspaceOption {
+  readonly workspace?: "direct" | "remote";
+}
+
+export function workspaceBy(way: NonNullable<WorkspaceOption["workspace"]>) {
+  return way === "remote" ? remoteWorkspaceIn : workspaceIn;
+}
+
+export async function openedIn(
+  stack: AsyncDisposableStack,
+  config: RuntimeConfig,
+  stateDirectory: string,
+): Promise<OpenedPlace> {
+  return { config, runtime: stack.use(await openRuntime(config, { stateDirectory })) };
 }
