@@ -131,8 +131,8 @@ export const RUNNER_ERRORS = {
   ),
   "fs.changed": entry(
     412,
-    "{path} is not what it was",
-    "Read it again; If-Match names the version to replace.",
+    "{path} is not what it was when it was read",
+    "Read it again, and base the change on what is there now.",
   ),
   "fs.range_invalid": entry(416, "{path} has no such bytes: it has {size}", "Ask for a range inside."),
   "operation.unknown": entry(

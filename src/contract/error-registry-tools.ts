@@ -2,11 +2,6 @@ import { entry } from "./error-entry.ts";
 
 /** Errors of text changes, of searching, and of the tools for agents. */
 export const TOOL_ERRORS = {
-  "fs.changed": entry(
-    409,
-    "{path} was changed since it was read",
-    "Read it again, and base the change on what is there now.",
-  ),
   "edit.not_found": entry(
     404,
     "the text to replace is not in {path}",
@@ -23,6 +18,11 @@ export const TOOL_ERRORS = {
     "See docs/tools.md for the forms of changes.",
   ),
   "edit.binary": entry(415, "{path} is not a text file", "Use a command to change it."),
+  "edit.outcome_unknown": entry(
+    502,
+    "the connection was lost, and it is not known whether the change was made",
+    "Read the files again before anything is changed once more.",
+  ),
   "patch.invalid": entry(
     400,
     "line {line} of the patch is not understood",
