@@ -3,7 +3,7 @@ import { shorten } from "../cut.ts";
 import type { RunningCall } from "../define.ts";
 import type { ToolContext } from "../tool.ts";
 import { type ChangedLine, differenceOf } from "./difference.ts";
-import { END_OF_FILE, LINE_MARGIN_BYTES } from "./known-lines.ts";
+import { END_OF_FILE } from "./known-lines.ts";
 import { placeOptions, shownPath } from "./place.ts";
 
 /** Of a difference that is shown, and of a file that is looked at for it. */
@@ -40,7 +40,7 @@ export async function changedSince(
       ...placeOptions(context, call),
       maxLines: MAX_LOOKED.lines,
       maxBytes: MAX_LOOKED.bytes,
-      maxLineBytes: context.limits.maxLineBytes + LINE_MARGIN_BYTES,
+      maxLineBytes: context.limits.maxLineBytes,
     });
   } catch {
     // It is gone, or can't be read: the refusal stands as it is.

@@ -4,9 +4,6 @@
  */
 export const END_OF_FILE = "\n";
 
-/** Asked for beyond the longest line that is shown, so that a secret at its cut is masked as a whole. */
-export const LINE_MARGIN_BYTES = 1_024;
-
 const HUNK = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/;
 
 interface DiffHunk {

@@ -1,14 +1,15 @@
 import * as z from "zod";
 import { type BerthError, berthError, isBerthError, toBerthError } from "../../contract/errors.ts";
-import type { TextRead } from "../../contract/text.ts";
-import { firstBytes, formatNumber } from "../cut.ts";
+import type { TextLine, TextRead } from "../../contract/text.ts";
+import { formatNumber } from "../cut.ts";
 import { inputOf, type RunningCall, type ToolDefinition } from "../define.ts";
 import { insidePath } from "../paths.ts";
 import type { ToolContent, ToolContext } from "../tool.ts";
 import { noSuchPath } from "./errors.ts";
-import { END_OF_FILE, LINE_MARGIN_BYTES } from "./known-lines.ts";
+import { END_OF_FILE } from "./known-lines.ts";
 import { placeOptions, shownPath } from "./place.ts";
 import { fairShares, fitting } from "./room.ts";
+import { sealed } from "./sealed.ts";
 
 const MAX_FILES = 20;
 const PART = {
@@ -122,7 +123,7 @@ async function look(
       startLine: offset === undefined || offset === 0 ? 1 : offset,
       maxLines: Math.min(limit ?? maxLines, maxLines),
       maxBytes,
-      maxLineBytes: maxLineBytes + LINE_MARGIN_BYTES,
+      maxLineBytes,
       maxImageBytes: Math.floor(maxImageBytes / count),
     });
     return {
@@ -137,16 +138,11 @@ async function look(
 }
 
 /** As `cat -n` numbers lines. */
-function numbered(
-  context: ToolContext,
-  line: { readonly number: number; readonly text: string; readonly cutBytes?: number | undefined },
-): string {
-  const { maxLineBytes } = context.limits;
-  const start = `${String(line.number).padStart(6)}\t`;
-  const bytes = Buffer.byteLength(line.text) + (line.cutBytes ?? 0);
-  if (bytes <= maxLineBytes) return start + line.text;
-  const text = firstBytes(context.maskOutput(line.text), maxLineBytes);
-  return `${start}${text} … ${formatNumber(bytes - maxLineBytes)} bytes of this line left out`;
+function numbered(context: ToolContext, { number, text, cutBytes }: TextLine): string {
+  const start = `${String(number).padStart(6)}\t`;
+  if (cutBytes === undefined) return start + text;
+  const left = `${formatNumber(cutBytes)} bytes of this line left out`;
+  return `${start}${sealed(context, text, { end: true })} … ${left} …`;
 }
 
 /** Room is shared by the files of a call; what does not fit is told with where to go on. */

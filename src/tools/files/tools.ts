@@ -2,6 +2,9 @@ import { type CallScope, defineTool } from "../define.ts";
 import type { Tool, ToolContext } from "../tool.ts";
 import { applyPatch } from "./apply-patch.ts";
 import { fileEdit } from "./edit.ts";
+import { glob } from "./glob.ts";
+import { grep } from "./grep.ts";
+import { list } from "./list.ts";
 import { fileRead } from "./read.ts";
 import { fileWrite } from "./write.ts";
 
@@ -12,5 +15,8 @@ export function fileTools(context: ToolContext, scope: CallScope): readonly Tool
     defineTool(context, scope, fileWrite(context)),
     defineTool(context, scope, fileEdit(context)),
     defineTool(context, scope, applyPatch(context)),
+    defineTool(context, scope, list(context)),
+    defineTool(context, scope, glob(context)),
+    defineTool(context, scope, grep(context)),
   ];
 }
