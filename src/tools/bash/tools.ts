@@ -1,14 +1,32 @@
-import type { CallScope } from "../define.ts";
+import { type CallScope, defineTool } from "../define.ts";
 import type { PlaceShell } from "../shell.ts";
 import type { Tool, ToolContext } from "../tool.ts";
+import { bashTool } from "./bash.ts";
+import { bashInputTool } from "./bash-input.ts";
+import { bashKillTool } from "./bash-kill.ts";
+import { bashOutputTool } from "./bash-output.ts";
+import { Commands } from "./commands.ts";
 
 /** The tools that run commands, and what they share. */
 export interface BashTools {
   readonly list: readonly Tool[];
   toBackground(callId: string): Promise<string | undefined>;
+  /** Ends what was started and is not to stay. */
   close(): Promise<void>;
 }
 
-export function bashTools(_context: ToolContext, _scope: CallScope, _shell: PlaceShell): BashTools {
-  return { list: [], toBackground: async () => undefined, close: async () => {} };
+export function bashTools(context: ToolContext, scope: CallScope, shell: PlaceShell): BashTools {
+  const commands = new Commands(context, shell);
+  const followers = commands.canFollow
+    ? [
+        defineTool(context, scope, bashOutputTool(commands)),
+        defineTool(context, scope, bashInputTool(commands)),
+        defineTool(context, scope, bashKillTool(commands)),
+      ]
+    : [];
+  return {
+    list: [defineTool(context, scope, bashTool(commands)), ...followers],
+    toBackground: (callId) => commands.foreground.toBackground(callId),
+    close: () => commands.known.close(),
+  };
 }

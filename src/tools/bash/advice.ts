@@ -1,0 +1,79 @@
+import type { ExitStatus } from "../../contract/process.ts";
+import { duration } from "./say.ts";
+
+/** Last lines of output by which a command asks something. */
+const QUESTION =
+  /(?:password|passphrase|username|login|continue|proceed|confirm|sure)[^\n]{0,80}[?:]\s*$|\[(?:y\/n|yes\/no)\][^\n]{0,20}$|\((?:y\/n|yes\/no)[^\n)]*\)[^\n]{0,20}$|\?\s*$/i;
+
+/** What output of a command that failed says, and what can be done about it. */
+const CAUSES: readonly (readonly [said: RegExp, advice: string])[] = [
+  [
+    /sudo: (?:a terminal is required|a password is required|no tty present)|sudo: no password was provided/,
+    "sudo wants a password, which nobody can type here: do without it, or ask the user.",
+  ],
+  [
+    /Aborting commit due to empty commit message|Terminal is dumb, but EDITOR unset|There was a problem with the editor|error: cannot run editor/,
+    "No editor can be opened here: give the text as an option, as in `git commit -m`.",
+  ],
+  [
+    /could not read (?:Username|Password) for|terminal prompts disabled/,
+    "Nobody can be asked for a login here: use credentials that are configured.",
+  ],
+  [
+    /not a (?:tty|terminal)|Inappropriate ioctl for device|must be run from a terminal|requires? an? (?:interactive )?(?:tty|terminal)|error opening terminal|Output is not to a terminal|can't open \/dev\/tty|cannot open \/dev\/tty|No such device or address.*\/dev\/tty|\/dev\/tty: No such device/i,
+    "Commands have no terminal: use options that ask nothing",
+  ],
+];
+
+const NO_INPUT = "its input is empty, as nobody can type here";
+
+export interface AdviceInput {
+  readonly command: string;
+  readonly exit: ExitStatus;
+  /** As the model is shown it. */
+  readonly output: string;
+  readonly timeoutMs: number;
+  readonly maxTimeoutMs: number;
+  /** Milliseconds before its end in which it wrote nothing; undefined: not known. */
+  readonly silentMs: number | undefined;
+  /** There are background commands, and terminals for them. */
+  readonly background: boolean;
+  readonly tty: boolean;
+}
+
+/** Why a command ended as it did, where that can be told, and what to do instead; undefined: it speaks for itself. */
+export function advice(input: AdviceInput): string | undefined {
+  const { exit, output } = input;
+  if (exit.timedOut) return timedOut(input);
+  if (exit.exitCode === 0) return undefined;
+  const end = output.slice(-4_000);
+  const cause = CAUSES.find(([said]) => said.test(end))?.[1];
+  if (cause !== undefined) return cause.endsWith(".") ? cause : `${cause}${interactive(input)}.`;
+  if (QUESTION.test(end))
+    return `It asked something: ${NO_INPUT}. Use options that ask nothing${interactive(input)}.`;
+  if (output === "" && /(?:^|[;&|\n(]\s*)read\b/.test(input.command))
+    return `\`read\` found nothing: ${NO_INPUT}.`;
+  return undefined;
+}
+
+function timedOut(input: AdviceInput): string {
+  const { output, timeoutMs, maxTimeoutMs, silentMs } = input;
+  const parts = [`It was ended after ${duration(timeoutMs)}, its timeout.`];
+  if (output === "") parts.push("It had written nothing.");
+  else if (silentMs !== undefined) parts.push(`Its last output was ${duration(silentMs)} before that.`);
+  if (QUESTION.test(output.slice(-500))) {
+    parts.push(
+      `It seems to wait for an answer, but ${NO_INPUT}: use options that ask nothing${interactive(input)}.`,
+    );
+    return parts.join(" ");
+  }
+  const longer = timeoutMs < maxTimeoutMs ? `give a larger timeout_ms (at most ${maxTimeoutMs})` : "";
+  const behind = input.background ? "run it with background: true and follow it by bash_output" : "";
+  const ways = [longer, behind].filter((way) => way !== "").join(", or ");
+  if (ways !== "") parts.push(`If it needs longer, ${ways}.`);
+  return parts.join(" ");
+}
+
+function interactive({ tty }: AdviceInput): string {
+  return tty ? ", or run it with background: true and tty: true, and answer by bash_input" : "";
+}

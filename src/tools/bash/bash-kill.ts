@@ -1,0 +1,77 @@
+import * as z from "zod";
+import { isBerthError } from "../../contract/errors.ts";
+import { parseSignal, type SignalName } from "../../contract/signals.ts";
+import { inputOf, type ToolDefinition } from "../define.ts";
+import type { Commands } from "./commands.ts";
+import { called, ended } from "./say.ts";
+import { statusFields } from "./status.ts";
+
+/** Signals that mean the end: when the process does not obey within the grace, KILL follows, to its whole tree. */
+const ENDING: readonly SignalName[] = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGABRT", "SIGKILL"];
+
+export interface BashKillInput {
+  readonly process: string;
+  readonly signal?: string | undefined;
+}
+
+const output = z.object({
+  ...statusFields,
+  left: z.int().optional().describe("Processes of its tree that could not be ended"),
+});
+export type BashKillOutput = z.output<typeof output>;
+
+export function bashKillTool(commands: Commands): ToolDefinition<BashKillInput, BashKillOutput> {
+  return {
+    name: "bash_kill",
+    title: "End a background command",
+    description:
+      "Ends a background command with everything that it has started: by SIGTERM (or SIGINT, SIGQUIT, SIGABRT), and by SIGKILL when it does not obey within two seconds. Other signals (SIGHUP, SIGUSR1, SIGUSR2, SIGSTOP, SIGCONT) are only sent. One that has ended already is no error.",
+    input: inputOf({
+      process: z.string().min(1).describe("Id or name"),
+      signal: z.string().optional().describe("Default SIGTERM"),
+    }),
+    output,
+    readOnly: false,
+    destructive: true,
+    run: async (input, call) => {
+      const signal = parseSignal(input.signal ?? "SIGTERM");
+      const known = await commands.known.find(input.process, call.signal);
+      const { process } = known;
+      let left: number | undefined;
+      if (ENDING.includes(signal)) ({ left } = await process.kill(signal));
+      else await sendSignal(process, signal);
+      const info = await process.info({ signal: call.signal });
+      const exit = info.exit;
+      if (exit !== undefined) known.exit = exit;
+      const status =
+        exit === undefined ? (ENDING.includes(signal) ? "still running" : `got ${signal}`) : ended(exit);
+      const remains =
+        left === undefined || left === 0 ? "" : `\n${left} of its processes could not be ended.`;
+      return {
+        content: `[${called(process)}: ${status}]${remains}`,
+        output: {
+          process: process.id,
+          ...(process.name === undefined ? {} : { name: process.name }),
+          running: info.state === "running",
+          exit_code: exit?.exitCode ?? null,
+          signal: exit?.signal ?? null,
+          timed_out: exit?.timedOut ?? false,
+          duration_ms: exit === undefined ? null : Math.round(exit.durationMs),
+          ...(left === undefined ? {} : { left }),
+        },
+      };
+    },
+  };
+}
+
+/** One that has ended meanwhile needs no signal any more. */
+async function sendSignal(
+  process: { signal(name: SignalName): Promise<void> },
+  signal: SignalName,
+): Promise<void> {
+  try {
+    await process.signal(signal);
+  } catch (error) {
+    if (!isBerthError(error, "process.finished")) throw error;
+  }
+}

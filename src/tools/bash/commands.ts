@@ -1,0 +1,45 @@
+import { dirname } from "node:path/posix";
+import type { OutputFile } from "../../contract/process.ts";
+import type { PlaceShell } from "../shell.ts";
+import type { ToolContext } from "../tool.ts";
+import { KnownProcesses } from "./known.ts";
+import { Foreground } from "./run.ts";
+
+/** Milliseconds a command has when the model says nothing, and at most. */
+const DEFAULT_TIMEOUT_MS = 120_000;
+const DEFAULT_MAX_TIMEOUT_MS = 600_000;
+
+/** What the tools that run commands share. */
+export class Commands {
+  readonly context: ToolContext;
+  readonly shell: PlaceShell;
+  readonly known: KnownProcesses;
+  readonly foreground: Foreground;
+  readonly timeoutMs: number;
+  readonly maxTimeoutMs: number;
+
+  constructor(context: ToolContext, shell: PlaceShell) {
+    this.context = context;
+    this.shell = shell;
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, maxTimeoutMs } = context.options.bash ?? {};
+    this.timeoutMs = timeoutMs;
+    this.maxTimeoutMs = maxTimeoutMs ?? Math.max(timeoutMs, DEFAULT_MAX_TIMEOUT_MS);
+    this.known = new KnownProcesses(context.runtime);
+    this.foreground = new Foreground(this);
+  }
+
+  /** Background commands, their output and their input. */
+  get canFollow(): boolean {
+    const { spawn, resume } = this.context.runtime.capabilities;
+    return spawn && resume;
+  }
+
+  get canKeepOutput(): boolean {
+    return this.context.runtime.capabilities.daemon;
+  }
+
+  /** The file of whole output that a model is told of: the file tools may read it. */
+  allow(file: OutputFile | undefined): void {
+    if (file?.outputFile !== undefined) this.context.allowRoot(dirname(file.outputFile));
+  }
+}
