@@ -1,11 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
-import {
-  ATTACH_MESSAGE_BYTES,
-  type AttachClientMessage,
-  type AttachServerMessage,
-  attachClientMessage,
-} from "../../api/attach.ts";
+import { type AttachClientMessage, type AttachServerMessage, attachClientMessage } from "../../api/attach.ts";
 import { errorToJson } from "../../api/json-errors.ts";
 import { exitToJson } from "../../api/json-processes.ts";
 import { type BerthError, berthError, toBerthError } from "../../contract/errors.ts";
@@ -371,6 +366,3 @@ function parseMessage(data: Buffer): AttachClientMessage | undefined {
     return undefined;
   }
 }
-
-/** Largest message that a client may send. */
-export const MAX_PAYLOAD_BYTES = ATTACH_MESSAGE_BYTES;

@@ -1,16 +1,17 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { ATTACH_PROTOCOL } from "../../api/attach.ts";
+import { ATTACH_MESSAGE_BYTES, ATTACH_PROTOCOL } from "../../api/attach.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
 import { within } from "../../contract/within.ts";
 import { holds } from "../access/scopes.ts";
 import type { RunnerContext } from "../context.ts";
 import type { Upgrades } from "../handlers.ts";
+import { leaving } from "../http/leaving.ts";
 import type { ProcessSession, ProcessSessions } from "../processes/sessions.ts";
 import { startCursor } from "../processes/start-cursor.ts";
-import { AttachClient, type AttachRole, type KeepAlive, MAX_PAYLOAD_BYTES } from "./client.ts";
+import { AttachClient, type AttachRole, type KeepAlive } from "./client.ts";
 import { RingBudget } from "./feed.ts";
 import { OutputHub } from "./hub.ts";
 
@@ -32,7 +33,7 @@ export interface AttachOptions {
 const SOCKET = {
   noServer: true,
   clientTracking: false,
-  maxPayload: MAX_PAYLOAD_BYTES,
+  maxPayload: ATTACH_MESSAGE_BYTES,
   closeTimeout: CLOSE_LIMIT_MS,
   handleProtocols: (offered: ReadonlySet<string>) => (offered.has(ATTACH_PROTOCOL) ? ATTACH_PROTOCOL : false),
 } as const;
@@ -81,29 +82,25 @@ class AttachServer implements Attach {
         if (role === "writer" && !holds(caller.scope, "operate")) {
           throw berthError("auth.forbidden", { hop: "runner", context: { scope: "operate" } });
         }
-        const left = leaving(socket);
+        using left = leaving(socket);
         const signal = AbortSignal.any([left.signal, context.stopping]);
+        const found = await context.processes.find(params.id, caller, signal);
+        const { info } = found;
+        const session = this.#sessions.open(found);
         try {
-          const found = await context.processes.find(params.id, caller, signal);
-          const { info } = found;
-          const session = this.#sessions.open(found);
-          try {
-            // From here to the handshake nothing is awaited: of two writers one finds the other.
-            this.#admit(info, role, takeover);
-            const cursor = startCursor(info, from);
-            let attached = false;
-            this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-              attached = true;
-              this.#attach(webSocket, socket, session, { info, role, cursor, tail: from < 0 });
-            });
-            // The handshake of WebSocket itself was not in order, and has been answered.
-            if (!attached) throw berthError("request.invalid", { hop: "runner" });
-          } catch (error) {
-            session[Symbol.dispose]();
-            throw error;
-          }
-        } finally {
-          left.forget();
+          // From here to the handshake nothing is awaited: of two writers one finds the other.
+          this.#admit(info, role, takeover);
+          const cursor = startCursor(info, from);
+          let attached = false;
+          this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+            attached = true;
+            this.#attach(webSocket, socket, session, { info, role, cursor, tail: from < 0 });
+          });
+          // The handshake of WebSocket itself was not in order, and has been answered.
+          if (!attached) throw berthError("request.invalid", { hop: "runner" });
+        } catch (error) {
+          session[Symbol.dispose]();
+          throw error;
         }
       },
     };
@@ -224,12 +221,4 @@ class AttachServer implements Attach {
     clearInterval(this.#timer);
     await this.#sessions.settled();
   }
-}
-
-/** Tells when the client goes away before the upgrade. */
-function leaving(socket: Duplex): { readonly signal: AbortSignal; forget(): void } {
-  const controller = new AbortController();
-  const leave = (): void => controller.abort(berthError("operation.aborted", { hop: "runner" }));
-  socket.once("close", leave);
-  return { signal: controller.signal, forget: () => socket.off("close", leave) };
 }

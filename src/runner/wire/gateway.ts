@@ -11,6 +11,7 @@ import type { Hello } from "../../wire/messages.ts";
 import type { Caller, RunnerContext, RuntimeLease } from "../context.ts";
 import type { Upgrades } from "../handlers.ts";
 import { withCause } from "../http/cause.ts";
+import { leaving } from "../http/leaving.ts";
 import { disconnected, Relay } from "./relay.ts";
 import { RequestRefusals } from "./request-refusals.ts";
 
@@ -48,10 +49,8 @@ export function wireUpgrades(context: RunnerContext): Upgrades<"wire"> {
         });
       }
       const workspace = await context.workspace(params.workspace, caller);
-      const gone = new AbortController();
-      const leave = () => gone.abort(berthError("operation.aborted", { hop: "runner" }));
-      socket.once("close", leave);
-      const signal = AbortSignal.any([gone.signal, context.stopping]);
+      using left = leaving(socket);
+      const signal = AbortSignal.any([left.signal, context.stopping]);
       const lease = await context.runtimes.lease(workspace, signal);
       let place: Duplex | undefined;
       try {
@@ -72,8 +71,6 @@ export function wireUpgrades(context: RunnerContext): Upgrades<"wire"> {
         place?.destroy();
         lease[Symbol.dispose]();
         throw error;
-      } finally {
-        socket.off("close", leave);
       }
     },
   };
