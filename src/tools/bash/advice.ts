@@ -3,7 +3,11 @@ import { duration } from "./say.ts";
 
 /** Last lines of output by which a command asks something. */
 const QUESTION =
-  /(?:password|passphrase|username|login|continue|proceed|confirm|sure)[^\n]{0,80}[?:]\s*$|\[(?:y\/n|yes\/no)\][^\n]{0,20}$|\((?:y\/n|yes\/no)[^\n)]*\)[^\n]{0,20}$|\?\s*$/i;
+  /(?:password|passphrase|username|login|continue|proceed|confirm|sure)[^\n]{0,80}[?:]\s*$|[[(](?:y\/n|yes\/no)[^\n]{0,30}$/i;
+/** Those of a line that was left open for an answer. */
+const OPEN_QUESTION = /[:?>)\]]\s*$/;
+
+const NO_INPUT = "its input is empty, as nobody can type here";
 
 /** What output of a command that failed says, and what can be done about it. */
 const CAUSES: readonly (readonly [said: RegExp, advice: string])[] = [
@@ -20,18 +24,22 @@ const CAUSES: readonly (readonly [said: RegExp, advice: string])[] = [
     "Nobody can be asked for a login here: use credentials that are configured.",
   ],
   [
-    /not a (?:tty|terminal)|Inappropriate ioctl for device|must be run from a terminal|requires? an? (?:interactive )?(?:tty|terminal)|error opening terminal|Output is not to a terminal|can't open \/dev\/tty|cannot open \/dev\/tty|No such device or address.*\/dev\/tty|\/dev\/tty: No such device/i,
+    /EOFError: EOF when reading a line|EOF on stdin|end of file on (?:stdin|standard input)|EOF when reading a line/i,
+    `It reads input, but ${NO_INPUT}: pipe in what it needs, or use options that ask nothing`,
+  ],
+  [
+    /not a (?:tty|terminal)|Inappropriate ioctl for device|must be run from a terminal|requires? an? (?:interactive )?(?:tty|terminal)|error opening terminal|(?:output|input) is not (?:to|from) a terminal|failed tty get|can't open \/dev\/tty|cannot open \/dev\/tty|No such device or address.*\/dev\/tty|\/dev\/tty: No such device/i,
     "Commands have no terminal: use options that ask nothing",
   ],
 ];
-
-const NO_INPUT = "its input is empty, as nobody can type here";
 
 export interface AdviceInput {
   readonly command: string;
   readonly exit: ExitStatus;
   /** As the model is shown it. */
   readonly output: string;
+  /** What was written last has no line end. */
+  readonly openLine: boolean;
   readonly timeoutMs: number;
   readonly maxTimeoutMs: number;
   /** Milliseconds before its end in which it wrote nothing; undefined: not known. */
@@ -46,10 +54,9 @@ export function advice(input: AdviceInput): string | undefined {
   const { exit, output } = input;
   if (exit.timedOut) return timedOut(input);
   if (exit.exitCode === 0) return undefined;
-  const end = output.slice(-4_000);
-  const cause = CAUSES.find(([said]) => said.test(end))?.[1];
-  if (cause !== undefined) return cause.endsWith(".") ? cause : `${cause}${interactive(input)}.`;
-  if (QUESTION.test(end))
+  const cause = causeOf(input);
+  if (cause !== undefined) return cause;
+  if (asks(input))
     return `It asked something: ${NO_INPUT}. Use options that ask nothing${interactive(input)}.`;
   if (output === "" && /(?:^|[;&|\n(]\s*)read\b/.test(input.command))
     return `\`read\` found nothing: ${NO_INPUT}.`;
@@ -61,7 +68,9 @@ function timedOut(input: AdviceInput): string {
   const parts = [`It was ended after ${duration(timeoutMs)}, its timeout.`];
   if (output === "") parts.push("It had written nothing.");
   else if (silentMs !== undefined) parts.push(`Its last output was ${duration(silentMs)} before that.`);
-  if (QUESTION.test(output.slice(-500))) {
+  const cause = causeOf(input);
+  if (cause !== undefined) return [...parts, cause].join(" ");
+  if (asks(input)) {
     parts.push(
       `It seems to wait for an answer, but ${NO_INPUT}: use options that ask nothing${interactive(input)}.`,
     );
@@ -72,6 +81,17 @@ function timedOut(input: AdviceInput): string {
   const ways = [longer, behind].filter((way) => way !== "").join(", or ");
   if (ways !== "") parts.push(`If it needs longer, ${ways}.`);
   return parts.join(" ");
+}
+
+function causeOf(input: AdviceInput): string | undefined {
+  const end = input.output.slice(-4_000);
+  const cause = CAUSES.find(([said]) => said.test(end))?.[1];
+  return cause === undefined || cause.endsWith(".") ? cause : `${cause}${interactive(input)}.`;
+}
+
+function asks({ output, openLine }: AdviceInput): boolean {
+  const end = output.slice(-500);
+  return QUESTION.test(end) || (openLine && OPEN_QUESTION.test(end));
 }
 
 function interactive({ tty }: AdviceInput): string {

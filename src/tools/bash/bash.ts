@@ -166,6 +166,7 @@ function adviceOf(
     command: input.command,
     exit,
     output: text,
+    openLine: !(ran.pieces.tail ?? ran.pieces.head).endsWith("\n"),
     timeoutMs: input.timeout_ms ?? commands.timeoutMs,
     maxTimeoutMs: commands.maxTimeoutMs,
     silentMs: ran.silentMs,

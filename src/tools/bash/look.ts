@@ -4,8 +4,9 @@ import type { ExitStatus, OutputChunk, OutputFile, Process } from "../../contrac
 import type { Pieces } from "../cut.ts";
 import { Collected } from "./collected.ts";
 
-/** Output is taken to pause when nothing came for this long. */
+/** Output is taken to pause when nothing came for this long; whatever goes on without a pause is told after this long. */
 const QUIET_MS = 150;
+const UNQUIET_MS = 1_500;
 /** Text before the newest chunk in which a match may begin. */
 const PATTERN_WINDOW_CHARACTERS = 64 * 1024;
 
@@ -47,6 +48,8 @@ export async function look(process: Process, options: LookOptions): Promise<Look
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const timer = wait === undefined ? undefined : setTimeout(() => stop.abort(), options.timeoutMs);
+  // Where output comes without end, no timer has its turn.
+  let deadline = performance.now() + options.timeoutMs;
   let cursor = options.from;
   let gone = 0;
   let exit: ExitStatus | undefined;
@@ -74,7 +77,9 @@ export async function look(process: Process, options: LookOptions): Promise<Look
           found = true;
           break;
         }
+        if (wait !== undefined && performance.now() > deadline) break;
         if (wait === "output") {
+          if (!found) deadline = Math.min(deadline, performance.now() + UNQUIET_MS);
           found = true;
           clearTimeout(quiet);
           quiet = setTimeout(() => stop.abort(), QUIET_MS);
