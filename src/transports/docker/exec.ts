@@ -61,7 +61,6 @@ export async function execInContainer(
       deadlineMs: START_DEADLINE_MS,
     })
     .catch(refine);
-  if (options.tty !== undefined) await resize(engine, id, options.tty);
   const onAbort = () => socket.destroy(abortedError(options.signal));
   options.signal?.addEventListener("abort", onAbort, { once: true });
   const ended = Promise.withResolvers<void>();
@@ -75,6 +74,8 @@ export async function execInContainer(
   // Input that nobody has read would keep the connection for ever: the engine closes only its own side.
   exit.catch(() => {}).finally(() => socket.destroy());
   const { stdout, stderr } = tty ? { stdout: plain(socket), stderr: Readable.from([]) } : demultiplex(socket);
+  // Behind the listeners: the engine may break the stream meanwhile.
+  if (options.tty !== undefined) await resize(engine, id, options.tty);
   return { stdin: socket, stdout, stderr, exit, close: () => void socket.destroy() };
 }
 
