@@ -14,8 +14,8 @@ const HASHES = 2 ** 20;
 const TOKEN = /\bberth_([0-9a-z]{8})[0-9A-Za-z]{8,}/g;
 /** The end of a text that may be the beginning of a token. Tokens have 50 letters. */
 const TOKEN_BEGINNING = /\bb(?:e(?:r(?:t(?:h(?:_[0-9A-Za-z]{0,100})?)?)?)?)?$/;
-/** The start of a text that may be the rest of a token: it has no form of its own. */
-const TOKEN_REST = /^[0-9A-Za-z]{1,56}(?![0-9A-Za-z])/;
+/** The start of a text that may be the rest of a token: it has no form of its own. A few letters tell nothing of it. */
+const TOKEN_REST = /^[0-9A-Za-z]{8,56}(?![0-9A-Za-z])/;
 
 /** Fields that hold an id, a time or a type, by their names, and the forms of what they hold. */
 const FIXED: readonly (readonly [field: RegExp, value: RegExp])[] = [

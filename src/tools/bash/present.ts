@@ -34,20 +34,28 @@ export function capturedPieces(bytes: Uint8Array, truncated: boolean, outputByte
 export function present(context: ToolContext, pieces: Pieces, note: string | undefined): Shortened {
   const { bash, maskOutput } = context.options;
   const clean = (text: string) => cleanText(text, bash?.ansi ?? "strip");
+  if (maskOutput === false || pieces.tail === undefined) {
+    const shown = (text: string) => context.maskOutput(clean(text));
+    return shorten(
+      {
+        ...pieces,
+        head: shown(pieces.head),
+        tail: pieces.tail === undefined ? undefined : shown(pieces.tail),
+      },
+      context.limits,
+      note,
+    );
+  }
   const head = clean(pieces.head);
-  const tail = pieces.tail === undefined ? undefined : clean(pieces.tail);
-  if (maskOutput === false) return shorten({ ...pieces, head, tail }, context.limits, note);
-  const closed = tail === undefined ? head : head.slice(0, HELD_SECRETS.closedLength(head));
-  const opened = tail?.slice(HELD_SECRETS.restLength(tail));
+  const closed = HELD_SECRETS.closedLength(head);
+  const rest = HELD_SECRETS.restLength(pieces.tail);
+  const dropped = Buffer.byteLength(head.slice(closed)) + Buffer.byteLength(pieces.tail.slice(0, rest));
   return shorten(
     {
       ...pieces,
-      head: context.mask(closed),
-      tail: opened === undefined ? undefined : context.mask(opened),
-      lostBytes:
-        (pieces.lostBytes ?? 0) +
-        Buffer.byteLength(head.slice(closed.length)) +
-        Buffer.byteLength(tail?.slice(0, tail.length - (opened?.length ?? 0)) ?? ""),
+      head: context.mask(head.slice(0, closed)),
+      tail: context.mask(clean(pieces.tail.slice(rest))),
+      lostBytes: (pieces.lostBytes ?? 0) + dropped,
     },
     context.limits,
     note,
