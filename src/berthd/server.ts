@@ -204,7 +204,13 @@ async function makeSpawner(options: DaemonOptions): Promise<Spawner> {
 }
 
 /** What daemons of the same protocol before this one did not know. */
-const FEATURES = { workspaces: true, logDirectory: true, scopedProcesses: true, keptByReaders: true };
+const FEATURES = {
+  workspaces: true,
+  logDirectory: true,
+  scopedProcesses: true,
+  keptByReaders: true,
+  text: true,
+};
 
 /** What this daemon can do beside what every one can, and why it can't do the rest. */
 function capabilitiesOf({ processTree, tty }: Spawner, { uid, name }: PlaceUser): Record<string, unknown> {

@@ -69,6 +69,15 @@ export class FileCalls {
     return this.#run((done) => fs.fstat(fd, done));
   }
 
+  /** With sizes and times that are exact: in nanoseconds. */
+  fstatExact(fd: number): Promise<fs.BigIntStats> {
+    return this.#run((done) => fs.fstat(fd, { bigint: true }, done));
+  }
+
+  lstatExact(path: string): Promise<fs.BigIntStats> {
+    return this.#run((done) => fs.lstat(nativePath(path), { bigint: true }, done));
+  }
+
   readlink(path: string): Promise<string> {
     return this.#run<Buffer>((done) => fs.readlink(nativePath(path), "buffer", done)).then(nameFromBytes);
   }

@@ -68,6 +68,40 @@ const attach = z.object({
   ),
 });
 
+/** One file of `fs.change`. */
+const change = z.object({
+  type: z.enum(["edit", "write", "remove"]),
+  path,
+  /** Of an edit: the new name. */
+  moveTo: z.optional(path),
+  /** Of a write. */
+  mode: z.optional(z.int().check(z.minimum(0), z.maximum(0o7777))),
+  /** Version that it has to have; null: there must be nothing. */
+  expected: z.optional(z.nullable(z.string().check(z.minLength(1), z.maxLength(200)))),
+  bytes: z._default(z.int().check(z.minimum(0), z.maximum(64 * 1024 * 1024)), 0),
+});
+export type Change = z.infer<typeof change>;
+
+/** What the DATA of an "edit" of `fs.change` is, as JSON. */
+export const editsSchema = z.array(
+  z.union([
+    z.object({
+      type: z.literal("replace"),
+      oldText: z.string(),
+      newText: z.string(),
+      all: z.optional(z.boolean()),
+    }),
+    z.object({ type: z.literal("insert"), line: z.int().check(z.minimum(-1)), text: z.string() }),
+    z.object({
+      type: z.literal("hunk"),
+      lines: z.array(z.object({ kind: z.enum(["context", "remove", "add"]), text: z.string() })),
+      line: z.optional(z.int().check(z.minimum(1))),
+      anchors: z.optional(z.array(z.string())),
+      atEnd: z.optional(z.boolean()),
+    }),
+  ]),
+);
+
 export const methods = {
   /**
    * Starts a process. Flow: RESPONSE { process }, then with `attach` the output as for process.output.
@@ -162,6 +196,33 @@ export const methods = {
     ...fileBase,
     path,
     mode: z.optional(z.int().check(z.minimum(0), z.maximum(0o7777))),
+    durable: z._default(z.boolean(), false),
+  }),
+  /**
+   * Lines of a text file. Flow: RESPONSE `{ kind: "text", size, mtimeMs, version, totalLines, lineEnd, finalLineEnd,
+   * byteOrderMark, invalidUtf8, firstLine, nextLine? }`, then DATA: JSON, for each line its text or `[text, cutBytes]`; or
+   * `{ kind: "image" | "binary", size, mtimeMs, version, mediaType?, hasData }`, then the image as DATA; END.
+   */
+  "fs.readText": z.object({
+    ...fileBase,
+    path,
+    startLine: z._default(z.int(), 1),
+    maxLines: z._default(z.int().check(z.minimum(1)), 2_000),
+    maxBytes: z._default(z.int().check(z.minimum(1), z.maximum(64 * 1024 * 1024)), 256 * 1024),
+    maxLineBytes: z._default(z.int().check(z.minimum(1)), 2_000),
+    maxImageBytes: z._default(z.int().check(z.minimum(0), z.maximum(64 * 1024 * 1024)), 0),
+  }),
+  /**
+   * Changes files, all or none. DATA of the client: for each change in order its `bytes` bytes, which are the content of a
+   * "write", and JSON of the edits of an "edit"; END. Then EVENT { files }… and RESPONSE { files } with the last part of them.
+   * Nothing is done before END has come; after it the change is made also when the connection is lost, and the same
+   * requestId gets the same answer.
+   */
+  "fs.change": z.object({
+    ...fileBase,
+    requestId: z.string().check(z.minLength(1), z.maxLength(128)),
+    changes: z.array(change).check(z.minLength(1), z.maxLength(1_000)),
+    dryRun: z._default(z.boolean(), false),
     durable: z._default(z.boolean(), false),
   }),
   "fs.realpath": z.object({ ...fileBase, path }),

@@ -37,7 +37,7 @@ export async function read(
   const first = params.start ?? 0;
   const wanted = params.end === undefined ? Number.POSITIVE_INFINITY : Math.max(0, params.end + 1 - first);
   await context.at(params, params.path, { follow: true }, async (spot, calls) => {
-    const { fd, stats, head } = await open(calls, spot, params.special, first, wanted);
+    const { fd, stats, head } = await openForReading(calls, spot, params.special, first, wanted);
     let owned = true;
     try {
       if (!stats.isFile()) {
@@ -69,7 +69,7 @@ export async function read(
  * Looks before it opens: opening a FIFO would already wake (and then break) its writer, and opening a device may
  * do something. The head of a small file is read beside the fstat that finds its true size.
  */
-async function open(
+export async function openForReading(
   calls: FileCalls,
   spot: Spot,
   special: boolean,
@@ -166,7 +166,12 @@ async function pump(
 }
 
 /** Fewer bytes than asked for only at the end of the file. */
-async function readFully(calls: FileCalls, fd: number, position: number, size: number): Promise<Buffer> {
+export async function readFully(
+  calls: FileCalls,
+  fd: number,
+  position: number,
+  size: number,
+): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(size);
   let filled = 0;
   while (filled < size) {

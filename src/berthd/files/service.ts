@@ -6,10 +6,12 @@ import type { WireStream } from "../../wire/types.ts";
 import { EarlyInput } from "../early-input.ts";
 import type { MethodHandler, Service } from "../service.ts";
 import { type AttributeCopier, cpAttributeCopier } from "./attributes.ts";
+import { Changes } from "./change.ts";
 import { FileContext } from "./context.ts";
 import { chmod, mkdir, readdir, realpath, stat, symlink } from "./metadata.ts";
 import { rename, rm } from "./move.ts";
 import { read } from "./read.ts";
+import { readText } from "./read-text.ts";
 import { Outgoing } from "./stream-life.ts";
 import { download, upload } from "./transfer.ts";
 import { UserWorkers } from "./user-workers.ts";
@@ -54,6 +56,7 @@ export function createFileService(options: FileServiceOptions): Service {
     startWorker === undefined
       ? undefined
       : new UserWorkers({ startWorker, ...(workerIdleMs === undefined ? {} : { idleMs: workerIdleMs }) });
+  const changes = new Changes();
   let active = 0;
 
   const method = <M extends FileMethod>(name: M, work: Work<M>): MethodHandler<M> => {
@@ -78,6 +81,8 @@ export function createFileService(options: FileServiceOptions): Service {
       "fs.stat": method("fs.stat", stat),
       "fs.read": method("fs.read", read),
       "fs.write": method("fs.write", write),
+      "fs.readText": method("fs.readText", readText),
+      "fs.change": method("fs.change", (own, params, stream) => changes.handle(own, params, stream)),
       "fs.realpath": method("fs.realpath", answer(realpath)),
       "fs.readdir": method("fs.readdir", readdir),
       "fs.mkdir": method("fs.mkdir", answer(mkdir)),

@@ -6,7 +6,7 @@ import { errnoOf } from "../../files/stat.ts";
 import type { Spot } from "../../files/walk.ts";
 import type { Params } from "../../wire/messages.ts";
 import type { WireStream } from "../../wire/types.ts";
-import type { FileContext } from "./context.ts";
+import { errno, type FileContext, type FileParams } from "./context.ts";
 import { makeParents } from "./metadata.ts";
 import { visible } from "./move.ts";
 import { byteLength, Incoming } from "./stream-life.ts";
@@ -26,12 +26,38 @@ import {
  */
 const MEMORY_BYTES = 8 * 1024 * 1024;
 const COPY_BYTES = 256 * 1024;
+/** A new file that is made like no other. */
+const NO_MODEL = { at: "", stats: undefined };
 /** A FIFO or device that takes nothing now is asked again after this long. */
 const RETRY_MS = 5;
 
-interface Result {
+export interface Written {
   readonly atomic: boolean;
   readonly bytes: number;
+}
+
+/** Where the content comes from. */
+export interface WriteSource {
+  /** Who writes has gone. */
+  readonly aborted: boolean;
+  /** What has come; undefined at the end. */
+  take(): Promise<Uint8Array[] | undefined>;
+  /** These bytes are used. */
+  done(chunks: readonly Uint8Array[]): void;
+}
+
+/** How a content gets to its place. */
+export interface WriteOptions {
+  readonly contained?: unknown;
+  /** Of a new file. */
+  readonly mode?: number | undefined;
+  readonly durable: boolean;
+  /** Awaited when all is ready for the new content to be seen, right before the first step that changes anything. */
+  readonly ready?: (() => Promise<void>) | undefined;
+  /** There must be nothing yet. */
+  readonly exclusive?: boolean | undefined;
+  /** A new file gets owner, mode and attributes of this one. */
+  readonly like?: WriteTarget | undefined;
 }
 
 /** fs.write: DATA and END of the client, then RESPONSE { atomic, bytes }. */
@@ -43,7 +69,7 @@ export async function write(
   const incoming = new Incoming(stream);
   const absolute = context.absolute(params.path);
   const calls = context.calls(params, absolute);
-  let result: Result | undefined;
+  let result: Written | undefined;
   try {
     const { spot, target } = await findTarget(context, calls, params, absolute);
     try {
@@ -60,14 +86,15 @@ export async function write(
 }
 
 /** Walks again while the last component of a contained path turns into a link between two looks. */
-async function findTarget(
+export async function findTarget(
   context: FileContext,
   calls: FileCalls,
-  params: Params<"fs.write">,
+  params: FileParams,
   absolute: string,
+  createParents = true,
 ): Promise<{ spot: Spot; target: WriteTarget }> {
   for (let attempt = 1; ; attempt++) {
-    const spot = await context.spot(calls, params, absolute, { follow: true, createParents: true });
+    const spot = await context.spot(calls, params, absolute, { follow: true, createParents });
     try {
       if (spot.pinned && spot.name === ".")
         throw berthError("EISDIR", { hop: "berthd", context: { path: absolute } });
@@ -79,20 +106,22 @@ async function findTarget(
   }
 }
 
-class Write {
+/** One file that is written: into a sibling that gets its name at the end, where that can be. */
+export class Write {
   readonly #context: FileContext;
   readonly #calls: FileCalls;
-  readonly #params: Params<"fs.write">;
-  readonly #incoming: Incoming;
+  readonly #params: WriteOptions;
+  readonly #incoming: WriteSource;
   readonly #target: WriteTarget;
   /** The temporary's descriptor was closed before the rename. */
   #closed = false;
+  #agreed = false;
 
   constructor(
     context: FileContext,
     calls: FileCalls,
-    params: Params<"fs.write">,
-    incoming: Incoming,
+    params: WriteOptions,
+    incoming: WriteSource,
     target: WriteTarget,
   ) {
     this.#context = context;
@@ -103,7 +132,7 @@ class Write {
   }
 
   /** Undefined when the client went away: then nothing has changed. */
-  async run(): Promise<Result | undefined> {
+  async run(): Promise<Written | undefined> {
     const { stats } = this.#target;
     if (stats !== undefined && !stats.isFile()) return this.#stream();
     let temporary: Temporary;
@@ -150,7 +179,8 @@ class Write {
 
   async #makeTemporary(name: string): Promise<Temporary> {
     const at = this.#target.sibling(name);
-    const plain = this.#target.stats === undefined && this.#params.mode === undefined;
+    const { mode, like } = this.#params;
+    const plain = this.#target.stats === undefined && mode === undefined && like === undefined;
     try {
       return await openTemporary(this.#calls, at, name, plain);
     } catch (error) {
@@ -176,14 +206,17 @@ class Write {
   /** Gives the temporary the final owner, attributes and mode, and the final name; false where it can't be. */
   async #replace(temporary: Temporary): Promise<boolean> {
     const { stats, at } = this.#target;
-    if (stats !== undefined) {
-      if (stats.nlink > 1) return false;
-      if (!(await takeOwner(this.#calls, temporary, stats))) return false;
-      if ((await this.#context.attributes.copy(visible(at), visible(temporary.at))) === "failed") {
-        return false;
-      }
+    if (stats !== undefined && stats.nlink > 1) return false;
+    const { at: modelAt, stats: model } =
+      stats === undefined ? (this.#params.like ?? NO_MODEL) : this.#target;
+    if (model !== undefined) {
+      const same =
+        (await takeOwner(this.#calls, temporary, model)) &&
+        (await this.#context.attributes.copy(visible(modelAt), visible(temporary.at))) !== "failed";
+      // A new file is written all the same, as somebody's who may not give it away.
+      if (!same && stats !== undefined) return false;
     }
-    const mode = stats === undefined ? (this.#params.mode ?? modeOf(temporary.stats)) : modeOf(stats);
+    const mode = model === undefined ? (this.#params.mode ?? modeOf(temporary.stats)) : modeOf(model);
     // Also when it is 0600 already: copying attributes may have changed it, and chown clears bits.
     await this.#calls.fchmod(temporary.fd, mode);
     if (this.#params.durable) await this.#calls.fsync(temporary.fd);
@@ -191,6 +224,11 @@ class Write {
     this.#closed = true;
     await this.#calls.closeChecked(temporary.fd);
     if (this.#incoming.aborted) throw aborted();
+    await this.#ready();
+    if (this.#params.exclusive === true) {
+      await this.#giveNew(temporary.at, at);
+      return true;
+    }
     try {
       await this.#calls.rename(temporary.at, at);
       return true;
@@ -207,7 +245,37 @@ class Write {
     }
   }
 
+  /** A name that nobody else has. @throws EEXIST */
+  async #giveNew(temporary: string, at: string): Promise<void> {
+    try {
+      await this.#calls.link(temporary, at);
+      await this.#calls.unlink(temporary).catch(() => {});
+      return;
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code !== "EPERM" && code !== "ENOTSUP" && code !== "EOPNOTSUPP" && code !== "ENOSYS") throw error;
+    }
+    // A file system without hard links: between the look and the rename somebody else's file would be replaced.
+    const there = await this.#calls.lstat(at).then(
+      () => true,
+      (error: unknown) => {
+        if (errnoOf(error) === "ENOENT") return false;
+        throw error;
+      },
+    );
+    if (there) throw errno("EEXIST");
+    await this.#calls.rename(temporary, at);
+  }
+
+  /** Waits for who has to agree, once. */
+  async #ready(): Promise<void> {
+    if (this.#agreed) return;
+    this.#agreed = true;
+    await this.#params.ready?.();
+  }
+
   async #copyInto(temporary: Temporary, bytes: number): Promise<void> {
+    await this.#ready();
     const from = this.#closed ? await this.#calls.open(temporary.at, constants.O_RDONLY) : temporary.fd;
     let fd: number | undefined;
     try {
@@ -227,7 +295,7 @@ class Write {
   }
 
   /** In place, complete in memory first where it fits. */
-  async #fromMemory(): Promise<Result | undefined> {
+  async #fromMemory(): Promise<Written | undefined> {
     const held: Uint8Array[] = [];
     let heldBytes = 0;
     while (heldBytes <= MEMORY_BYTES) {
@@ -240,6 +308,7 @@ class Write {
       heldBytes += byteLength(chunks);
       this.#incoming.done(chunks);
     }
+    await this.#ready();
     const fd = await openInPlace(this.#calls, this.#target);
     try {
       if (held.length > 0) await this.#calls.write(fd, held, 0);
@@ -265,7 +334,7 @@ class Write {
   }
 
   /** FIFOs and devices: straight into them as it comes. */
-  async #stream(): Promise<Result | undefined> {
+  async #stream(): Promise<Written | undefined> {
     const fd = await openInPlace(this.#calls, this.#target);
     let bytes = 0;
     try {

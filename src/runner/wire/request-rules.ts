@@ -21,7 +21,9 @@ const SCOPES: { readonly [M in Method]: Scope | "none" } = {
   "process.waitPort": "read",
   "fs.stat": "read",
   "fs.read": "read",
+  "fs.readText": "read",
   "fs.write": "operate",
+  "fs.change": "operate",
   "fs.realpath": "read",
   "fs.readdir": "read",
   "fs.mkdir": "operate",
@@ -116,12 +118,9 @@ function started(params: Params<"process.start">, rules: RequestRules): Params<"
   const inherited = Object.entries(own)
     .filter(([name]) => !given.has(name))
     .map(([name, value]): [string, string | null] => [name, value ?? null]);
-  // Another workspace's request is another one, whatever a client calls it.
-  const requestId = `${rules.workspaceId}.${params.requestId}`;
-  if (requestId.length > 128) throw invalid("process.start", ["requestId"]);
   return {
     ...params,
-    requestId,
+    requestId: ownRequestId("process.start", params.requestId, rules),
     workspace: rules.workspaceId,
     cwd: mapped(params.cwd, mapPath),
     env: [...inherited, ...params.env],
@@ -130,20 +129,42 @@ function started(params: Params<"process.start">, rules: RequestRules): Params<"
   };
 }
 
+/** Another workspace's request is another one, whatever a client calls it. */
+function ownRequestId(method: Method, given: string, { workspaceId }: RequestRules): string {
+  const requestId = `${workspaceId}.${given}`;
+  if (requestId.length > 128) throw invalid(method, ["requestId"]);
+  return requestId;
+}
+
 type FileParams = Params<"fs.read"> &
   Partial<Pick<Params<"fs.stat">, "paths">> &
+  Partial<Pick<Params<"fs.change">, "changes" | "requestId">> &
   Partial<Pick<Params<"fs.rename">, "from" | "to">>;
 
 function inFiles(method: Method, params: FileParams, rules: RequestRules): Params<Method> {
   const { user, mapPath } = rules.access;
-  const { path, paths, from, to } = params;
+  const { path, paths, from, to, changes, requestId } = params;
   return {
     ...params,
     ...(path === undefined ? {} : { path: mapped(path, mapPath) }),
     ...(paths === undefined ? {} : { paths: paths.map((one) => mapped(one, mapPath)) }),
     ...(from === undefined ? {} : { from: mapped(from, mapPath) }),
     ...(to === undefined ? {} : { to: mapped(to, mapPath) }),
+    ...(requestId === undefined ? {} : { requestId: ownRequestId(method, requestId, rules) }),
+    ...(changes === undefined ? {} : { changes: changes.map((change) => mappedChange(change, mapPath)) }),
     ...(rules.scope === "read" ? onlyInside(method, params, rules) : { user: params.user ?? user }),
+  };
+}
+
+function mappedChange(
+  change: Params<"fs.change">["changes"][number],
+  mapPath: ((path: string) => string) | undefined,
+): Params<"fs.change">["changes"][number] {
+  const { path, moveTo } = change;
+  return {
+    ...change,
+    path: mapped(path, mapPath),
+    ...(moveTo === undefined ? {} : { moveTo: mapped(moveTo, mapPath) }),
   };
 }
 

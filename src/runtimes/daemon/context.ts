@@ -75,7 +75,7 @@ export class RuntimeContext {
   startParams(command: Command, options: CommandOptions): ParamsInput<"process.start"> {
     const { argv, shellLookup } = commandArgv(command, options.shell);
     return {
-      requestId: options.requestId ?? `${this.#requestPrefix}.${(this.#requests++).toString(36)}`,
+      requestId: options.requestId ?? this.requestId(),
       command: argv,
       cwd: options.cwd === undefined ? this.paths.workdir : placePath(options.cwd, this.paths),
       env: environmentPairs(options.env, this.#environment),
@@ -90,6 +90,11 @@ export class RuntimeContext {
       overflow: options.overflow,
       logLimitBytes: options.logLimitBytes,
     };
+  }
+
+  /** A name for a request that may have to be sent again. */
+  requestId(): string {
+    return `${this.#requestPrefix}.${(this.#requests++).toString(36)}`;
   }
 
   /**

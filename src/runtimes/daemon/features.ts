@@ -25,11 +25,17 @@ export function requireKeptByReaders(hello: Hello): void {
   requireFeature(hello, "keptByReaders");
 }
 
+/** Refuses a daemon that knows nothing of texts and their changes. @throws wire.feature_unknown */
+export function requireText(hello: Hello): void {
+  requireFeature(hello, "text");
+}
+
 const IN_WORDS = {
   workspaces: "workspaces",
   logDirectory: "processLogDir",
   scopedProcesses: "clients of a runner",
   keptByReaders: 'keptBy: "readers"',
+  text: "reading and changing texts",
 } as const;
 
 function requireFeature({ capabilities, version }: Hello, name: keyof typeof IN_WORDS): void {

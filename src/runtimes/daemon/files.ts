@@ -36,6 +36,8 @@ import { readWhole } from "./file-read.ts";
 import { RemoteFileWriter, writeWhole } from "./file-write.ts";
 import { abortedError, type Link } from "./link.ts";
 import { StreamReader } from "./stream-reader.ts";
+import { change, changeBytes } from "./text-change.ts";
+import { readText } from "./text-read.ts";
 import { download, readArchive, upload, writeArchive } from "./transfer.ts";
 import { RemoteWatch } from "./watch.ts";
 
@@ -115,12 +117,34 @@ export class RemoteFiles extends PlaceFiles implements FileSystem {
     return new RemoteFileWriter(this.#bulk.hold(), this.#writeParams(path, options), options.signal);
   }
 
-  async readText(_path: string, _options: ReadTextOptions = {}): Promise<TextRead> {
-    throw berthError("runtime.capability_unsupported", { context: { capability: "readText" } });
+  async readText(path: string, options: ReadTextOptions = {}): Promise<TextRead> {
+    const { startLine, maxLines, maxBytes, maxLineBytes, maxImageBytes } = options;
+    const params = { ...this.#base(options), path: this.place(path) };
+    const limits = { startLine, maxLines, maxBytes, maxLineBytes, maxImageBytes };
+    return await readText(this.#link, { ...params, ...limits }, options.signal);
   }
 
-  async change(_changes: readonly FileChange[], _options: ChangeOptions = {}): Promise<ChangedFile[]> {
-    throw berthError("runtime.capability_unsupported", { context: { capability: "change" } });
+  async change(changes: readonly FileChange[], options: ChangeOptions = {}): Promise<ChangedFile[]> {
+    const { dryRun, durable, signal } = options;
+    const parts = changes.map(changeBytes);
+    const params: ParamsInput<"fs.change"> = {
+      ...this.#base(options),
+      requestId: this.#context.requestId(),
+      changes: changes.map((one, index) => ({
+        type: one.type,
+        path: this.place(one.path),
+        moveTo: one.type === "edit" && one.moveTo !== undefined ? this.place(one.moveTo) : undefined,
+        mode: one.type === "write" ? one.mode : undefined,
+        expected: one.expected,
+        bytes: parts[index]!.length,
+      })),
+      dryRun,
+      durable,
+    };
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    if (bytes <= INITIAL_WINDOW_BYTES) return await change(this.#link, { params, parts }, signal);
+    using held = this.#bulk.hold();
+    return await change(held.link, { params, parts }, signal);
   }
 
   async search(_options: SearchOptions = {}): Promise<SearchResult> {
