@@ -4,10 +4,12 @@ import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { parseArgs } from "node:util";
+import { isMainThread } from "node:worker_threads";
 import { VERSION } from "../contract/version.ts";
 import { makeDirectories } from "../files/directories.ts";
 import { NODE_ARGV_VARIABLE, OPEN_FILES_VARIABLE } from "../wire/launch-environment.ts";
 import { runFileWorker } from "./files/worker-main.ts";
+import { runSearchWorker } from "./search/worker-main.ts";
 import { createDaemon } from "./server.ts";
 import { dropRights } from "./worker.ts";
 
@@ -55,7 +57,8 @@ async function main(): Promise<void> {
       groups: (values.groups ?? "").split(",").filter(Boolean).map(Number),
     });
     const { home } = values;
-    await runFileWorker(Duplex.from({ readable: process.stdin, writable: process.stdout }), { home });
+    const duplex = Duplex.from({ readable: process.stdin, writable: process.stdout });
+    await runFileWorker(duplex, { home, script: process.argv[1] });
     process.exit(0);
   } else {
     process.stderr.write(USAGE);
@@ -95,6 +98,7 @@ async function serve(options: ServeOptions): Promise<void> {
     helperPath: options.helperPath,
     loginEnvironment: options.loginEnvironment,
     nodeArgv: nodeArgv(),
+    script: process.argv[1],
     softFileLimit: softFileLimit(),
     log,
     onActivity: watchIdle,
@@ -190,7 +194,8 @@ function log(message: string, data: Record<string, unknown>): void {
 }
 
 // Not awaited at the top level: the bundle is a script, which starts faster than a module.
-main().catch((error: unknown) => {
+if (!isMainThread) runSearchWorker();
+else main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(1);
 });

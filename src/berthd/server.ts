@@ -68,13 +68,14 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
   const inherited = unguardEnvironment(process.env);
   const user = await daemonUser(inherited);
   const spawner = await makeSpawner(options);
+  const baseEnvironment = options.loginEnvironment
+    ? loginEnvironment({ inherited, home: user.home, name: user.name, shell: user.shell })
+    : Promise.resolve(inherited);
   const host = new ProcessHost({
     directory: join(options.directory, "processes"),
     bootId,
     spawner,
-    baseEnvironment: options.loginEnvironment
-      ? loginEnvironment({ inherited, home: user.home, name: user.name, shell: user.shell })
-      : Promise.resolve(inherited),
+    baseEnvironment,
     daemonUser: user,
     ...(options.retentionMs === undefined ? {} : { retentionMs: options.retentionMs }),
     removesLogs: options.removesLogs ?? false,
@@ -117,6 +118,8 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
     createProcessService({ host, waitForPort }),
     createFileService({
       home: user.home,
+      searchPath: baseEnvironment.then(({ PATH }) => PATH),
+      script: options.script,
       ...(options.helperPath === undefined
         ? {}
         : { attributes: helperAttributeCopier(options.helperPath, cpAttributeCopier()) }),
@@ -209,6 +212,7 @@ const FEATURES = {
   logDirectory: true,
   scopedProcesses: true,
   keptByReaders: true,
+  search: true,
   text: true,
 };
 

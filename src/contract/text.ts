@@ -167,8 +167,10 @@ export interface SearchOptions extends FileOptions {
   readonly maxBytes?: number;
   /** A longer line is cut around its match. Default 500. */
   readonly maxLineBytes?: number;
-  /** Larger files are skipped. Default: none. */
+  /** Larger files are left out. Default: none. */
   readonly maxFileBytes?: number;
+  /** Milliseconds that the search as a whole may take: operation.timeout. Default 60,000. */
+  readonly deadlineMs?: number;
   /** "modified": the newest first. Default "path". */
   readonly sort?: "path" | "modified";
 }

@@ -226,6 +226,35 @@ export const methods = {
     durable: z._default(z.boolean(), false),
   }),
   "fs.realpath": z.object({ ...fileBase, path }),
+  /**
+   * RESPONSE { files: SearchedFile[], results, truncated, skipped, engine }; of long results the first files come as
+   * EVENT { files } frames before it, and a file that begins as the last one ended is the same one.
+   */
+  "fs.search": z.object({
+    ...fileBase,
+    paths: z.array(path).check(z.minLength(1), z.maxLength(256)),
+    pattern: z.optional(z.string().check(z.maxLength(64 * 1024))),
+    literal: z._default(z.boolean(), false),
+    ignoreCase: z._default(z.union([z.boolean(), z.literal("smart")]), false),
+    word: z._default(z.boolean(), false),
+    multiline: z._default(z.boolean(), false),
+    globs: z._default(z.array(z.string().check(z.maxLength(4096))).check(z.maxLength(256)), []),
+    types: z._default(z.array(z.enum(["file", "directory", "symlink"])), ["file"]),
+    maxDepth: z.optional(z.int().check(z.positive())),
+    hidden: z._default(z.boolean(), false),
+    ignored: z._default(z.boolean(), false),
+    show: z._default(z.enum(["lines", "files", "count"]), "lines"),
+    before: z._default(z.int().check(z.minimum(0), z.maximum(1000)), 0),
+    after: z._default(z.int().check(z.minimum(0), z.maximum(1000)), 0),
+    maxResults: z.optional(z.int().check(z.positive(), z.maximum(100_000))),
+    maxPerFile: z.optional(z.int().check(z.positive())),
+    maxBytes: z.optional(z.int().check(z.positive(), z.maximum(16 * 1024 * 1024))),
+    maxLineBytes: z.optional(z.int().check(z.positive(), z.maximum(64 * 1024))),
+    maxFileBytes: z.optional(z.int().check(z.positive())),
+    sort: z._default(z.enum(["path", "modified"]), "path"),
+    /** For the search as a whole (ms); `timeoutMs` is for one call of a file system. */
+    deadlineMs: z.optional(z.int().check(z.positive(), z.maximum(2 ** 31 - 1))),
+  }),
   /** RESPONSE { entries: [name, type][] ... }; long lists come as EVENT { entries } frames before it. */
   "fs.readdir": z.object({ ...fileBase, path }),
   "fs.mkdir": z.object({

@@ -4,6 +4,9 @@ import { FileThreads } from "../../files/threads.ts";
 import type { Method, Params } from "../../wire/messages.ts";
 import type { WireStream } from "../../wire/types.ts";
 import { EarlyInput } from "../early-input.ts";
+import { RipgrepFinder } from "../search/ripgrep.ts";
+import { search } from "../search/search.ts";
+import { SearchWorkers } from "../search/workers.ts";
 import type { MethodHandler, Service } from "../service.ts";
 import { type AttributeCopier, cpAttributeCopier } from "./attributes.ts";
 import { Changes } from "./change.ts";
@@ -25,6 +28,10 @@ export interface FileServiceOptions {
   readonly attributes?: AttributeCopier;
   /** Starts `berthd.mjs file-worker` as a user; its stdin and stdout as one stream. */
   readonly startWorker?: (user: string) => Promise<Duplex>;
+  /** PATH of the place, where ripgrep is looked for. Default: the one that every place has. */
+  readonly searchPath?: Promise<string | undefined> | undefined;
+  /** The daemon's script, for threads that search. Default: the sources. */
+  readonly script?: string | undefined;
   /** After this long without requests a worker ends. Default 60 s. */
   readonly workerIdleMs?: number;
 }
@@ -51,7 +58,11 @@ export function createFileService(options: FileServiceOptions): Service {
     temporaries: new TemporaryNames(),
     attributes,
   });
-  const { startWorker, workerIdleMs } = options;
+  const { startWorker, workerIdleMs, script } = options;
+  const engines = {
+    ripgrep: new RipgrepFinder(options.searchPath),
+    workers: new SearchWorkers(script ?? new URL("../search/worker-thread.ts", import.meta.url)),
+  };
   const workers =
     startWorker === undefined
       ? undefined
@@ -80,6 +91,7 @@ export function createFileService(options: FileServiceOptions): Service {
     methods: {
       "fs.stat": method("fs.stat", stat),
       "fs.read": method("fs.read", read),
+      "fs.search": method("fs.search", (...request) => search(engines, ...request)),
       "fs.write": method("fs.write", write),
       "fs.readText": method("fs.readText", readText),
       "fs.change": method("fs.change", (own, params, stream) => changes.handle(own, params, stream)),
@@ -97,6 +109,7 @@ export function createFileService(options: FileServiceOptions): Service {
     busy: () => active > 0,
     async close() {
       attributes.close();
+      await engines.workers.close();
       await workers?.close();
     },
   };

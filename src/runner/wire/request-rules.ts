@@ -22,6 +22,7 @@ const SCOPES: { readonly [M in Method]: Scope | "none" } = {
   "fs.stat": "read",
   "fs.read": "read",
   "fs.readText": "read",
+  "fs.search": "read",
   "fs.write": "operate",
   "fs.change": "operate",
   "fs.realpath": "read",

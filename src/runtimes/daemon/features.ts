@@ -30,11 +30,17 @@ export function requireText(hello: Hello): void {
   requireFeature(hello, "text");
 }
 
+/** Refuses a daemon that can't search. @throws wire.feature_unknown */
+export function requireSearch(hello: Hello): void {
+  requireFeature(hello, "search");
+}
+
 const IN_WORDS = {
   workspaces: "workspaces",
   logDirectory: "processLogDir",
   scopedProcesses: "clients of a runner",
   keptByReaders: 'keptBy: "readers"',
+  search: "search",
   text: "reading and changing texts",
 } as const;
 

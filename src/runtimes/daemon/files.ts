@@ -33,6 +33,7 @@ import { milliseconds } from "../common/milliseconds.ts";
 import type { BulkLink } from "./bulk-link.ts";
 import type { RuntimeContext } from "./context.ts";
 import { readWhole } from "./file-read.ts";
+import { searchPlace } from "./file-search.ts";
 import { RemoteFileWriter, writeWhole } from "./file-write.ts";
 import { abortedError, type Link } from "./link.ts";
 import { StreamReader } from "./stream-reader.ts";
@@ -147,8 +148,17 @@ export class RemoteFiles extends PlaceFiles implements FileSystem {
     return await change(held.link, { params, parts }, signal);
   }
 
-  async search(_options: SearchOptions = {}): Promise<SearchResult> {
-    throw berthError("runtime.capability_unsupported", { context: { capability: "search" } });
+  async search(options: SearchOptions = {}): Promise<SearchResult> {
+    const { signal, user: _user, contained: _contained, paths = ["."], globs, types, ...rest } = options;
+    const params = {
+      ...rest,
+      ...this.#base(options),
+      paths: paths.map((path) => this.place(path)),
+      globs: globs === undefined ? undefined : [...globs],
+      types: types === undefined ? undefined : [...types],
+      deadlineMs: milliseconds("deadlineMs", options.deadlineMs, 1),
+    };
+    return await searchPlace(this.#link, params, signal);
   }
 
   protected async look(path: string, options: FileOptions, follow: boolean): Promise<FileStat> {

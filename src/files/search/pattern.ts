@@ -1,0 +1,553 @@
+import { berthError } from "../../contract/errors.ts";
+import { escapeText } from "./glob.ts";
+
+export interface PatternOptions {
+  readonly literal: boolean;
+  readonly ignoreCase: boolean | "smart";
+  readonly word: boolean;
+  readonly multiline: boolean;
+}
+
+/** A pattern, ready to look with. */
+export interface Pattern {
+  /** With the flags g and u. */
+  readonly expression: RegExp;
+  /** Each match has one of these in it; undefined when that is not known. */
+  readonly literals: readonly string[] | undefined;
+  /** The literal is all there is to it: where it is, there is a match. */
+  readonly isLiteral: boolean;
+  readonly ignoreCase: boolean;
+  /** It has what ripgrep's own expressions have not: a look around, or a reference back. */
+  readonly onlyHere: boolean;
+}
+
+/** `\w`, `\d` and `\s` as ripgrep has them (Unicode, annex C of UTS 18). */
+const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
+const DIGIT = "\\p{Nd}";
+const BLANK = "\\t\\v\\f\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+/** Bytes that are no UTF-8 are lone surrogates here (names.ts); nothing but `onlyHere` looks matches them. */
+const NO_TEXT = "\\udc80-\\udcff";
+
+const POSIX: { readonly [name: string]: string } = {
+  alnum: "0-9A-Za-z",
+  alpha: "A-Za-z",
+  ascii: "\\x00-\\x7f",
+  blank: "\\t ",
+  cntrl: "\\x00-\\x1f\\x7f",
+  digit: "0-9",
+  graph: "!-~",
+  lower: "a-z",
+  print: " -~",
+  punct: "!-\\/:-@\\[-`{-~",
+  space: "\\t\\n\\v\\f\\r ",
+  upper: "A-Z",
+  word: "0-9A-Za-z_",
+  xdigit: "0-9A-Fa-f",
+};
+
+const ESCAPED: { readonly [letter: string]: string } = {
+  t: "\t",
+  n: "\n",
+  r: "\r",
+  f: "\f",
+  v: "\v",
+  a: "\x07",
+};
+
+/** Text of a match without which there is none is looked for by bytes, when it is at least this long. */
+const MIN_LITERAL = 2;
+const MAX_LITERALS = 16;
+
+/**
+ * Makes what looks for a pattern: plain text, or an expression of the common dialect (Perl's and ripgrep's), where lines
+ * are looked at one by one unless `multiline`.
+ * @throws search.pattern_invalid
+ */
+export function compilePattern(text: string, options: PatternOptions): Pattern {
+  const { literal, word, multiline } = options;
+  const parsed = literal ? plain(text) : new Parser(text, multiline).parse();
+  if (!multiline && parsed.hasLineEnd) {
+    throw invalid(text, "a line has no line end in it", "Ask for `multiline`, or leave the line end out.");
+  }
+  const ignoreCase =
+    options.ignoreCase === "smart" ? !parsed.hasCapital && parsed.hasLetter : options.ignoreCase;
+  const whole = word ? `(?<![${WORD}])(?:${parsed.source})(?![${WORD}])` : parsed.source;
+  const anyCase = ignoreCase || parsed.ignoreCase;
+  const literals = anyCase ? undefined : usable(parsed.literals);
+  let expression: RegExp;
+  try {
+    expression = new RegExp(whole, anyCase ? "giu" : "gu");
+  } catch (error) {
+    throw invalid(text, (error as Error).message.replace(/^Invalid regular expression: /, ""));
+  }
+  const isLiteral = literal && !word && literals !== undefined;
+  return { expression, literals, isLiteral, ignoreCase: anyCase, onlyHere: parsed.onlyHere };
+}
+
+function usable(literals: readonly string[] | undefined): readonly string[] | undefined {
+  if (literals === undefined || literals.length > MAX_LITERALS) return undefined;
+  return literals.every((one) => one.length >= MIN_LITERAL) ? literals : undefined;
+}
+
+interface Parsed extends Piece {
+  readonly hasCapital: boolean;
+  readonly hasLetter: boolean;
+  readonly hasLineEnd: boolean;
+  readonly onlyHere: boolean;
+  /** Said by `(?i)` in front of everything. */
+  readonly ignoreCase: boolean;
+}
+
+/** A part of the expression. */
+interface Piece {
+  readonly source: string;
+  /** Each match of it has one of these in it. */
+  readonly literals: readonly string[] | undefined;
+}
+
+function plain(text: string): Parsed {
+  return {
+    source: escapeText(text),
+    literals: text === "" ? undefined : [text],
+    hasCapital: /\p{Lu}/u.test(text),
+    hasLetter: text !== "",
+    hasLineEnd: text.includes("\n"),
+    onlyHere: false,
+    ignoreCase: false,
+  };
+}
+
+interface Flags {
+  readonly i: boolean;
+  readonly m: boolean;
+  readonly s: boolean;
+  readonly U: boolean;
+  readonly x: boolean;
+}
+
+/** Groups inside each other; more would exhaust the stack. */
+const MAX_DEPTH = 200;
+
+/** Reads an expression of the common dialect and writes it as one of JavaScript. */
+class Parser {
+  readonly #text: string;
+  readonly #multiline: boolean;
+  #at = 0;
+  #depth = 0;
+  #flags: Flags;
+  #ignoreCase = false;
+  #hasCapital = false;
+  #hasLetter = false;
+  #hasLineEnd = false;
+  #onlyHere = false;
+
+  constructor(text: string, multiline: boolean) {
+    this.#text = text;
+    this.#multiline = multiline;
+    this.#flags = { i: false, m: true, s: multiline, U: false, x: false };
+  }
+
+  parse(): Parsed {
+    const first = /^\(\?([a-zA-Z]+)\)/.exec(this.#text);
+    if (first?.[1]?.includes("i")) this.#ignoreCase = true;
+    const piece = this.#alternatives();
+    if (this.#at < this.#text.length) throw this.#invalid("unopened group");
+    return {
+      ...piece,
+      hasCapital: this.#hasCapital,
+      hasLetter: this.#hasLetter,
+      hasLineEnd: this.#hasLineEnd,
+      onlyHere: this.#onlyHere,
+      ignoreCase: this.#ignoreCase,
+    };
+  }
+
+  #alternatives(): Piece {
+    const flags = this.#flags;
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH) throw this.#invalid("groups are nested too deeply");
+    const branches: Piece[] = [];
+    do branches.push(this.#sequence());
+    while (this.#take("|"));
+    this.#depth -= 1;
+    this.#flags = flags;
+    const literals = branches.every((branch) => branch.literals !== undefined)
+      ? branches.flatMap((branch) => branch.literals ?? [])
+      : undefined;
+    return { source: branches.map((branch) => branch.source).join("|"), literals };
+  }
+
+  #sequence(): Piece {
+    let source = "";
+    let best: readonly string[] | undefined;
+    let run = "";
+    const endRun = () => {
+      if (run !== "") best = better(best, [run]);
+      run = "";
+    };
+    for (;;) {
+      this.#skipBlanks();
+      const character = this.#peek();
+      if (character === undefined || character === "|" || character === ")") break;
+      const start = this.#at;
+      const piece = this.#atom();
+      if (piece === undefined) continue;
+      const count = this.#quantifier(start);
+      source += piece.source + (count?.source ?? "");
+      const exact = piece.exact;
+      if (count === undefined && exact !== undefined) {
+        run += exact;
+        continue;
+      }
+      endRun();
+      if (count === undefined || count.least > 0) best = better(best, piece.literals);
+    }
+    endRun();
+    return { source, literals: best };
+  }
+
+  /** `exact`: it matches this text and nothing else. undefined: a change of flags, which matches nothing. */
+  #atom(): (Piece & { readonly exact?: string }) | undefined {
+    const character = this.#next();
+    switch (character) {
+      case "(":
+        return this.#group();
+      case "[":
+        return this.#piece(this.#class());
+      case ".":
+        return this.#piece(this.#flags.s && this.#multiline ? `[^${NO_TEXT}]` : `[^\\n${NO_TEXT}]`);
+      case "^":
+        return this.#piece(this.#flags.m ? "(?<![^\\n])" : "(?<![^])");
+      case "$":
+        return this.#piece(this.#flags.m ? "(?=\\r?(?:\\n|(?![^])))" : "(?![^])");
+      case "\\":
+        return this.#escape();
+      case "*":
+      case "+":
+      case "?":
+      case "{":
+        throw this.#invalid("repetition operator missing expression");
+      default:
+        return this.#exact(character);
+    }
+  }
+
+  #piece(source: string): Piece {
+    return { source, literals: undefined };
+  }
+
+  #exact(character: string): Piece & { readonly exact?: string } {
+    if (/\p{Lu}/u.test(character)) this.#hasCapital = true;
+    this.#hasLetter = true;
+    if (character === "\n") this.#hasLineEnd = true;
+    if (this.#flags.i && !this.#ignoreCase) return this.#piece(`[${bothCases(character)}]`);
+    return { source: escapeText(character), literals: [character], exact: character };
+  }
+
+  #group(): Piece | undefined {
+    const start = this.#at - 1;
+    let open = "(?:";
+    let counts = true;
+    const before = this.#flags;
+    if (this.#take("?")) {
+      const name = /^(?:P?<([A-Za-z_][\w.[\]]*)>)/.exec(this.#rest());
+      const flags = /^([a-zA-Z]*)(?:-([a-zA-Z]+))?([:)])/.exec(this.#rest());
+      const look = /^<?[=!]/.exec(this.#rest());
+      if (name !== null) {
+        this.#at += name[0].length;
+        const plainName = (name[1] ?? "").replace(/[.[\]]/g, "_");
+        open = `(?<${plainName}>`;
+      } else if (look !== null) {
+        this.#at += look[0].length;
+        this.#onlyHere = true;
+        open = `(?${look[0]}`;
+        counts = false;
+      } else if (flags !== null) {
+        this.#at += flags[0].length;
+        this.#setFlags(flags[1] ?? "", true);
+        this.#setFlags(flags[2] ?? "", false);
+        if (flags[3] === ")") return undefined;
+      } else {
+        throw this.#invalid("unrecognized flag or group");
+      }
+    } else {
+      open = "(";
+    }
+    const inner = this.#alternatives();
+    this.#flags = before;
+    if (!this.#take(")")) {
+      this.#at = start;
+      throw this.#invalid("unclosed group");
+    }
+    return { source: `${open}${inner.source})`, literals: counts ? inner.literals : undefined };
+  }
+
+  #setFlags(letters: string, value: boolean): void {
+    for (const letter of letters) {
+      if (!"imsUxuR".includes(letter)) throw this.#invalid("unrecognized flag");
+      if (letter === "u" && !value) throw this.#invalid("bytes that are no text can't be looked for");
+      this.#flags = { ...this.#flags, [letter]: value };
+    }
+  }
+
+  #quantifier(start: number): { readonly source: string; readonly least: number } | undefined {
+    this.#skipBlanks();
+    const found = /^(?:[*+?]|\{\s*(\d+)\s*(?:,\s*(\d*)\s*)?\})/.exec(this.#rest());
+    if (found === null) {
+      if (this.#peek() === "{") throw this.#invalid("repetition quantifier expects a valid decimal");
+      return undefined;
+    }
+    this.#at += found[0].length;
+    const sign = found[0][0];
+    const least = sign === "*" || sign === "?" ? 0 : sign === "+" ? 1 : Number(found[1]);
+    if (sign === "{" && (least > 1000 || Number(found[2] ?? 0) > 1000)) {
+      throw this.#invalid("the repetition is too long");
+    }
+    if (this.#text[start] === "^" || this.#text[start] === "$") {
+      throw this.#invalid("repetition operator missing expression");
+    }
+    const lazy = this.#take("?") !== this.#flags.U;
+    this.#skipBlanks();
+    let nested = "";
+    // A quantifier of a quantifier, which JavaScript has not: `a{2}{3}`.
+    if (/^[*+]/.test(this.#rest())) {
+      nested = "";
+      throw this.#invalid("a repetition of a repetition needs a group");
+    }
+    return { source: found[0].replaceAll(/\s/g, "") + (lazy ? "?" : "") + nested, least };
+  }
+
+  #escape(): Piece & { readonly exact?: string } {
+    const letter = this.#peek();
+    if (letter === undefined) throw this.#invalid("incomplete escape sequence");
+    const set = this.#set();
+    if (set !== undefined) return this.#piece(set.negated ? this.#outside(set.body) : `[${set.body}]`);
+    this.#next();
+    switch (letter) {
+      case "b": {
+        if (/^\{/.test(this.#rest())) throw this.#invalid("unrecognized escape sequence");
+        return this.#piece(`(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`);
+      }
+      case "B":
+        return this.#piece(`(?:(?<=[${WORD}])(?=[${WORD}])|(?<![${WORD}])(?![${WORD}]))`);
+      case "<":
+        return this.#piece(`(?<![${WORD}])(?=[${WORD}])`);
+      case ">":
+        return this.#piece(`(?<=[${WORD}])(?![${WORD}])`);
+      case "A":
+        return this.#piece("(?<![^])");
+      case "z":
+        return this.#piece("(?![^])");
+      default:
+        if (/[1-9]/.test(letter)) {
+          this.#onlyHere = true;
+          return this.#piece(`(?:\\${letter})`);
+        }
+        return this.#exact(this.#escapedCharacter(letter));
+    }
+  }
+
+  /** `\d`, `\w`, `\s`, `\p{…}` and their opposites, read when there is one. */
+  #set(): { readonly body: string; readonly negated: boolean } | undefined {
+    const rest = this.#rest();
+    const simple = /^[dwsDWS]/.exec(rest)?.[0];
+    if (simple !== undefined) {
+      this.#at += 1;
+      const kind = simple.toLowerCase();
+      const negated = simple !== kind;
+      const blank = this.#multiline || negated ? `\\n${BLANK}` : BLANK;
+      return { body: kind === "d" ? DIGIT : kind === "w" ? WORD : blank, negated };
+    }
+    const property = /^([pP])(?:\{(\^?)([^}]+)\}|([A-Za-z]))/.exec(rest);
+    if (property === null) return undefined;
+    this.#at += property[0].length;
+    const name = this.#property(property[3] ?? property[4] ?? "");
+    return { body: `\\p{${name}}`, negated: (property[1] === "P") !== (property[2] === "^") };
+  }
+
+  #property(name: string): string {
+    for (const candidate of [name, `Script=${name}`, name[0]?.toUpperCase() + name.slice(1).toLowerCase()]) {
+      for (const full of [candidate, `Script=${candidate}`]) {
+        try {
+          new RegExp(`\\p{${full}}`, "u");
+          return full;
+        } catch {
+          // Another way to write it.
+        }
+      }
+    }
+    throw this.#invalid(`Unicode property not found: ${name}`);
+  }
+
+  /** Everything but a set: never a line end where lines are looked at. */
+  #outside(body: string): string {
+    return `[^${body}${this.#multiline ? "" : "\\n"}${NO_TEXT}]`;
+  }
+
+  #escapedCharacter(letter: string): string {
+    const hex = { x: 2, u: 4, U: 8 }[letter];
+    if (hex !== undefined) {
+      const found =
+        /^\{([0-9A-Fa-f]+)\}/.exec(this.#rest()) ?? new RegExp(`^([0-9A-Fa-f]{${hex}})`).exec(this.#rest());
+      const code = Number.parseInt(found?.[1] ?? "", 16);
+      if (found === null || !(code <= 0x10ffff)) throw this.#invalid("invalid hexadecimal digit");
+      this.#at += found[0].length;
+      return String.fromCodePoint(code);
+    }
+    const control = ESCAPED[letter];
+    if (control !== undefined) return control;
+    if (/[A-Za-z0-9]/.test(letter)) throw this.#invalid("unrecognized escape sequence");
+    return letter;
+  }
+
+  /** A `[…]`, whose bracket is read already. */
+  #class(): string {
+    const start = this.#at - 1;
+    const negated = this.#take("^");
+    let body = "";
+    const others: string[] = [];
+    let hasLineEnd = false;
+    for (let first = true; ; first = false) {
+      const character = this.#peek();
+      if (character === undefined) {
+        this.#at = start;
+        throw this.#invalid("unclosed character class");
+      }
+      if (character === "]" && !first) break;
+      if (/^(?:&&|--|~~)/.test(this.#rest()) && !first) {
+        throw this.#invalid("sets of a character class can't be combined here");
+      }
+      const posix = /^\[:(\^?)([a-z]+):\]/.exec(this.#rest());
+      if (posix !== null) {
+        const known = POSIX[posix[2] ?? ""];
+        if (known === undefined) throw this.#invalid("unrecognized POSIX class");
+        this.#at += posix[0].length;
+        if (posix[1] === "^") others.push(`[^${known}]`);
+        else body += known;
+        hasLineEnd ||= posix[2] === "space" || posix[2] === "ascii" || posix[2] === "cntrl";
+        continue;
+      }
+      if (character === "[") {
+        this.#next();
+        others.push(this.#class());
+        continue;
+      }
+      const set = character === "\\" ? this.#classSet() : undefined;
+      if (set !== undefined) {
+        if (set.negated) others.push(`[^${set.body}]`);
+        else body += set.body;
+        continue;
+      }
+      const low = this.#classCharacter();
+      if (this.#peek() === "-" && !/^-(?:\]|-)/.test(this.#rest())) {
+        this.#next();
+        const high = this.#classCharacter();
+        const [from, to] = [low.codePointAt(0) ?? 0, high.codePointAt(0) ?? 0];
+        if (from > to) throw this.#invalid("invalid character class range");
+        hasLineEnd ||= from <= 10 && to >= 10;
+        body += `${hexadecimal(from)}-${hexadecimal(to)}`;
+        if (this.#flags.i && !this.#ignoreCase) body += otherCase(from, to);
+      } else {
+        hasLineEnd ||= low === "\n";
+        body += this.#flags.i && !this.#ignoreCase ? bothCases(low) : hexadecimal(low.codePointAt(0) ?? 0);
+      }
+    }
+    this.#next();
+    const never = `${this.#multiline ? "" : "\\n"}${NO_TEXT}`;
+    if (others.length === 0) {
+      if (negated) return `[^${body}${never}]`;
+      return hasLineEnd && !this.#multiline ? `(?!\\n)[${body}]` : `[${body}]`;
+    }
+    const any = [...(body === "" ? [] : [`[${body}]`]), ...others].join("|");
+    return negated ? `(?!${any})[^${never}]` : `(?![${never}])(?:${any})`;
+  }
+
+  #classSet(): { readonly body: string; readonly negated: boolean } | undefined {
+    this.#at += 1;
+    const set = this.#set();
+    if (set === undefined) this.#at -= 1;
+    return set;
+  }
+
+  #classCharacter(): string {
+    const character = this.#next();
+    if (character === "") throw this.#invalid("unclosed character class");
+    const meant = character === "\\" ? this.#escapedCharacter(this.#next()) : character;
+    if (/\p{Lu}/u.test(meant)) this.#hasCapital = true;
+    this.#hasLetter = true;
+    return meant;
+  }
+
+  #skipBlanks(): void {
+    if (!this.#flags.x) return;
+    const found = /^(?:\s|#[^\n]*)+/.exec(this.#rest());
+    this.#at += found?.[0].length ?? 0;
+  }
+
+  #rest(): string {
+    return this.#text.slice(this.#at, this.#at + 64 + (this.#flags.x ? this.#text.length : 0));
+  }
+
+  #peek(): string | undefined {
+    const code = this.#text.codePointAt(this.#at);
+    return code === undefined ? undefined : String.fromCodePoint(code);
+  }
+
+  #next(): string {
+    const character = this.#peek() ?? "";
+    this.#at += character.length;
+    return character;
+  }
+
+  #take(character: string): boolean {
+    if (this.#text[this.#at] !== character) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #invalid(reason: string): Error {
+    return invalid(this.#text, `${reason}, at character ${[...this.#text.slice(0, this.#at)].length + 1}`);
+  }
+}
+
+function better(
+  left: readonly string[] | undefined,
+  right: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (left === undefined || right === undefined) return left ?? right;
+  return shortest(right) > shortest(left) ? right : left;
+}
+
+function shortest(literals: readonly string[]): number {
+  return Math.min(...literals.map((one) => one.length));
+}
+
+function hexadecimal(code: number): string {
+  return `\\u{${code.toString(16)}}`;
+}
+
+function bothCases(character: string): string {
+  const forms = new Set([character, character.toLowerCase(), character.toUpperCase()]);
+  return [...forms]
+    .filter((form) => [...form].length === 1)
+    .map((form) => hexadecimal(form.codePointAt(0) ?? 0))
+    .join("");
+}
+
+/** The other case of the ASCII letters of a range. */
+function otherCase(from: number, to: number): string {
+  let added = "";
+  for (let code = Math.max(from, 0x41); code <= Math.min(to, 0x7a); code++) {
+    const character = String.fromCharCode(code);
+    if (/[A-Za-z]/.test(character)) added += bothCases(character);
+  }
+  return added;
+}
+
+function invalid(pattern: string, reason: string, hint?: string): Error {
+  return berthError("search.pattern_invalid", {
+    message: `the pattern is not a regular expression: ${reason}`,
+    ...(hint === undefined ? {} : { hint }),
+    context: { pattern: pattern.slice(0, 200) },
+  });
+}
