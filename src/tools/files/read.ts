@@ -165,7 +165,7 @@ function shown(context: ToolContext, looked: readonly Looked[]): { output: Outpu
       text += `[${read.message} (${read.code}). ${read.hint}]\n`;
     } else if (read.kind === "text") {
       const count = fitting(all, { lines: lines[index]!, bytes: bytes[index]! });
-      const part = textFile(name, read, count);
+      const part = textFile(context, name, read, count);
       files.push(part);
       text += all
         .slice(0, count)
@@ -199,6 +199,7 @@ function linesSeen(read: TextRead & { kind: "text" }, count: number): Map<number
 }
 
 function textFile(
+  context: ToolContext,
   path: string,
   read: TextRead & { kind: "text" },
   count: number,
@@ -214,7 +215,9 @@ function textFile(
     lastLine: last,
     totalLines: read.totalLines,
     ...(nextLine === undefined ? {} : { nextLine }),
-    text: lines.map(({ text }) => text).join("\n"),
+    text: lines
+      .map(({ text, cutBytes }) => (cutBytes === undefined ? text : sealed(context, text, { end: true })))
+      .join("\n"),
     lineEnd: read.lineEnd,
     finalLineEnd: read.finalLineEnd,
   };
