@@ -73,6 +73,7 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
     : Promise.resolve(inherited);
   const host = new ProcessHost({
     directory: join(options.directory, "processes"),
+    keptDirectory: join(options.directory, "outputs"),
     bootId,
     spawner,
     baseEnvironment,
@@ -209,11 +210,13 @@ async function makeSpawner(options: DaemonOptions): Promise<Spawner> {
 /** What daemons of the same protocol before this one did not know. */
 const FEATURES = {
   workspaces: true,
+  search: true,
   logDirectory: true,
   scopedProcesses: true,
   keptByReaders: true,
-  search: true,
   text: true,
+  keepOutput: true,
+  background: true,
 };
 
 /** What this daemon can do beside what every one can, and why it can't do the rest. */

@@ -30,7 +30,15 @@ export type OutputChunk =
   /** The bytes `from` (inclusive) to `to` (exclusive) are gone: dropped by the log's limits or a full disk. */
   | { readonly type: "gap"; readonly gap: { readonly from: number; readonly to: number } }
   /** Strictly last. */
-  | { readonly type: "exit"; readonly exit: ExitStatus; readonly cursor: number };
+  | ({ readonly type: "exit"; readonly exit: ExitStatus; readonly cursor: number } & OutputFile);
+
+/** Where the output is as a file, of a process that was started with `keepOutput`. */
+export interface OutputFile {
+  /** Absolute path in the place, once there is one: all of the output, both streams in the order of arrival. */
+  readonly outputFile?: string | undefined;
+  /** The file ends here, though the output went on: the log's limit was reached, or the disk did not take more. */
+  readonly outputFileCut?: { readonly at: number; readonly reason: "limit" | "disk" } | undefined;
+}
 
 export interface TtySize {
   readonly columns: number;
@@ -73,7 +81,8 @@ export interface CommandOptions {
   readonly logLimitBytes?: number;
   /**
    * Once its output is longer than `aboveBytes`, all of it is also in a file of the place, in the order of arrival and up to
-   * the log's limit: `outputFile` of its info. It outlives process and daemon, and goes a day after its last use.
+   * the log's limit: `outputFile` of its info. It grows with the output, has all of it before the exit is told, outlives
+   * process and daemon, and goes a day after its last use, or sooner when the disk of the logs is used up. Capability `daemon`.
    */
   readonly keepOutput?: { readonly aboveBytes: number };
 }
@@ -85,7 +94,7 @@ export interface ExecOptions extends CommandOptions {
   readonly maxCaptureBytes?: number;
 }
 
-export interface ExecResult extends ExitStatus {
+export interface ExecResult extends ExitStatus, OutputFile {
   /** Decoded as UTF-8 (invalid bytes become U+FFFD). Empty when stderr was merged into stdout. */
   readonly stdout: string;
   readonly stderr: string;
@@ -97,14 +106,12 @@ export interface ExecResult extends ExitStatus {
   readonly truncated: boolean;
   /** Id of the process; its whole output stays readable by `runtime.process(id)` for a while. */
   readonly processId: string;
-  /** Of `keepOutput`: absolute path of the file in the place, when there is one. */
-  readonly outputFile?: string | undefined;
 }
 
 /** A command that goes on by itself, and what came of it until then. */
 export interface InBackground {
   readonly process: Process;
-  /** Output up to here was handed to whoever iterated, or is in `captured`: `process.output({ from: cursor })` goes on. */
+  /** Output up to here goes to whoever iterates, or is in `captured`; 0 when nobody has asked. `process.output({ from: cursor })` goes on. */
   readonly cursor: number;
   /** Of an awaited command: as in its result. */
   readonly captured?:
@@ -124,9 +131,12 @@ export interface ExecHandle extends PromiseLike<ExecResult>, AsyncIterable<Outpu
   /** Settles when the command has started; rejects with why it did not. */
   readonly started: Promise<ProcessInfo>;
   /**
-   * From now on the command goes on by itself: detached, without its timeout and without this handle's signal. An iteration ends behind `cursor`
-   * without an exit; a promise of the result rejects with process.in_background. One that has ended meanwhile is handed
-   * over just so, with its result in `process.exit`. Capability `daemon`. @throws process.finished when this handle has told the end
+   * From now on the command goes on by itself: detached, without its timeout and without this handle's signal; it waits
+   * for no reader any more, and input that is still being fed goes on. An iteration hands out what has come and ends
+   * behind `cursor` without an exit; a promise of the result rejects with process.in_background. One that has ended
+   * meanwhile is handed over just so, with its result in `process.exit`. Asked for again it gives the same. Until it has
+   * resolved, the signal still ends the command. Capability `daemon`.
+   * @throws process.finished when this handle has told the end, or the timeout has begun to end it; why it did not start
    */
   background(): Promise<InBackground>;
 }
@@ -152,7 +162,7 @@ export interface SpawnOptions extends CommandOptions {
 export type ProcessState = "running" | "exited" | "lost";
 
 /** What is known of a process. Holds no environment values and no output. */
-export interface ProcessInfo {
+export interface ProcessInfo extends OutputFile {
   readonly id: string;
   readonly name?: string | undefined;
   /** Id of the workspace that it was started in; its name is one of that workspace's. */
@@ -177,8 +187,6 @@ export interface ProcessInfo {
   readonly outputStart: number;
   /** True while children of the ended command live on. */
   readonly hasOrphans?: boolean | undefined;
-  /** Of `keepOutput`: absolute path of the file in the place, once there is one. */
-  readonly outputFile?: string | undefined;
 }
 
 export interface OutputOptions {

@@ -134,6 +134,8 @@ export const methods = {
     leaseMs: z.optional(z.int().check(z.positive())),
     /** Whose absence the lease counts: that of the client which starts it and of all readers, or of the readers alone. */
     keptBy: z._default(z.enum(["client", "readers"]), "client"),
+    /** Longer output is also in a plain file of the place, `outputFile` of the process. */
+    keepOutput: z.optional(z.object({ aboveBytes: z.int().check(z.minimum(0)) })),
     attach: z.optional(attach),
   }),
   /** RESPONSE { processes: ProcessInfo[] }, lost ones of earlier daemons included; with `workspace` only its own. */
@@ -143,7 +145,8 @@ export const methods = {
   /**
    * Flow: RESPONSE { process, from }, then DATA frames: `u16 LE n`, then n runs of `u8 channel (1 stdout,
    * 2 stderr, 3 tty), u32 LE length`, then the bytes of the runs in order; EVENT `{ gap: { from, to } }`;
-   * at the end EVENT `{ exit: ExitStatus, cursor }` and END. Without `follow`: END at the end of the log.
+   * at the end EVENT `{ exit: ExitStatus, cursor, outputFile?, outputFileCut? }` and END. Without `follow`: END at the
+   * end of the log.
    */
   "process.output": z.object({ id: z.string(), workspace, ...attach.shape }),
   /** Like the input half of process.start: RESPONSE { accepted }, then DATA and END of the client, then RESPONSE-less END. */
@@ -163,7 +166,18 @@ export const methods = {
     graceMs: z.optional(z.int().check(z.minimum(0))),
   }),
   "process.resize": z.object({ id: z.string(), workspace, ...size.shape }),
-  "process.detach": z.object({ id: z.string(), workspace }),
+  /**
+   * RESPONSE { process }. `withoutTimeout`: into the background, as one step: its timeout is lifted, it waits for no
+   * reader, and one that has ended is a success. Once its timeout has begun to end it, it is process.finished.
+   * `endsOutput` is the stream of this connection whose process.start reads its output: that ends with EVENT
+   * `{ background: { cursor, process } }` and END; a bounded capture sends its tail before.
+   */
+  "process.detach": z.object({
+    id: z.string(),
+    workspace,
+    withoutTimeout: z._default(z.boolean(), false),
+    endsOutput: z.optional(z.int().check(z.positive())),
+  }),
   "process.remove": z.object({ id: z.string(), workspace }),
   /** RESPONSE {} when the port accepts a connection; process.ended_before_ready when `id` ends before. */
   "process.waitPort": z.object({

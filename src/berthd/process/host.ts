@@ -7,6 +7,8 @@ import { commandEnvironment, resolveCwd } from "./environment.ts";
 import { EventLog } from "./event-log.ts";
 import { FinishedProcesses } from "./finished.ts";
 import type { HostedProcess } from "./hosted-process.ts";
+import { KeptFiles } from "./kept-files.ts";
+import { KeptOutput } from "./kept-output.ts";
 import { Lease } from "./lease.ts";
 import { logDirectory } from "./log-directory.ts";
 import { LogStorage } from "./log-storage.ts";
@@ -33,6 +35,8 @@ const MAX_PROCESSES = 10_000;
 export interface ProcessHostOptions {
   /** For records and logs; undefined keeps everything in memory (an embedded host without a state directory). */
   readonly directory: string | undefined;
+  /** For the files of `keepOutput`; undefined: none are kept. */
+  readonly keptDirectory?: string | undefined;
   readonly bootId: string;
   readonly spawner: Spawner;
   /** Environment of the place's user; a start waits for it. */
@@ -50,6 +54,7 @@ export interface ProcessHostOptions {
 export class ProcessHost {
   readonly #options: ProcessHostOptions;
   readonly #storage: LogStorage;
+  readonly #kept: KeptFiles | undefined;
   readonly #records: RecordKeeper;
   readonly #queue = new SpawnQueue();
   /** What happened to the processes, for those who ask. */
@@ -80,7 +85,12 @@ export class ProcessHost {
       forget: (hosted) => this.#forget(hosted),
     });
     this.#storage.evictFinished = (disk) => this.#finished.evict(disk);
-    const { directory } = options;
+    const { directory, keptDirectory } = options;
+    if (keptDirectory !== undefined) {
+      const kept = new KeptFiles(keptDirectory, this.#storage);
+      this.#kept = kept;
+      this.#storage.evictKept = (disk) => kept.evict(disk);
+    }
     this.#found = directory === undefined ? Promise.resolve([]) : fs.readdir(directory).catch(() => []);
     this.#ready = directory === undefined ? Promise.resolve() : this.#recover(directory);
   }
@@ -144,6 +154,7 @@ export class ProcessHost {
       limitBytes: params.logLimitBytes ?? DEFAULT_LOG_LIMIT_BYTES,
       storage: this.#storage,
     });
+    const otherUser = user === undefined || user.uid === this.#options.daemonUser.uid ? undefined : user;
     const process = new ManagedProcess({
       id,
       name,
@@ -161,8 +172,19 @@ export class ProcessHost {
         stdin: params.stdin,
         stderr: params.stderr,
         tty: params.tty,
-        user: user === undefined || user.uid === this.#options.daemonUser.uid ? undefined : user,
+        user: otherUser,
       },
+      kept:
+        params.keepOutput === undefined || this.#kept === undefined
+          ? undefined
+          : new KeptOutput({
+              id,
+              log,
+              files: this.#kept,
+              aboveBytes: params.keepOutput.aboveBytes,
+              logs: elsewhere ? logs : undefined,
+              user: otherUser,
+            }),
     });
     process.detached = params.detached;
     const hosted: HostedProcess = {
@@ -364,8 +386,10 @@ export class ProcessHost {
       if (!found.process.finished) throw fail("process.running", { id: found.process.id });
       await found.process.end({ signal: "SIGKILL" });
       await this.#forget(found);
+      await this.#kept?.remove(found.process.id);
     } else {
       await this.#finished.forgetRecovered(found);
+      await this.#kept?.remove(found.record.id);
     }
   }
 
@@ -375,6 +399,30 @@ export class ProcessHost {
     hosted.process.detached = true;
     hosted.lease.hold();
     await this.#records.write(hosted);
+  }
+
+  /**
+   * As `detach`, and its timeout and the readers that it waits for are given up in the same turn. One that has ended is
+   * given as it is.
+   * @throws process.finished when its timeout has begun to end it
+   */
+  async toBackground(idOrName: string, workspace?: string): Promise<HostedProcess> {
+    const hosted = await this.find(idOrName, workspace);
+    if (!("process" in hosted)) return await this.findLive(idOrName, workspace);
+    const { process } = hosted;
+    const started = await process.whenStarted;
+    if (!started.ok) throw started.error;
+    if (!process.toBackground()) {
+      throw berthError("process.finished", {
+        hop: "berthd",
+        message: `the time of process ${process.id} was over: it is being ended`,
+        context: { id: process.id },
+      });
+    }
+    if (process.ended) return hosted;
+    hosted.lease.hold();
+    await this.#records.write(hosted);
+    return hosted;
   }
 
   /** Ends every tree; logs and records stay. */
@@ -395,6 +443,7 @@ export class ProcessHost {
       ),
     );
     for (const hosted of [...this.#processes.values(), ...this.#orphaned]) hosted.process.dispose();
+    await this.#kept?.close({ remove: this.#options.removesLogs === true });
     this.#storage.close();
   }
 }

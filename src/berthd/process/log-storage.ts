@@ -17,6 +17,8 @@ export class LogStorage {
   #timer: NodeJS.Timeout | undefined;
   /** Frees disk of a finished process whose log is on the same one, the oldest first; returns bytes freed. */
   evictFinished: (disk: DiskBudget) => number = () => 0;
+  /** Frees disk of a file that was kept of a finished process, the oldest first; returns bytes freed. */
+  evictKept: (disk: DiskBudget) => number = () => 0;
 
   get residentBytes(): number {
     return this.#residentBytes;
@@ -73,10 +75,22 @@ export class LogStorage {
   async reserve(bytes: number, log: OutputLog, disk: DiskBudget, directory: string): Promise<boolean> {
     const limitBytes = await disk.limitBytes(directory);
     while (disk.usedBytes + bytes > limitBytes) {
-      if (this.evictFinished(disk) === 0 && log.dropOldest() === 0) return false;
+      if (this.#evict(disk) === 0 && log.dropOldest() === 0) return false;
     }
     disk.usedBytes += bytes;
     return true;
+  }
+
+  /** As `reserve`, for a file that is no log: no log of a running process loses anything for it. */
+  async reserveFor(bytes: number, disk: DiskBudget, directory: string): Promise<boolean> {
+    const limitBytes = await disk.limitBytes(directory);
+    while (disk.usedBytes + bytes > limitBytes) if (this.#evict(disk) === 0) return false;
+    disk.usedBytes += bytes;
+    return true;
+  }
+
+  #evict(disk: DiskBudget): number {
+    return this.evictFinished(disk) || this.evictKept(disk);
   }
 
   close(): void {

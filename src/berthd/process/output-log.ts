@@ -74,6 +74,8 @@ export class OutputLog {
   #closed = false;
   /** Lossless readers: what they have not got yet is not dropped. */
   readonly holders = new Set<{ readonly cursor: number }>();
+  /** Writes the output to a file, without making the process wait: what it has not got yet is not dropped either. */
+  keeper: { readonly cursor: number } | undefined;
   /** Called after every append and whenever the writer may go on. */
   onChange: () => void = () => {};
 
@@ -100,6 +102,11 @@ export class OutputLog {
     let floor = Number.POSITIVE_INFINITY;
     for (const holder of this.holders) floor = Math.min(floor, holder.cursor);
     return floor;
+  }
+
+  /** Cursor from which on anybody still needs the log. */
+  get #needed(): number {
+    return Math.min(this.floor, this.keeper?.cursor ?? Number.POSITIVE_INFINITY);
   }
 
   /** True while the disk is behind; the writer should wait for onChange. */
@@ -300,7 +307,7 @@ export class OutputLog {
     if (this.#resident > keep) this.releaseMemory(keep);
     while (this.#segments.length > 1) {
       const first = this.#segments[0]!;
-      if (this.#end - first.end < this.limitBytes || first.end > this.floor) break;
+      if (this.#end - first.end < this.limitBytes || first.end > this.#needed) break;
       if (first.written < first.length && !this.#diskFailed && this.directory !== undefined) break;
       this.#drop(first);
     }
@@ -329,7 +336,7 @@ export class OutputLog {
   /** Drops the oldest segment to make room on the disk. Returns the bytes freed there; 0 when none may go. */
   dropOldest(): number {
     const first = this.#segments[0];
-    if (first === undefined || this.#segments.length === 1 || first.end > this.floor) return 0;
+    if (first === undefined || this.#segments.length === 1 || first.end > this.#needed) return 0;
     if (first.written < first.length) return 0;
     this.#drop(first);
     return first.written;

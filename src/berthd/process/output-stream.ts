@@ -1,6 +1,6 @@
 import type { BerthError } from "../../contract/errors.ts";
 import { toBerthError } from "../../contract/errors.ts";
-import type { ExitStatus } from "../../contract/process.ts";
+import type { ExitStatus, OutputFile, ProcessInfo } from "../../contract/process.ts";
 import { MAX_DATA_BYTES } from "../../wire/frame.ts";
 import { encodeOutputTable, MAX_OUTPUT_RUNS } from "../../wire/output-frame.ts";
 import type { WireStream } from "../../wire/types.ts";
@@ -13,6 +13,8 @@ export interface OutputSource {
   readonly exitCursor: number;
   /** Why there will be no exit, for a lost process. */
   readonly lost: BerthError | undefined;
+  /** All of the output as a file. */
+  readonly file: OutputFile | undefined;
   onChange(listener: () => void): () => void;
 }
 
@@ -36,6 +38,7 @@ export class OutputStream {
   /** A read from the disk is under way. */
   #reading = false;
   #done = false;
+  #left = false;
   /** Called once, when nothing more will be sent. */
   onDone: () => void = () => {};
   /** Called when the cursor has moved. */
@@ -56,7 +59,7 @@ export class OutputStream {
 
   /** Everything up to the exit was sent. */
   get complete(): boolean {
-    return this.#done && this.#source.exit !== undefined;
+    return this.#done && !this.#left && this.#source.exit !== undefined;
   }
 
   pump(): void {
@@ -159,16 +162,32 @@ export class OutputStream {
     const behindExit = this.#position.cursor > exitCursor;
     // The log was removed under its reader, or a full disk kept its end from the files.
     if (Number.isFinite(exitCursor) && this.#position.cursor < exitCursor) this.#skip(exitCursor);
-    this.#capture?.finish(
-      (from, to) => this.#stream.event({ gap: { from, to } }),
-      (channel, bytes) => this.#sendRun(channel, bytes),
-    );
+    this.#finishCapture();
     if (exit !== undefined && !behindExit) {
-      this.#stream.event({ exit, cursor: Number.isFinite(exitCursor) ? exitCursor : log.end });
+      const cursor = Number.isFinite(exitCursor) ? exitCursor : log.end;
+      this.#stream.event({ exit, cursor, ...this.#source.file });
     }
     this.#close();
     if (exit === undefined && lost !== undefined && this.#options.follow) this.#stream.reset(lost);
     else this.#stream.end();
+  }
+
+  /** Ends here, as its process goes into the background: whoever reads on begins at the cursor that is told. */
+  leave(process: ProcessInfo): void {
+    if (this.#done) return;
+    this.#left = true;
+    const { cursor } = this.#position;
+    this.#finishCapture();
+    this.#stream.event({ background: { cursor, process } });
+    this.#close();
+    this.#stream.end();
+  }
+
+  #finishCapture(): void {
+    this.#capture?.finish(
+      (from, to) => this.#stream.event({ gap: { from, to } }),
+      (channel, bytes) => this.#sendRun(channel, bytes),
+    );
   }
 
   stop(error?: unknown): void {

@@ -1,7 +1,8 @@
 import { type BerthError, berthError } from "../../contract/errors.ts";
-import type { ExitStatus, ProcessInfo, TtySize, TtySizeAt } from "../../contract/process.ts";
+import type { ExitStatus, OutputFile, ProcessInfo, TtySize, TtySizeAt } from "../../contract/process.ts";
 import { SIGNAL_NUMBERS, type SignalName } from "../../contract/signals.ts";
 import { CHANNEL } from "../../wire/messages.ts";
+import type { KeptOutput } from "./kept-output.ts";
 import { longTimeout } from "./long-timeout.ts";
 import type { OutputLog } from "./output-log.ts";
 import { PipeReader } from "./pipe-reader.ts";
@@ -38,6 +39,8 @@ export interface ProcessOptions {
   readonly killGraceMs: number;
   readonly drainMs: number;
   readonly log: OutputLog;
+  /** Where the output is kept as a file. */
+  readonly kept: KeptOutput | undefined;
 }
 
 type Started = { readonly ok: true } | { readonly ok: false; readonly error: BerthError };
@@ -67,6 +70,7 @@ export class ManagedProcess implements SpawnEvents {
   readonly whenStarted: Promise<Started>;
   /** Called when the tree was ended because the time was over, with the number of processes that are left. */
   onTimeoutEnd: (left: number) => void = () => {};
+  #overflow: "pause" | "drop";
   readonly #listeners = new Set<() => void>();
   readonly #readers: PipeReader[] = [];
   #resolveStarted: (started: Started) => void = () => {};
@@ -76,6 +80,8 @@ export class ManagedProcess implements SpawnEvents {
   #timedOut = false;
   #cancelDeadline = (): void => {};
   #ending: Promise<number> | undefined;
+  /** All of its output is read, and being written to the file that is kept. */
+  #completing = false;
   #paused = false;
   /** Called once when the pipes are read again. */
   #onResume: (() => void) | undefined;
@@ -91,12 +97,17 @@ export class ManagedProcess implements SpawnEvents {
     this.workspace = options.workspace;
     this.spec = options.spec;
     this.log = options.log;
+    this.#overflow = options.overflow;
     this.tty = options.spec.tty;
     if (this.tty !== undefined) this.#sizes.push({ cursor: 0, ...this.tty });
     this.whenStarted = new Promise((resolve) => {
       this.#resolveStarted = resolve;
     });
-    this.log.onChange = () => this.#changed();
+    this.log.onChange = () => {
+      options.kept?.changed();
+      this.#changed();
+    };
+    if (options.kept !== undefined) options.kept.onAdvance = () => this.readerAdvanced();
   }
 
   get pid(): number | null {
@@ -105,6 +116,10 @@ export class ManagedProcess implements SpawnEvents {
 
   get startTime(): number {
     return this.#child?.startTime ?? 0;
+  }
+
+  get outputFile(): OutputFile | undefined {
+    return this.options.kept?.file;
   }
 
   /** The command has ended, though perhaps not all of its output is read. */
@@ -192,7 +207,7 @@ export class ManagedProcess implements SpawnEvents {
     let turns = 0;
     let seen = -1;
     const turn = (): void => {
-      if (this.finished) return;
+      if (this.finished || this.#completing) return;
       if (this.#readers.every((reader) => reader.ended)) {
         this.#complete();
         return;
@@ -216,9 +231,16 @@ export class ManagedProcess implements SpawnEvents {
 
   #complete(): void {
     const exited = this.#exited;
-    if (exited === undefined || this.finished) return;
+    if (exited === undefined || this.finished || this.#completing) return;
+    this.#completing = true;
     this.exitCursor = this.log.end;
     this.endedAt = new Date();
+    const writing = this.options.kept?.complete();
+    if (writing === undefined) this.#finish(exited);
+    else void writing.then(() => this.#finish(exited));
+  }
+
+  #finish(exited: { exitCode: number | null; signal: string | null; atMs: number }): void {
     this.exit = {
       exitCode: exited.exitCode,
       signal: exited.signal,
@@ -241,8 +263,12 @@ export class ManagedProcess implements SpawnEvents {
    */
   #applyBackpressure(): void {
     const { log } = this;
-    const lag = this.options.overflow === "pause" ? log.end - Math.min(log.floor, log.end) : 0;
-    this.#paused = log.congested || lag >= log.limitBytes || this.#waitsForReader(lag);
+    const lag = this.#overflow === "pause" ? log.end - Math.min(log.floor, log.end) : 0;
+    this.#paused =
+      log.congested ||
+      this.options.kept?.behind === true ||
+      lag >= log.limitBytes ||
+      this.#waitsForReader(lag);
     if (this.#paused) return;
     for (const reader of this.#readers) reader.resume();
     this.#onResume?.();
@@ -275,6 +301,20 @@ export class ManagedProcess implements SpawnEvents {
       throw berthError("process.finished", { hop: "berthd", context: { id: this.id } });
     }
     return this.#child;
+  }
+
+  /**
+   * It goes on by itself: no timeout ends it, and it waits for no reader. False when its timeout has begun to end it. One
+   * that has ended stays as it is.
+   */
+  toBackground(): boolean {
+    if (this.#timedOut) return false;
+    if (this.ended) return true;
+    this.#cancelDeadline();
+    this.#overflow = "drop";
+    this.detached = true;
+    this.#applyBackpressure();
+    return true;
   }
 
   async signal(name: SignalName): Promise<void> {
@@ -377,6 +417,7 @@ export class ManagedProcess implements SpawnEvents {
       outputEnd: this.log.end,
       outputStart: this.log.start,
       hasOrphans: this.finished && !this.treeEmpty ? true : undefined,
+      ...this.outputFile,
     };
   }
 
@@ -386,6 +427,7 @@ export class ManagedProcess implements SpawnEvents {
     clearTimeout(this.#patience);
     for (const reader of this.#readers) reader.destroy();
     this.stdin?.destroy();
+    this.options.kept?.close();
     this.#listeners.clear();
   }
 }

@@ -66,6 +66,7 @@ export class RecordKeeper {
         exit: info.exit,
         exitCursor: Number.isFinite(process.exitCursor) ? process.exitCursor : undefined,
         bootId: this.#options.bootId,
+        ...process.outputFile,
       });
     } catch (cause) {
       // A full disk must not end a process; only a killed daemon would miss the record.

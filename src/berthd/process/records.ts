@@ -1,7 +1,7 @@
 import { promises as fs } from "node:fs";
 import { basename, join } from "node:path";
 import * as z from "zod/mini";
-import type { ProcessInfo } from "../../contract/process.ts";
+import type { OutputFile, ProcessInfo } from "../../contract/process.ts";
 import type { LogStorage } from "./log-storage.ts";
 import { OutputLog } from "./output-log.ts";
 import { readStat } from "./process-table.ts";
@@ -33,6 +33,8 @@ const recordSchema = z.object({
   /** Daemon that ran it. */
   bootId: z.string(),
   lost: z.optional(z.boolean()),
+  outputFile: z.optional(z.string()),
+  outputFileCut: z.optional(z.object({ at: z.int(), reason: z.enum(["limit", "disk"]) })),
 });
 export type ProcessRecord = z.infer<typeof recordSchema>;
 
@@ -145,7 +147,15 @@ async function endLeftover(record: ProcessRecord): Promise<void> {
   }
 }
 
-export function recoveredInfo({ record, log }: RecoveredProcess): ProcessInfo {
+/** The file with its output; of a lost process there may be more output than the file has. */
+export function recoveredFile({ record }: RecoveredProcess): OutputFile {
+  const { outputFile, outputFileCut } = record;
+  if (outputFile === undefined) return {};
+  return { outputFile, ...(outputFileCut === undefined ? {} : { outputFileCut }) };
+}
+
+export function recoveredInfo(recovered: RecoveredProcess): ProcessInfo {
+  const { record, log } = recovered;
   return {
     id: record.id,
     name: record.name,
@@ -162,5 +172,6 @@ export function recoveredInfo({ record, log }: RecoveredProcess): ProcessInfo {
     exit: record.exit,
     outputEnd: log.end,
     outputStart: log.start,
+    ...recoveredFile(recovered),
   };
 }

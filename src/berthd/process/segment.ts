@@ -190,7 +190,7 @@ async function appendFile(path: string, parts: readonly Uint8Array[]): Promise<v
 }
 
 /** writev may write less than asked for; the rest follows, or its error (ENOSPC) comes out. */
-async function writeAll(file: fs.FileHandle, parts: Uint8Array[]): Promise<void> {
+export async function writeAll(file: fs.FileHandle, parts: readonly Uint8Array[]): Promise<void> {
   let rest = parts;
   while (rest.length > 0) {
     let { bytesWritten } = await file.writev(rest);

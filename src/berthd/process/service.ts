@@ -7,7 +7,7 @@ import { sendEvents } from "./event-log.ts";
 import type { ProcessHost } from "./host.ts";
 import type { HostedProcess } from "./hosted-process.ts";
 import { type OutputSource, OutputStream, type OutputStreamOptions, startCursor } from "./output-stream.ts";
-import { recoveredInfo } from "./records.ts";
+import { recoveredFile, recoveredInfo } from "./records.ts";
 
 /** Output below this that its reader got whole isn't written to the disk unless memory gets short. */
 const SMALL_OUTPUT_BYTES = 64 * 1024;
@@ -20,9 +20,10 @@ export interface ProcessServiceOptions {
 
 /** The methods process.* of the wire. */
 export function createProcessService({ host, waitForPort }: ProcessServiceOptions): Service {
+  const attached = new AttachedReaders();
   return {
     methods: {
-      "process.start": (params, stream, session) => start(host, params, stream, session),
+      "process.start": (params, stream, session) => start({ host, attached }, params, stream, session),
       "process.list": async ({ workspace }, stream) =>
         reply(stream, { processes: await host.list(workspace) }),
       "process.get": async ({ id, workspace }, stream) => {
@@ -71,9 +72,17 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
         hosted.process.resize({ columns, rows });
         reply(stream, {});
       },
-      "process.detach": async ({ id, workspace }, stream) => {
-        await host.detach(id, workspace);
-        reply(stream, {});
+      "process.detach": async ({ id, workspace, withoutTimeout, endsOutput }, stream, session) => {
+        if (!withoutTimeout) {
+          await host.detach(id, workspace);
+          reply(stream, {});
+          return;
+        }
+        const hosted = await host.toBackground(id, workspace);
+        const process = hosted.process.info();
+        const reader = attached.find(session, endsOutput);
+        if (reader?.hosted === hosted) reader.sender.leave(process);
+        reply(stream, { process });
       },
       "process.remove": async ({ id, workspace }, stream) => {
         await host.remove(id, workspace);
@@ -96,8 +105,34 @@ function reply(stream: WireStream, result: unknown): void {
   stream.end();
 }
 
+interface AttachedReader {
+  readonly hosted: HostedProcess;
+  readonly sender: OutputStream;
+}
+
+/** The readers that `process.start` has attached, by connection and stream. */
+class AttachedReaders {
+  readonly #readers = new WeakMap<ClientSession, Map<number, AttachedReader>>();
+
+  find(session: ClientSession, stream: number | undefined): AttachedReader | undefined {
+    return stream === undefined ? undefined : this.#readers.get(session)?.get(stream);
+  }
+
+  /** Returns how to take it out again. */
+  add(session: ClientSession, stream: number, reader: AttachedReader): () => void {
+    let readers = this.#readers.get(session);
+    if (readers === undefined) {
+      readers = new Map();
+      this.#readers.set(session, readers);
+    }
+    const known = readers;
+    known.set(stream, reader);
+    return () => known.delete(stream);
+  }
+}
+
 async function start(
-  host: ProcessHost,
+  { host, attached }: { readonly host: ProcessHost; readonly attached: AttachedReaders },
   params: Params<"process.start">,
   stream: WireStream,
   session: ClientSession,
@@ -128,7 +163,9 @@ async function start(
     stream.end();
     return;
   }
-  sendOutput(host, hosted, stream, params.attach);
+  sendOutput(host, hosted, stream, params.attach, (sender) =>
+    attached.add(session, stream.id, { hosted, sender }),
+  );
 }
 
 /** Input bytes taken over from a client, so that it knows after a lost connection where to go on. */
@@ -212,6 +249,7 @@ async function output(
       record.lost === true
         ? berthError("process.lost", { hop: "berthd", context: { id: record.id } })
         : undefined,
+    file: recoveredFile(found),
     onChange: () => () => {},
   };
   stream.respond({ process: recoveredInfo(found), from: startCursor(source, params.from) });
@@ -223,6 +261,7 @@ function sendOutput(
   hosted: HostedProcess,
   stream: WireStream,
   options: OutputStreamOptions & { readonly lossless: boolean },
+  register: (sender: OutputStream) => () => void = () => () => {},
 ): void {
   const { process } = hosted;
   const { log } = process;
@@ -236,6 +275,9 @@ function sendOutput(
         return process.exitCursor;
       },
       lost: undefined,
+      get file() {
+        return process.outputFile;
+      },
       onChange: (listener) => process.onChange(listener),
     },
     stream,
@@ -243,7 +285,9 @@ function sendOutput(
   );
   host.readerOpened(hosted);
   const release = options.lossless ? holdFloor(hosted, sender) : () => {};
+  const unregister = register(sender);
   sender.onDone = () => {
+    unregister();
     // Whoever started it detached may have got its output and printed nothing of it: it has a record and a log.
     if (!process.detached && sender.complete && options.from === 0 && log.end < SMALL_OUTPUT_BYTES)
       hosted.delivered = true;

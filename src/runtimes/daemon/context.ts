@@ -89,6 +89,7 @@ export class RuntimeContext {
       drainMs: milliseconds("drainMs", options.drainMs, 0),
       overflow: options.overflow,
       logLimitBytes: options.logLimitBytes,
+      keepOutput: options.keepOutput,
     };
   }
 

@@ -7,6 +7,7 @@ import type {
   ExitStatus,
   InBackground,
   OutputChunk,
+  OutputFile,
   OutputStream,
   ProcessInfo,
 } from "../../contract/process.ts";
@@ -16,12 +17,15 @@ import { Capture } from "../common/capture.ts";
 import { DEADLINE_SLACK_MS, DEFAULT_CAPTURE_BYTES, DEFAULT_GRACE_MS } from "../common/exec-limits.ts";
 import { OutputLines } from "../common/lines.ts";
 import type { Closable, RuntimeContext } from "./context.ts";
+import { requireBackground, requireKeepOutput } from "./features.ts";
 import { InputPump } from "./input-pump.ts";
 import { feedInput } from "./input-source.ts";
-import { abortedError } from "./link.ts";
+import { abortedError, isDisconnect } from "./link.ts";
 import { type FlowSink, type FlowSource, OutputFlow } from "./output-flow.ts";
 import { OutputQueue } from "./output-queue.ts";
+import { ProcessHandle } from "./process.ts";
 import { processInfo } from "./process-info.ts";
+import { InputFlow } from "./process-stdin.ts";
 import { startError } from "./start-error.ts";
 
 const CREDIT_PORTION_BYTES = 32 * 1024;
@@ -53,7 +57,12 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
   #startedAt = 0;
   #answered = false;
   #owed = 0;
-  processId: string | undefined;
+  #info: ProcessInfo | undefined;
+  #started: PromiseWithResolvers<ProcessInfo> | undefined;
+  #background: Promise<InBackground> | undefined;
+  /** On its way to the background. */
+  #leaving: PromiseWithResolvers<InBackground> | undefined;
+  #stream: WireStream | undefined;
 
   constructor(context: RuntimeContext, command: Command, options: ExecOptions) {
     this.#context = context;
@@ -106,13 +115,23 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
   }
 
   get started(): Promise<ProcessInfo> {
-    return Promise.reject(
-      berthError("runtime.capability_unsupported", { context: { capability: "started" } }),
-    );
+    if (this.#started === undefined) {
+      this.#started = Promise.withResolvers();
+      // Whoever asks for it gets the rejection; nobody has to.
+      this.#started.promise.catch(() => undefined);
+      if (this.#info !== undefined) this.#started.resolve(this.#info);
+      else if (this.#failure !== undefined) this.#started.reject(this.#failure);
+    }
+    return this.#started.promise;
   }
 
-  async background(): Promise<InBackground> {
-    throw berthError("runtime.capability_unsupported", { context: { capability: "background" } });
+  background(): Promise<InBackground> {
+    this.#background ??= this.#toBackground();
+    return this.#background;
+  }
+
+  get processId(): string | undefined {
+    return this.#info?.id;
   }
 
   /** The runtime is being closed. */
@@ -140,6 +159,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     const { signal } = this.#options;
     if (signal?.aborted) {
       this.#failure = abortedError(signal, this.#context.link.description);
+      this.#started?.reject(this.#failure);
       this.#settled = true;
       return;
     }
@@ -150,7 +170,10 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     } else {
       this.#queue = new OutputQueue();
       this.#queue.flow = this.#flow;
-      this.#queue.onReturn = () => this.#end(undefined);
+      this.#queue.onReturn = () => {
+        // Whoever asked for the background may stop looking before it is there.
+        if (this.#background === undefined) this.#end(undefined);
+      };
     }
     if (signal !== undefined) {
       this.#onAbort = () => this.#end(abortedError(signal, this.#context.link.description));
@@ -183,6 +206,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
 
   request(client: WireClient, from: number, handler: StreamHandler): WireStream {
     const params = this.#params!;
+    if (params.keepOutput !== undefined) requireKeepOutput(client.hello);
     params.attach =
       this.#capture === undefined ? { from, lossless: true } : { from, capture: this.#capture.limits };
     const repeated = this.#startedAt !== 0;
@@ -197,7 +221,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
 
   onOpened(result: unknown, stream: WireStream): void {
     const { process, stdinAccepted } = result as { process: unknown; stdinAccepted?: unknown };
-    this.processId = processInfo(process).id;
+    this.#info ??= processInfo(process);
     if (this.#onceKnown !== undefined) {
       this.#endProcess();
       this.#onceKnown();
@@ -206,10 +230,13 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     // It starts about now; the request may have waited for the daemon.
     if (!this.#answered) this.#startedAt = performance.now();
     this.#answered = true;
+    this.#started?.resolve(this.#info);
     this.#armDeadline(this.#context.link.client);
     if (this.#pump !== undefined && this.#pump.stream !== stream) {
       this.#pump.attach(stream, typeof stdinAccepted === "number" ? stdinAccepted : 0);
     }
+    this.#stream = stream;
+    this.#leave(stream);
   }
 
   interrupted(): void {
@@ -243,7 +270,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     this.#owed = 0;
   }
 
-  ended(exit: ExitStatus | undefined, error: BerthError | undefined): void {
+  ended(exit: ExitStatus | undefined, error: BerthError | undefined, file?: OutputFile): void {
     if (this.#settled) {
       this.#release();
       this.#onceKnown?.();
@@ -257,14 +284,15 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
             runtime: this.#context.link.description,
           })
         : undefined);
-    this.#settle(exit, failure === undefined ? undefined : startError(failure));
+    this.#settle(exit, failure === undefined ? undefined : startError(failure), file);
   }
 
-  #settle(exit: ExitStatus | undefined, error: BerthError | undefined): void {
+  #settle(exit: ExitStatus | undefined, error: BerthError | undefined, file?: OutputFile): void {
     this.#settled = true;
     this.#release(error === undefined);
+    this.#tellWaiting(error);
     if (this.#queue !== undefined) {
-      this.#queue.ended(exit, error);
+      this.#queue.ended(exit, error, file);
     } else if (exit !== undefined) {
       const outputBytes = this.#flow?.cursor ?? 0;
       const captured = this.#capture!.take(outputBytes);
@@ -276,11 +304,86 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
         ...captured,
         outputBytes,
         processId: this.processId ?? "",
+        ...file,
       });
     } else if (error !== undefined) {
       this.#failure = error;
       this.#reject?.(error);
     }
+  }
+
+  // --- to the background ---
+
+  async #toBackground(): Promise<InBackground> {
+    this.#context.require("daemon");
+    this.#begin("everything");
+    await this.started;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#settled) throw this.#finishedError();
+    this.#leaving = Promise.withResolvers();
+    const { promise } = this.#leaving;
+    // While the connection is away there is nothing to ask on: the repeated start asks again.
+    if (this.#stream !== undefined && !this.#stream.closed) this.#leave(this.#stream);
+    return await promise;
+  }
+
+  /** The answer is the end of the output; a refusal leaves everything as it was. */
+  #leave(stream: WireStream): void {
+    const { client } = this.#context.link;
+    const leaving = this.#leaving;
+    const id = this.processId;
+    if (client === undefined || leaving === undefined || id === undefined) return;
+    const refused = (cause: unknown): void => {
+      if (isDisconnect(cause, client)) return;
+      this.#leaving = undefined;
+      leaving.reject(this.#context.link.explain(cause));
+    };
+    try {
+      requireBackground(client.hello);
+    } catch (error) {
+      refused(error);
+      return;
+    }
+    client.call("process.detach", { id, withoutTimeout: true, endsOutput: stream.id }).catch(refused);
+    this.#queue?.takeAll();
+  }
+
+  left(described: unknown): void {
+    if (this.#settled) return;
+    const flow = this.#flow!;
+    let info: ProcessInfo;
+    try {
+      info = processInfo(described);
+    } catch (error) {
+      this.#settle(undefined, this.#context.link.explain(error));
+      return;
+    }
+    this.#settled = true;
+    this.#letGo();
+    this.#failure = berthError("process.in_background", {
+      runtime: this.#context.link.description,
+      context: { id: info.id },
+    });
+    const captured = this.#capture?.take(flow.cursor);
+    const cursor = this.#iterated || captured !== undefined ? flow.cursor : 0;
+    if (this.#iterated) this.#queue?.ended(undefined, undefined);
+    else this.#queue?.drop();
+    this.#reject?.(this.#failure);
+    const process = new ProcessHandle(this.#context, info, this.#inputGoesOn(info.id));
+    this.#leaving?.resolve({ process, cursor, captured });
+    this.#leaving = undefined;
+  }
+
+  /** Input that is still being fed, on a stream of its own. */
+  #inputGoesOn(id: string): { readonly input: InputPump; readonly inputFlow: InputFlow } | undefined {
+    const input = this.#pump;
+    if (input === undefined || input.closed) return undefined;
+    const stream = this.#stream;
+    input.detach();
+    if (stream !== undefined && !stream.closed) stream.reset(berthError("operation.aborted"));
+    const inputFlow = new InputFlow(this.#context.link, id, input, () => {}, 0);
+    inputFlow.start();
+    return { input, inputFlow };
   }
 
   // --- the end from this side ---
@@ -290,6 +393,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     if (this.#settled) return;
     this.#settled = true;
     this.#release();
+    this.#tellWaiting(error ?? abortedError(undefined, this.#context.link.description));
     if (error !== undefined) {
       this.#failure = error;
       this.#queue?.abort(error);
@@ -334,12 +438,32 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     if (flow !== undefined && !flow.done) this.#endProcess();
   }
 
-  /** Lets go of timers, listeners and input. `finished`: the process has ended by itself. */
-  #release(finished = false): void {
+  /** Whoever waits for the start, or for the way to the background, is told why there is none. */
+  #tellWaiting(cause: BerthError | undefined): void {
+    if (this.#started === undefined && this.#leaving === undefined) return;
+    const error = cause ?? this.#finishedError();
+    this.#started?.reject(error);
+    this.#leaving?.reject(error);
+    this.#leaving = undefined;
+  }
+
+  #finishedError(): BerthError {
+    return berthError("process.finished", {
+      runtime: this.#context.link.description,
+      context: { id: this.processId },
+    });
+  }
+
+  #letGo(): void {
     clearTimeout(this.#deadline);
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#onAbort = undefined;
     this.#context.open.delete(this);
+  }
+
+  /** Lets go of timers, listeners and input. `finished`: the process has ended by itself. */
+  #release(finished = false): void {
+    this.#letGo();
     this.#pump?.close(berthError("process.finished", { context: { id: this.processId } }), finished);
   }
 }

@@ -25,6 +25,16 @@ export function requireKeptByReaders(hello: Hello): void {
   requireFeature(hello, "keptByReaders");
 }
 
+/** Refuses a daemon that would keep no file of the output. @throws wire.feature_unknown */
+export function requireKeepOutput(hello: Hello): void {
+  requireFeature(hello, "keepOutput");
+}
+
+/** Refuses a daemon that would end a command in the background by its timeout. @throws wire.feature_unknown */
+export function requireBackground(hello: Hello): void {
+  requireFeature(hello, "background");
+}
+
 /** Refuses a daemon that knows nothing of texts and their changes. @throws wire.feature_unknown */
 export function requireText(hello: Hello): void {
   requireFeature(hello, "text");
@@ -42,6 +52,8 @@ const IN_WORDS = {
   keptByReaders: 'keptBy: "readers"',
   search: "search",
   text: "reading and changing texts",
+  keepOutput: "keepOutput",
+  background: "commands that go to the background",
 } as const;
 
 function requireFeature({ capabilities, version }: Hello, name: keyof typeof IN_WORDS): void {

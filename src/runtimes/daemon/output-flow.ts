@@ -1,5 +1,5 @@
 import { type BerthError, berthError } from "../../contract/errors.ts";
-import type { ExitStatus, OutputStream } from "../../contract/process.ts";
+import type { ExitStatus, OutputFile, OutputStream } from "../../contract/process.ts";
 import { decodeOutput } from "../../wire/output-frame.ts";
 import type { StreamHandler, WireClient, WireStream } from "../../wire/types.ts";
 import { isDisconnect, type Link } from "./link.ts";
@@ -23,8 +23,13 @@ export interface FlowSink {
   gap(from: number, to: number): void;
   /** The whole output begins again from the start (a capture after a reconnect). */
   restart?(): void;
-  /** Exactly one of `exit` and `error`, or neither at the end of a log that was not followed. */
-  ended(exit: ExitStatus | undefined, error: BerthError | undefined): void;
+  /**
+   * Exactly one of `exit` and `error`, or neither at the end of a log that was not followed. `file`: with the exit, the
+   * whole output as a file.
+   */
+  ended(exit: ExitStatus | undefined, error: BerthError | undefined, file?: OutputFile): void;
+  /** Instead of `ended`: the process, as the daemon describes it, goes on in the background. */
+  left?(process: unknown): void;
 }
 
 const STREAMS = ["", "stdout", "stderr", "tty"] as const;
@@ -121,9 +126,9 @@ export class OutputFlow implements StreamHandler {
     this.#finish(undefined, this.#link.explain(cause));
   };
 
-  #finish(exit: ExitStatus | undefined, error: BerthError | undefined): void {
+  #finish(exit: ExitStatus | undefined, error: BerthError | undefined, file?: OutputFile): void {
     this.#done = true;
-    this.#sink.ended(exit, error);
+    this.#sink.ended(exit, error, file);
   }
 
   onResponse(result: unknown): void {
@@ -161,10 +166,15 @@ export class OutputFlow implements StreamHandler {
       gap?: { from?: unknown; to?: unknown };
       exit?: ExitStatus;
       cursor?: unknown;
+      background?: { cursor?: unknown; process?: unknown };
     } | null;
     if (event?.exit !== undefined && event.exit !== null) {
       if (isCursor(event.cursor)) this.cursor = event.cursor;
-      this.#finish(exitStatus(event.exit), undefined);
+      this.#finish(exitStatus(event.exit), undefined, outputFile(event));
+    } else if (isCursor(event?.background?.cursor)) {
+      this.cursor = event.background.cursor;
+      this.#done = true;
+      this.#sink.left?.(event.background.process);
     } else if (event?.gap !== undefined && isCursor(event.gap.from) && isCursor(event.gap.to)) {
       this.#sink.gap(event.gap.from, event.gap.to);
       if (!this.#restarts) this.cursor = event.gap.to;
@@ -204,6 +214,18 @@ export class OutputFlow implements StreamHandler {
 
 function isCursor(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= MAX_CURSOR && Number.isInteger(value);
+}
+
+/** Where the output is kept as a file, of the answer of a peer. */
+function outputFile(value: object): OutputFile | undefined {
+  const { outputFile: path, outputFileCut: cut } = value as {
+    outputFile?: unknown;
+    outputFileCut?: { at?: unknown; reason?: unknown };
+  };
+  if (typeof path !== "string") return undefined;
+  if (!isCursor(cut?.at)) return { outputFile: path };
+  const reason = cut.reason === "limit" ? "limit" : "disk";
+  return { outputFile: path, outputFileCut: { at: cut.at, reason } };
 }
 
 /** The exit as the contract has it, whatever else the peer put there. */

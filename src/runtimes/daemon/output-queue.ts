@@ -1,5 +1,5 @@
 import type { BerthError } from "../../contract/errors.ts";
-import type { ExitStatus, OutputChunk, OutputStream } from "../../contract/process.ts";
+import type { ExitStatus, OutputChunk, OutputFile, OutputStream } from "../../contract/process.ts";
 import type { WireStream } from "../../wire/types.ts";
 import type { FlowSink, OutputFlow } from "./output-flow.ts";
 
@@ -29,6 +29,7 @@ export class OutputQueue implements FlowSink, AsyncIterableIterator<OutputChunk,
   #error: BerthError | undefined;
   #owed = 0;
   #owedTo: WireStream | undefined;
+  #takesAll = false;
   flow: OutputFlow | undefined;
   onReturn: (() => void) | undefined;
   /** Called once when no more will come, whether or not it was taken. */
@@ -42,11 +43,11 @@ export class OutputQueue implements FlowSink, AsyncIterableIterator<OutputChunk,
     this.#push({ chunk: { type: "gap", gap: { from, to } }, cost: 0, origin: undefined });
   }
 
-  ended(exit: ExitStatus | undefined, error: BerthError | undefined): void {
+  ended(exit: ExitStatus | undefined, error: BerthError | undefined, file?: OutputFile): void {
     if (this.#finished) return;
     if (exit !== undefined) {
       const cursor = this.flow?.cursor ?? 0;
-      this.#push({ chunk: { type: "exit", exit, cursor }, cost: 0, origin: undefined });
+      this.#push({ chunk: { type: "exit", exit, cursor, ...file }, cost: 0, origin: undefined });
     }
     this.#error = error;
     this.#finish();
@@ -60,6 +61,22 @@ export class OutputQueue implements FlowSink, AsyncIterableIterator<OutputChunk,
     this.#finish();
   }
 
+  /** From now on credit is given for what arrives, also when nobody takes it: what is ahead of the end must not wait for it. */
+  takeAll(): void {
+    this.#takesAll = true;
+    const entries = this.#entries.slice(this.#next);
+    this.#next = 0;
+    this.#entries = entries.map((entry) => ({ ...entry, cost: 0 }));
+    for (const { origin, cost } of entries) if (origin !== undefined) this.#pay(origin, cost);
+  }
+
+  /** Ends at once, without an error: nobody has asked for what is queued. */
+  drop(): void {
+    this.#entries = [];
+    this.#next = 0;
+    this.#finish();
+  }
+
   /** Hands what is queued to another sink, which receives the rest from now on. */
   drainTo(sink: FlowSink): void {
     for (const entry of this.#entries.slice(this.#next)) {
@@ -67,7 +84,7 @@ export class OutputQueue implements FlowSink, AsyncIterableIterator<OutputChunk,
       if (chunk.type === "data" && entry.origin !== undefined) {
         sink.data(chunk.stream, chunk.data, chunk.cursor, entry.cost, entry.origin);
       } else if (chunk.type === "gap") sink.gap(chunk.gap.from, chunk.gap.to);
-      else if (chunk.type === "exit") sink.ended(chunk.exit, undefined);
+      else if (chunk.type === "exit") sink.ended(chunk.exit, undefined, fileOf(chunk));
     }
     if (this.#finished && this.#error !== undefined) sink.ended(undefined, this.#error);
     this.#entries = [];
@@ -103,14 +120,15 @@ export class OutputQueue implements FlowSink, AsyncIterableIterator<OutputChunk,
   }
 
   #push(entry: Entry): void {
-    if (this.#finished) return;
+    if (this.#finished && !this.#takesAll) return;
     const waiting = this.#waiting.shift();
-    if (waiting === undefined) {
+    if (waiting === undefined && !this.#takesAll) {
       this.#entries.push(entry);
       return;
     }
+    if (waiting === undefined && !this.#finished) this.#entries.push({ ...entry, cost: 0 });
     if (entry.origin !== undefined) this.#pay(entry.origin, entry.cost);
-    waiting.resolve({ done: false, value: entry.chunk });
+    waiting?.resolve({ done: false, value: entry.chunk });
   }
 
   #finish(): void {
@@ -146,8 +164,12 @@ export class OutputQueue implements FlowSink, AsyncIterableIterator<OutputChunk,
       this.#owed = 0;
     }
     this.#owed += cost;
-    if (this.#owed < CREDIT_PORTION_BYTES) return;
+    if (this.#owed < CREDIT_PORTION_BYTES && !this.#takesAll) return;
     this.flow?.consumed(origin, this.#owed);
     this.#owed = 0;
   }
+}
+
+function fileOf({ outputFile, outputFileCut }: OutputFile): OutputFile | undefined {
+  return outputFile === undefined ? undefined : { outputFile, outputFileCut };
 }

@@ -131,12 +131,16 @@ export class InputFlow implements StreamHandler {
   #base: number | undefined;
   readonly #onOpened: () => void;
 
-  /** `onOpened` is called each time the process takes input. */
-  constructor(link: Link, id: string, pump: InputPump, onOpened: () => void) {
+  /**
+   * `onOpened` is called each time the process takes input. `base`: bytes of this client that the process had before the
+   * pump's first; default: all that it has now.
+   */
+  constructor(link: Link, id: string, pump: InputPump, onOpened: () => void, base?: number) {
     this.#link = link;
     this.#id = id;
     this.#pump = pump;
     this.#onOpened = onOpened;
+    this.#base = base;
   }
 
   get base(): number {

@@ -14,7 +14,7 @@ import type {
 import { parseSignal } from "../../contract/signals.ts";
 import { milliseconds } from "../common/milliseconds.ts";
 import type { Closable, RuntimeContext } from "./context.ts";
-import { requireKeptByReaders } from "./features.ts";
+import { requireKeepOutput, requireKeptByReaders } from "./features.ts";
 import { InputPump } from "./input-pump.ts";
 import { abortedError } from "./link.ts";
 import { lost } from "./output-flow.ts";
@@ -31,6 +31,8 @@ interface HandleOptions {
   /** Watches already, as it started the process. */
   readonly watch?: ProcessWatch;
   readonly input?: InputPump | undefined;
+  /** Carries that input. */
+  readonly inputFlow?: InputFlow | undefined;
   /** Reads hold the process back instead of losing bytes. */
   readonly lossless?: boolean;
   /** Not this client keeps it, but who reads its output. */
@@ -56,6 +58,7 @@ export class ProcessHandle implements Process, Closable {
     this.found = info;
     this.#lossless = options.lossless ?? false;
     this.#watch = options.watch;
+    this.#inputFlow = options.inputFlow;
     this.#tty = info.tty ?? null;
     this.#outlives = info.detached || options.keptByReaders === true;
     if (options.input !== undefined) {
@@ -310,6 +313,9 @@ export async function spawnProcess(
   params.tty = tty;
   params.detached = options.detached || undefined;
   params.leaseMs = milliseconds("leaseMs", options.leaseMs, 1);
+  if (options.keepOutput !== undefined) {
+    requireKeepOutput((context.link.client ?? (await context.link.connect(signal))).hello);
+  }
   const keptByReaders = options.keptBy === "readers" && options.detached !== true;
   if (keptByReaders) {
     requireKeptByReaders((context.link.client ?? (await context.link.connect(signal))).hello);
