@@ -40,7 +40,12 @@ export function shorten(text: string | Pieces, limits: ToolLimits, note?: string
   const first = linesOf(pieces.head);
   const last = pieces.tail === undefined ? undefined : linesOf(pieces.tail);
   if (last === undefined) {
-    const whole = fit(first, limits.maxLines, limits.maxBytes, lineBytes);
+    const whole = fit(
+      first,
+      limits.maxLines,
+      limits.maxBytes,
+      Math.min(limits.maxLineBytes, limits.maxBytes),
+    );
     if (whole.length === first.length) {
       const cut = whole.some((line, index) => line !== first[index]);
       const said = cut && note !== undefined ? [`… lines were cut${end} …`] : [];
