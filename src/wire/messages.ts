@@ -98,6 +98,7 @@ export const editsSchema = z.array(
       line: z.optional(z.int().check(z.minimum(1))),
       anchors: z.optional(z.array(z.string())),
       atEnd: z.optional(z.boolean()),
+      finalLineEnd: z.optional(z.boolean()),
     }),
   ]),
 );

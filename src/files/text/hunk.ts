@@ -61,8 +61,11 @@ export function applyHunk(bytes: ByteText, hunk: Hunk, progress: HunkProgress, p
   return result
     .map(({ text, end }, index) => {
       if (index < result.length - 1) return text + (end || style);
-      // A file without an end of its last line stays so, unless that line itself is gone.
-      const atEnd = open && next === lines.length && out.length > 0;
+      if (next === lines.length && hunk.finalLineEnd !== undefined) {
+        return hunk.finalLineEnd ? text + (end || style) : text;
+      }
+      // A file without an end of its last line stays so, unless that line itself is gone or would be nothing.
+      const atEnd = open && next === lines.length && out.length > 0 && text !== "";
       return atEnd ? text : text + end;
     })
     .join("");
