@@ -128,18 +128,20 @@ async function explained(
   changes: readonly FileChange[],
   error: unknown,
 ): Promise<unknown> {
-  if (!isBerthError(error, "fs.changed")) return error;
+  if (!isBerthError(error) || error.path === undefined) return error;
   const { path } = error;
   const about = changes.find((one) => one.path === path);
-  if (path === undefined || about === undefined) return error;
-  if (about.expected === null) return isThere(context, path);
-  return changedSince(context, call, path, error);
+  if (error.code === "fs.changed" && about !== undefined) return changedSince(context, call, path, error);
+  return error.code === "EEXIST" ? isThere(context, path, about) : error;
 }
 
-function isThere(context: ToolContext, path: string): BerthError {
-  return berthError("fs.changed", {
-    message: `${shownPath(context, path)} is there already, and was not read in this conversation`,
-    hint: "Read it first, or change it by file_edit. Nothing was changed.",
+/** What was to be made, or moved to, is there. */
+function isThere(context: ToolContext, path: string, about: FileChange | undefined): BerthError {
+  const name = shownPath(context, path);
+  const move = about?.type !== "write";
+  return berthError("EEXIST", {
+    message: `${name} is there already${move ? "" : ", and was not read in this conversation"}; nothing was changed`,
+    hint: move ? "Choose another name, or remove it first." : "Read it first, or change it by file_edit.",
     context: { path },
   });
 }
