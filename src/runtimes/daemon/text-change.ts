@@ -89,8 +89,9 @@ async function changeOnce(
     if (!Array.isArray(part)) throw berthError("wire.protocol_error", { message: "the answer has no files" });
     for (const file of part as ChangedFile[]) {
       // As they were asked for: a runner may know them by others.
-      const { path, moveTo } = params.changes[files.length] ?? file;
-      files.push({ ...file, path, ...(moveTo === undefined ? {} : { movedTo: moveTo }) });
+      const asked = params.changes[files.length];
+      const moved = asked?.moveTo === undefined ? {} : { movedTo: asked.moveTo };
+      files.push({ ...file, path: asked?.path ?? file.path, ...moved });
     }
   };
   let room: PromiseWithResolvers<void> | undefined;
