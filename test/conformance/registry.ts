@@ -18,6 +18,7 @@ import { SIGNALS } from "./cases/signals.ts";
 import { START_ERRORS } from "./cases/start-errors.ts";
 import { STDIN } from "./cases/stdin.ts";
 import { TIMEOUTS } from "./cases/timeouts.ts";
+import { TOOLS_FILES } from "./cases/tools-files.ts";
 import { TRANSFER } from "./cases/transfer.ts";
 import { TTY } from "./cases/tty.ts";
 import { USERS } from "./cases/users.ts";
@@ -48,4 +49,5 @@ export const CASES: readonly Case[] = [
   ...CONTAINED,
   ...PORTS,
   ...RUNTIME,
+  ...TOOLS_FILES,
 ];
