@@ -28,6 +28,8 @@ export interface RuntimeOptions extends SshOptions, RunnerFlags {
   readonly network?: string;
   readonly quiet?: boolean;
   readonly json?: boolean;
+  /** Not of the command line: ends the opening, as an interrupt does. */
+  readonly endOpening?: AbortSignal;
 }
 
 export function addRuntimeOption(command: Command): Command {

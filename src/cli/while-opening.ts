@@ -7,6 +7,8 @@ export interface ShowFlags {
   readonly quiet?: boolean;
   readonly json?: boolean;
   readonly wait?: number;
+  /** Ends it, as an interrupt does. */
+  readonly endOpening?: AbortSignal;
 }
 
 /**
@@ -37,7 +39,8 @@ export async function whileShown<T>(
   process.once("SIGTERM", interrupt);
   try {
     return await work(progress, {
-      signal: stop.signal,
+      signal:
+        options.endOpening === undefined ? stop.signal : AbortSignal.any([stop.signal, options.endOpening]),
       onWait: (milliseconds) => void showWait(progress, milliseconds),
       ...(quiet ? {} : terminalPrompt({ progress, interrupt })),
       maxWaitMs: options.wait ?? 0,

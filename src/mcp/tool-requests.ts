@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import {
+  type CallToolResult,
+  type ListToolsResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type ServerContext,
+} from "@modelcontextprotocol/server";
+import * as z from "zod";
+import type { Tool, Tools } from "../tools/tool.ts";
+import type { Conversation } from "./conversation.ts";
+import { progressOf } from "./progress.ts";
+import { callResult, failedResult } from "./result.ts";
+import { unreachedTools } from "./unreached.ts";
+
+type ListedTool = ListToolsResult["tools"][number];
+
+/** How long a list waits for a place that is being opened, before it tells what is known without it. */
+const LIST_WAIT_MS = 10_000;
+
+/** The requests on tools of one conversation. */
+export class ToolRequests {
+  readonly #conversation: Conversation;
+  readonly #listed = new WeakMap<Tool, ListedTool>();
+  #unreached: readonly Tool[] | undefined;
+  /** The client was given the list of a place that was not reached. */
+  isListOld = false;
+
+  constructor(conversation: Conversation) {
+    this.#conversation = conversation;
+  }
+
+  async list(): Promise<ListToolsResult> {
+    const tools = await this.#toolsInTime();
+    this.isListOld = tools === undefined;
+    const list = tools?.list ?? (await this.#withoutPlace());
+    return { tools: list.map((tool) => this.#listedTool(tool)) };
+  }
+
+  /** The schema of a tool's output, as it is listed. */
+  outputSchema(name: string): ListedTool["outputSchema"] {
+    const tool = this.#named.get(name);
+    return tool === undefined ? undefined : this.#listedTool(tool).outputSchema;
+  }
+
+  readonly #named = new Map<string, Tool>();
+
+  /** @throws ProtocolError for a tool that there is not */
+  async call(name: string, input: unknown, context: ServerContext): Promise<CallToolResult> {
+    const { signal } = context.mcpReq;
+    using progress = progressOf(context);
+    let tools: Tools;
+    try {
+      tools = await untilAborted(this.#conversation.tools(), signal);
+    } catch (error) {
+      if (!(await this.#withoutPlace()).some((tool) => tool.name === name)) throw unknownTool(name);
+      return failedResult(error);
+    }
+    const tool = tools.get(name);
+    if (tool === undefined) throw unknownTool(name);
+    this.#named.set(name, tool);
+    const { onOutput } = progress;
+    const result = await tool.call(input, {
+      signal,
+      callId: randomUUID(),
+      ...(onOutput === undefined ? {} : { onOutput }),
+    });
+    await progress.end();
+    await this.#conversation.look(result);
+    return callResult(result);
+  }
+
+  async #toolsInTime(): Promise<Tools | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, LIST_WAIT_MS, undefined);
+    });
+    try {
+      return await Promise.race([this.#conversation.tools(), late]);
+    } catch {
+      // Told to who calls one.
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #withoutPlace(): Promise<readonly Tool[]> {
+    const { where, toolOptions } = this.#conversation;
+    this.#unreached ??= await unreachedTools(where, toolOptions);
+    return this.#unreached;
+  }
+
+  #listedTool(tool: Tool): ListedTool {
+    const known = this.#listed.get(tool);
+    if (known !== undefined) return known;
+    const { name, title, description, readOnly, destructive } = tool;
+    const listed: ListedTool = {
+      name,
+      title,
+      description,
+      inputSchema: objectSchema(tool.input, "input"),
+      outputSchema: objectSchema(tool.output, "output"),
+      annotations: {
+        title,
+        readOnlyHint: readOnly,
+        destructiveHint: destructive,
+        idempotentHint: readOnly,
+        // Commands reach whatever the place reaches; the other tools only its files.
+        openWorldHint: name === "bash" || name === "bash_input",
+      },
+    };
+    this.#listed.set(tool, listed);
+    return listed;
+  }
+}
+
+function objectSchema(schema: z.ZodType, io: "input" | "output"): ListedTool["inputSchema"] {
+  return z.toJSONSchema(schema, { target: "draft-2020-12", io }) as ListedTool["inputSchema"];
+}
+
+function unknownTool(name: string): ProtocolError {
+  return new ProtocolError(ProtocolErrorCode.InvalidParams, `there is no tool ${name.slice(0, 100)}`);
+}
+
+/** The client does not wait any more; the place is opened all the same, for the next call. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", abort));
+}
