@@ -73,7 +73,7 @@ export async function createDaemon(options: DaemonOptions): Promise<Daemon> {
     : Promise.resolve(inherited);
   const host = new ProcessHost({
     directory: join(options.directory, "processes"),
-    keptDirectory: join(options.directory, "outputs"),
+    keptDirectory: options.removesLogs === true ? undefined : join(options.directory, "outputs"),
     bootId,
     spawner,
     baseEnvironment,

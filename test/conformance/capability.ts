@@ -11,11 +11,14 @@ export function has(capabilities: Capabilities, name: CapabilityName): boolean {
 
 type Attempt = (context: CaseContext) => PromiseLike<unknown>;
 
+const startsDetached: Attempt = ({ runtime }) => runtime.spawn(["sleep", "60"], { detached: true });
+
 /** What has to be refused by name where a capability is missing. */
 const ATTEMPTS: Record<CapabilityName, readonly Attempt[]> = {
   daemon: [
-    // Only a runtime that can start processes at all can be asked to let one outlive its client.
-    ({ runtime }) => runtime.spawn(["sleep", "60"], { detached: true }),
+    startsDetached,
+    ({ runtime }) => runtime.exec(["true"], { keepOutput: { aboveBytes: 0 } }),
+    ({ runtime }) => runtime.exec(["true"]).background(),
   ],
   spawn: [({ runtime }) => runtime.spawn(["true"])],
   resume: [({ runtime }) => runtime.process("anything"), ({ runtime }) => runtime.processes()],
@@ -53,8 +56,8 @@ export async function refusedEverywhere(context: CaseContext, name: CapabilityNa
   assert.ok(typeof reason === "string" && reason.length > 5, `it is said why ${name} is missing`);
   for (const attempt of ATTEMPTS[name]) {
     const error = await refused(attempt(context), "runtime.capability_unsupported");
-    // What can't start processes says that first.
-    const named = name === "daemon" && !runtime.capabilities.spawn ? "spawn" : name;
+    // What can't start processes at all says that first.
+    const named = attempt === startsDetached && !runtime.capabilities.spawn ? "spawn" : name;
     assert.equal(error.context.capability, named);
     assert.ok(error.message.includes(named), error.message);
     assert.equal(error.runtime, runtime.description);

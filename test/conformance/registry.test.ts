@@ -7,7 +7,7 @@ test("every line of SEMANTICS has a case, and every case a name of its own", () 
   const ids = CASES.map(({ id }) => id);
   assert.deepEqual(ids.length, new Set(ids).size);
   const lines = [
-    ...Array.from({ length: 17 }, (_, line) => `commands.${line}.`),
+    ...Array.from({ length: 19 }, (_, line) => `commands.${line}.`),
     ...Array.from({ length: 7 }, (_, line) => `files.${line + 1}.`),
     "errors.",
     "secrets.",

@@ -1,5 +1,6 @@
 import type { Case } from "./case.ts";
 import { ABORT_KILL_TREE } from "./cases/abort-kill-tree.ts";
+import { BACKGROUND } from "./cases/background.ts";
 import { BYTE_FIDELITY } from "./cases/byte-fidelity.ts";
 import { CAPTURE } from "./cases/capture.ts";
 import { COMPLETION } from "./cases/completion.ts";
@@ -10,6 +11,7 @@ import { FILES_PATHS } from "./cases/files-paths.ts";
 import { FILES_STAT } from "./cases/files-stat.ts";
 import { FILES_STREAMS } from "./cases/files-streams.ts";
 import { FILES_WRITE } from "./cases/files-write.ts";
+import { KEEP_OUTPUT } from "./cases/keep-output.ts";
 import { OUTPUT_LOG } from "./cases/output-log.ts";
 import { PORTS } from "./cases/ports.ts";
 import { PROCESSES } from "./cases/processes.ts";
@@ -40,6 +42,8 @@ export const CASES: readonly Case[] = [
   ...SIGNALS,
   ...TTY,
   ...USERS,
+  ...KEEP_OUTPUT,
+  ...BACKGROUND,
   ...FILES_WRITE,
   ...FILES_PATHS,
   ...FILES_STAT,

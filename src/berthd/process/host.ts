@@ -443,7 +443,7 @@ export class ProcessHost {
       ),
     );
     for (const hosted of [...this.#processes.values(), ...this.#orphaned]) hosted.process.dispose();
-    await this.#kept?.close({ remove: this.#options.removesLogs === true });
+    this.#kept?.close();
     this.#storage.close();
   }
 }

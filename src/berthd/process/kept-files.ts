@@ -1,6 +1,5 @@
 import { promises as fs } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { makeDirectories } from "../../files/directories.ts";
+import { dirname, join } from "node:path";
 import type { DiskBudget } from "./disk-budget.ts";
 import type { LogStorage } from "./log-storage.ts";
 
@@ -10,7 +9,7 @@ const SWEEP_INTERVAL_MS = 3_600_000;
 /** Where files of other users are, which can't look into the daemon's directory. */
 const SHARED_DIRECTORY = "/tmp";
 const SHARED_PREFIX = "berth-output-";
-const SUFFIX = ".log";
+const NAME = "output.log";
 /** In a directory that is not the daemon's own. */
 const SUBDIRECTORY = "outputs";
 
@@ -31,8 +30,9 @@ export interface KeptFileOptions {
 }
 
 /**
- * The files with the whole output of processes. They outlive their process and the daemon: each has its entry `<id>.log`
- * in the daemon's directory, which is the file itself, or a link to it where it is elsewhere.
+ * The files with the whole output of processes, each in a directory of its own: who is shown one is not shown the others.
+ * They outlive their process and the daemon: each has its entry `<id>` in the daemon's directory, which is the directory
+ * itself, or a link to it where it is elsewhere.
  */
 export class KeptFiles {
   readonly #directory: string;
@@ -55,39 +55,24 @@ export class KeptFiles {
    */
   async create({ id, logs, user }: KeptFileOptions): Promise<string> {
     await this.#found;
-    const name = `${id}${SUFFIX}`;
-    const path = join(await this.#place(logs, user), name);
     await fs.mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    // First the link: a daemon that is killed here leaves nothing that the next one doesn't find.
-    if (dirname(path) !== this.#directory) await fs.symlink(path, join(this.#directory, name));
+    const entry = join(this.#directory, id);
+    const shared = user === undefined ? undefined : await sharedDirectory();
+    const directory = shared ?? (logs === undefined ? entry : join(logs, SUBDIRECTORY, id));
+    // Before anything is written: a daemon that is killed here leaves nothing that the next one doesn't find.
+    if (directory !== entry) await fs.symlink(directory, entry);
+    await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, NAME);
     const file = await fs.open(path, "ax", 0o600);
     try {
-      if (user !== undefined && dirname(dirname(path)) === SHARED_DIRECTORY)
-        await file.chown(user.uid, user.gid);
+      if (user !== undefined && shared !== undefined) await file.chown(user.uid, user.gid);
     } finally {
       await file.close();
     }
-    const disk = await this.#storage.disks.of(dirname(path));
+    const disk = await this.#storage.disks.of(directory);
     this.#files.set(id, { path, disk, bytes: 0, writing: true });
     this.#schedule();
     return path;
-  }
-
-  async #place(logs: string | undefined, user: KeptFileOptions["user"]): Promise<string> {
-    if (user !== undefined) {
-      try {
-        // Root's, so that nobody can put something else there; others can pass through, and find only what is theirs.
-        const shared = await fs.mkdtemp(join(SHARED_DIRECTORY, SHARED_PREFIX));
-        await fs.chmod(shared, 0o711);
-        return shared;
-      } catch {
-        // No such directory, or a read-only one: then only the daemon's user can read the file.
-      }
-    }
-    if (logs === undefined) return this.#directory;
-    const directory = join(logs, SUBDIRECTORY);
-    await makeDirectories(directory, 0o700);
-    return directory;
   }
 
   /** Makes room for so many more bytes of a file; false when there is none. */
@@ -128,10 +113,10 @@ export class KeptFiles {
   }
 
   async #unlink(id: string, path: string): Promise<void> {
-    const entry = join(this.#directory, `${id}${SUFFIX}`);
+    const entry = join(this.#directory, id);
     await fs.rm(path, { force: true }).catch(() => {});
-    if (basename(dirname(path)).startsWith(SHARED_PREFIX)) await fs.rmdir(dirname(path)).catch(() => {});
-    if (path !== entry) await fs.rm(entry, { force: true }).catch(() => {});
+    await fs.rmdir(dirname(path)).catch(() => {});
+    if (dirname(path) !== entry) await fs.rm(entry, { force: true }).catch(() => {});
   }
 
   /** Removes what nobody has used for a day. */
@@ -159,16 +144,15 @@ export class KeptFiles {
   async #recover(): Promise<void> {
     const names = await fs.readdir(this.#directory).catch(() => []);
     const left: { id: string; path: string; bytes: number; usedMs: number }[] = [];
-    for (const name of names) {
-      if (!name.endsWith(SUFFIX)) continue;
-      const id = name.slice(0, -SUFFIX.length);
-      const entry = join(this.#directory, name);
-      const path = await fs.readlink(entry).catch(() => entry);
-      const found = await fs.lstat(path).catch(() => undefined);
+    for (const id of names) {
+      const entry = join(this.#directory, id);
+      const directory = await fs.readlink(entry).catch(() => entry);
+      const path = join(directory, NAME);
+      const found = (await isOwn(directory)) ? await fs.lstat(path).catch(() => undefined) : undefined;
       const usedMs = found === undefined ? 0 : Math.max(found.atimeMs, found.mtimeMs);
-      if (found?.isFile() === true && basename(path) === name && usedMs + KEPT_MS > Date.now()) {
+      if (found?.isFile() === true && usedMs + KEPT_MS > Date.now()) {
         left.push({ id, path, bytes: found.size, usedMs });
-      } else if (basename(path) === name) await this.#unlink(id, path);
+      } else if (found !== undefined || directory === entry) await this.#unlink(id, path);
       else await fs.rm(entry, { force: true }).catch(() => {});
     }
     for (const { id, path, bytes } of left.sort((a, b) => a.usedMs - b.usedMs)) {
@@ -179,13 +163,30 @@ export class KeptFiles {
     this.#schedule();
   }
 
-  /** With `remove` nothing is left: no daemon follows in this directory. */
-  async close(options: { readonly remove: boolean }): Promise<void> {
+  close(): void {
     this.#closed = true;
-    await this.#found;
     this.#schedule();
-    if (options.remove) for (const id of [...this.#files.keys()]) await this.remove(id);
   }
+}
+
+/**
+ * A new directory for a file of another user: root's, so that nobody can put something else there, and others may pass
+ * through it to what is theirs. undefined where there is none: then only the daemon's user can read the file.
+ */
+async function sharedDirectory(): Promise<string | undefined> {
+  try {
+    const directory = await fs.mkdtemp(join(SHARED_DIRECTORY, SHARED_PREFIX));
+    await fs.chmod(directory, 0o711);
+    return directory;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is in a directory that somebody else has made meanwhile is not the daemon's to remove. */
+async function isOwn(directory: string): Promise<boolean> {
+  const found = await fs.lstat(directory).catch(() => undefined);
+  return found?.isDirectory() === true && found.uid === process.getuid?.();
 }
 
 async function lastUse(path: string): Promise<number | undefined> {

@@ -74,6 +74,7 @@ export class RuntimeContext {
    */
   startParams(command: Command, options: CommandOptions): ParamsInput<"process.start"> {
     const { argv, shellLookup } = commandArgv(command, options.shell);
+    if (options.keepOutput !== undefined) this.require("daemon");
     return {
       requestId: options.requestId ?? this.requestId(),
       command: argv,

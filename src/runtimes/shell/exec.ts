@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { CapabilityName } from "../../contract/capabilities.ts";
 import type { ErrorCode } from "../../contract/error-registry.ts";
 import { type BerthError, berthError, errorEntry } from "../../contract/errors.ts";
 import type {
@@ -43,6 +44,7 @@ interface Request {
 export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
   readonly #place: ShellPlace;
   readonly #options: ExecOptions;
+  readonly #refuse: (capability: CapabilityName) => BerthError;
   readonly #id = `x-${randomBytes(6).toString("hex")}`;
   readonly #queue: OutputQueue;
   #request: Request | undefined;
@@ -61,15 +63,24 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
   #deadline: NodeJS.Timeout | undefined;
   #startedAt = 0;
   #pid: number | undefined;
+  #started: PromiseWithResolvers<ProcessInfo> | undefined;
   #startTime: string | undefined;
   #error: string | undefined;
   #refused = false;
   #timedOut = false;
   #said = "";
 
-  constructor(place: ShellPlace, base: EnvironmentPairs, command: Command, options: ExecOptions) {
+  /** `refuse` makes the error of what this runtime can't. */
+  constructor(
+    place: ShellPlace,
+    base: EnvironmentPairs,
+    command: Command,
+    options: ExecOptions,
+    refuse: (capability: CapabilityName) => BerthError,
+  ) {
     this.#place = place;
     this.#options = options;
+    this.#refuse = refuse;
     const limit = Math.min(options.logLimitBytes ?? MAX_DROP_LIMIT_BYTES, MAX_DROP_LIMIT_BYTES);
     this.#queue = new OutputQueue(this, options.overflow === "drop" ? limit : undefined);
     this.#result.promise.catch(() => {});
@@ -108,13 +119,37 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
   }
 
   get started(): Promise<ProcessInfo> {
-    return Promise.reject(
-      berthError("runtime.capability_unsupported", { context: { capability: "started" } }),
-    );
+    if (this.#started === undefined) {
+      this.#started = Promise.withResolvers();
+      this.#started.promise.catch(() => {});
+      if (this.#pid !== undefined) this.#started.resolve(this.#info);
+      // Its error, if it has one by now.
+      else if (this.#settled) this.#result.promise.catch((error: unknown) => this.#started?.reject(error));
+    }
+    return this.#started.promise;
   }
 
-  async background(): Promise<InBackground> {
-    throw berthError("runtime.capability_unsupported", { context: { capability: "daemon" } });
+  get #info(): ProcessInfo {
+    const { argv, cwd } = this.#request!;
+    return {
+      id: this.#id,
+      command: argv,
+      cwd,
+      user: this.#options.user,
+      pid: this.#pid ?? null,
+      state: this.#exit === undefined ? "running" : "exited",
+      tty: null,
+      detached: false,
+      startedAt: new Date(performance.timeOrigin + this.#startedAt).toISOString(),
+      exit: this.#exit,
+      outputEnd: this.#outputBytes,
+      outputStart: 0,
+    };
+  }
+
+  /** Nothing in the place would hold its output. */
+  background(): Promise<InBackground> {
+    return Promise.reject(this.#refuse("daemon"));
   }
 
   [Symbol.asyncIterator](): AsyncIterator<OutputChunk, undefined> {
@@ -159,6 +194,8 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
   #read(base: EnvironmentPairs, command: Command, options: ExecOptions): Request {
     const { argv } = commandArgv(command, options.shell);
     const { paths, user } = this.#place;
+    // A `tee` in between would end with the last who holds its pipe, not with the command.
+    if (options.keepOutput !== undefined) throw this.#refuse("daemon");
     if (options.user !== undefined && options.user !== user) {
       throw berthError("runtime.capability_unsupported", {
         runtime: this.#place.description,
@@ -235,6 +272,7 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
       this.#startedAt = performance.now();
       this.#pid = Number(first);
       this.#startTime = startTimeOf(payload);
+      this.#started?.resolve(this.#info);
       if (this.#unwanted && this.#run !== undefined) this.#endInPlace(this.#run);
     } else if (kind === "timeout") this.#timedOut = true;
     else if (kind === "failed") this.#refused = true;
@@ -296,6 +334,7 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
     if (this.#settled) return;
     this.#settled = true;
     this.#release();
+    this.#started?.reject(error);
     this.#result.reject(error);
     this.#queue.end(undefined, error);
   }
@@ -320,6 +359,7 @@ export class ShellExec implements ExecHandle, ScriptHandler, QueueSource {
     if (this.#settled) return;
     this.#settled = true;
     this.#release();
+    this.#started?.reject(error ?? this.#place.aborted(undefined));
     if (error !== undefined) {
       this.#queue.abort(error);
       this.#result.reject(error);

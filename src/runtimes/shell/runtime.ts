@@ -115,11 +115,14 @@ export function createShellRuntime(options: ShellRuntimeOptions): Runtime {
   let closing: Promise<void> | undefined;
 
   const unsupported = async (capability: CapabilityName): Promise<never> => {
-    throw unsupportedError(options.description, capability, capabilities);
+    throw refuse(capability);
   };
 
+  const refuse = (capability: CapabilityName) =>
+    unsupportedError(options.description, capability, capabilities);
+
   function exec(command: Command, execOptions: ExecOptions = {}): ExecHandle {
-    const run = new ShellExec(place, base, command, execOptions);
+    const run = new ShellExec(place, base, command, execOptions, refuse);
     commands.add(run);
     void run.settled.then(() => commands.delete(run));
     return run;
@@ -147,9 +150,7 @@ export function createShellRuntime(options: ShellRuntimeOptions): Runtime {
     isolation: options.isolation,
     capabilities,
     workdir: options.workdir,
-    fs: new ShellFileSystem(place, (capability) =>
-      unsupportedError(options.description, capability, capabilities),
-    ),
+    fs: new ShellFileSystem(place, refuse),
     exec,
     spawn: (_command, spawnOptions) => unsupported(spawnOptions?.tty ? "tty" : "spawn"),
     shell: () => unsupported("tty"),
