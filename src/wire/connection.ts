@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Duplex } from "node:stream";
+import { deferred } from "../contract/deferred.ts";
 import { type BerthError, berthError, toBerthError } from "../contract/errors.ts";
 import { flowOf } from "./flow.ts";
 import {
@@ -363,12 +364,4 @@ function closedError(why = "it was closed"): BerthError {
 
 function aborted(signal: AbortSignal | undefined): BerthError {
   return berthError("operation.aborted", { cause: signal?.reason });
-}
-
-function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve!: (value: T) => void;
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

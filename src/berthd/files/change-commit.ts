@@ -1,3 +1,4 @@
+import { deferred } from "../../contract/deferred.ts";
 import { BerthError, berthError, fileError } from "../../contract/errors.ts";
 import { splitPath } from "../../files/names.ts";
 import { errnoOf } from "../../files/stat.ts";
@@ -125,8 +126,8 @@ export class ChangeCommit {
     const { change, entry, to, base } = subject;
     const target = required(to ?? entry);
     this.#requireUndoable(subject);
-    const arrived = Promise.withResolvers<void>();
-    const gate = Promise.withResolvers<void>();
+    const arrived = deferred<void>();
+    const gate = deferred<void>();
     gate.promise.catch(() => {});
     const write = new Write(
       this.#context,

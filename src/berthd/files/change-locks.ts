@@ -1,3 +1,5 @@
+import { deferred } from "../../contract/deferred.ts";
+
 /**
  * Who changes a file waits for whoever does so already. Keys are those of real files, so that two names of one file are one
  * lock; all keys of a change are taken in one order, so that no two changes wait for each other.
@@ -13,7 +15,7 @@ export class FileLocks {
     const releases: (() => void)[] = [];
     for (const key of [...new Set(keys)].sort()) {
       const before = this.#last.get(key);
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = deferred<void>();
       this.#last.set(key, promise);
       releases.push(() => {
         if (this.#last.get(key) === promise) this.#last.delete(key);

@@ -1,3 +1,4 @@
+import { deferred } from "../../contract/deferred.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { ChangedFile } from "../../contract/text.ts";
 import { decodeJson } from "../../wire/json.ts";
@@ -107,7 +108,7 @@ class Input {
   #aborted = false;
 
   constructor(stream: WireStream, expected: number) {
-    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const { promise, resolve, reject } = deferred<boolean>();
     this.whole = promise;
     stream.handler = {
       onData: (chunk) => {
