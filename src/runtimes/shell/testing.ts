@@ -32,19 +32,18 @@ const MISSING_IN_BARE = [
   "realpath",
   "mktemp",
   "bash",
+  "sh",
   "find",
 ];
 
 let links: string | undefined;
 
-/** A directory with links to the applets of busybox, less some. */
-async function applets(directory: string, without: readonly string[]): Promise<string> {
-  await mkdir(directory, { recursive: true });
+/** Links to the applets of busybox, less some. */
+async function applets(directory: string, without: readonly string[]): Promise<void> {
   const names = execFileSync(BUSYBOX, ["--list"], { encoding: "utf8" }).split("\n");
   for (const name of names) {
     if (name !== "" && !without.includes(name)) await symlink(BUSYBOX, join(directory, name));
   }
-  return directory;
 }
 
 /** Why a place can't be had here; undefined when it can. */
@@ -56,11 +55,15 @@ export function placeMissing(name: PlaceName): string | undefined {
 
 async function placeOf(name: PlaceName): Promise<{ shell: string; path: string | undefined }> {
   if (name === "dash" || name === "sftp") return { shell: "/bin/dash", path: undefined };
-  if (name === "bash") return { shell: "/bin/bash", path: undefined };
   links ??= await mkdtemp(join(tmpdir(), "berth-applets-"));
   const directory = join(links, name);
-  if (!existsSync(directory)) await applets(directory, name === "bare" ? MISSING_IN_BARE : []);
-  return { shell: name === "bare" ? "/bin/bash" : join(directory, "sh"), path: directory };
+  if (!existsSync(directory)) {
+    await mkdir(directory);
+    if (name !== "bash") await applets(directory, name === "bare" ? MISSING_IN_BARE : []);
+    // Called `bash`, it reads ~/.bashrc where its stdin is a socket, as all pipes of Node are.
+    if (name !== "busybox") await symlink("/bin/bash", join(directory, "sh"));
+  }
+  return { shell: join(directory, "sh"), path: name === "bash" ? undefined : directory };
 }
 
 /** To be called by the test file's `after`. */
