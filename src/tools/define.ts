@@ -127,11 +127,17 @@ function checked<Input>(
   });
 }
 
-/** Some models give every field that there is, and null where they mean none. */
+/** Some models give every field that there is, and null where they mean none; strict schemas make all of them do so. */
 function withoutNulls(given: unknown): unknown {
   if (given === undefined || given === null) return {};
-  if (typeof given !== "object" || Array.isArray(given)) return given;
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
+  return withoutNullFields(given);
+}
+
+function withoutNullFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNullFields);
+  if (typeof value !== "object" || value === null) return value;
+  const fields = Object.entries(value).filter(([, field]) => field !== null);
+  return Object.fromEntries(fields.map(([name, field]) => [name, withoutNullFields(field)]));
 }
 
 function errorOf(error: unknown, signal: AbortSignal): BerthError {
