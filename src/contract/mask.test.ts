@@ -207,7 +207,10 @@ test("what may be a part of a secret at a cut is told, and nothing more", () => 
   assert.equal(secrets.closedLength("it is cor"), "it is ".length);
   assert.equal(secrets.closedLength("it is correct horse"), "it is correct horse".length);
   assert.equal(secrets.closedLength("it is not"), "it is not".length);
-  assert.equal(secrets.restLength(" horse, it is"), " horse".length);
-  assert.equal(secrets.restLength("e\nit is"), 1);
-  assert.equal(secrets.restLength("\nit is"), 0);
+  assert.deepEqual(secrets.textBehind(" horse, it is"), { text: ", it is", dropped: 6 });
+  assert.deepEqual(secrets.textBehind("e\nit is"), { text: "\nit is", dropped: 1 });
+  assert.deepEqual(secrets.textBehind("\nit is"), { text: "\nit is", dropped: 0 });
+  assert.deepEqual(secrets.textBehind("orsecorrect horse."), { text: `${MASKED}.`, dropped: 4 });
+  assert.deepEqual(secrets.textBehind("12345678correct horse"), { text: MASKED, dropped: 8 });
+  assert.deepEqual(secrets.textBehind("k3k3k3k3k3 is it"), { text: " is it", dropped: 10 });
 });

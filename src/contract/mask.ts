@@ -84,17 +84,23 @@ export class Secrets {
     return this.#closedLength(text.slice(0, token));
   }
 
-  /** Letters at the start of a text that may be the end of a secret, when what stood before it is not known. */
-  restLength(text: string): number {
-    let length = TOKEN_REST.exec(text)?.[0].length ?? 0;
+  /**
+   * A text without the secrets in it, and without what may be the end of one at its start: what stood before it is not
+   * known. `dropped`: how many letters that was.
+   */
+  textBehind(text: string): { readonly text: string; readonly dropped: number } {
+    let rest = 0;
     const first = text.charCodeAt(0);
     for (const form of this.#holders.keys()) {
-      for (let start = 1; form.length - start > length; start++) {
+      for (let start = 1; form.length - start > rest; start++) {
         if (form.charCodeAt(start) === first && text.startsWith(form.slice(start)))
-          length = form.length - start;
+          rest = form.length - start;
       }
     }
-    return length;
+    // Whole secrets are gone before what looks like a part of a token is: it may be the beginning of one.
+    const masked = this.text(text.slice(rest));
+    const token = TOKEN_REST.exec(masked)?.[0].length ?? 0;
+    return { text: masked.slice(token), dropped: rest + token };
   }
 
   /**

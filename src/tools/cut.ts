@@ -3,6 +3,8 @@ import type { ToolLimits } from "./limits.ts";
 /** Text that is to be shown; its middle may be missing already. */
 export interface Pieces {
   readonly head: string;
+  /** `head` may begin in the middle of something. */
+  readonly opened?: boolean | undefined;
   /** What comes behind the missing middle; undefined: nothing is missing. */
   readonly tail?: string | undefined;
   /** Of the missing middle. */

@@ -107,7 +107,7 @@ test("what reads, asks, or opens an editor or a pager ends, and says why", async
   const git = "git init -q . && git config user.email a@b && git config user.name a";
   assert.match(
     await at.text("bash", { command: `${git} && git commit --allow-empty` }),
-    /Aborting commit due to empty commit message[^]*git commit -m/,
+    /Aborting commit due to empty commit message[\s\S]*git commit -m/,
   );
   const history = "for i in $(seq 100); do git commit -q --allow-empty -m $i; done; git log";
   assert.match(await at.text("bash", { command: history }), /\[exit code 0,/);

@@ -29,6 +29,8 @@ const output = z.object({
   cut: z.boolean().describe("`output` is not everything"),
   output_bytes: z.number().describe("Bytes written in all"),
   output_file: z.string().optional().describe("Path in the place of all that was written"),
+  cursor: z.number().optional().describe("Of a background command: where the next look begins"),
+  found: z.boolean().optional().describe("What was waited for has come"),
 });
 export type BashOutput = z.output<typeof output>;
 
@@ -114,10 +116,10 @@ async function runCommand(
 ): Promise<Done<BashOutput>> {
   requireForeground(input);
   const ran = await commands.foreground.run(input, call);
-  if (ran.moved !== undefined) await commands.known.add(ran.moved.process, ran.moved.cursor, false);
+  if (ran.moved !== undefined) await commands.known.add(ran.moved.process, ran.outputBytes, false);
   commands.allow(ran.file);
   const { context } = commands;
-  const note = wholeOutput(ran.file ?? {}) ?? lostNote(commands, ran);
+  const note = wholeOutput(ran.file ?? {}, ran.exit === undefined) ?? lostNote(commands, ran);
   const { text, cut } = present(context, ran.pieces, note);
   const status = statusText(ran);
   const said = ran.exit === undefined ? moved(ran) : adviceOf(commands, input, ran, ran.exit, text);

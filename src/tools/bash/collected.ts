@@ -1,6 +1,11 @@
+import { HELD_SECRETS } from "../../contract/mask.ts";
 import type { Pieces } from "../cut.ts";
 
 const LINE_FEED = 10;
+/** Chunks at the end in which a character or a secret may have begun. */
+const END_CHUNKS = 64;
+/** Bytes at the end in which one is looked for. */
+const END_BYTES = 64 * 1024;
 
 /** Beginning and end of output that may be long, and how much there is between. Holds copies, never the chunks. */
 export class Collected {
@@ -46,16 +51,22 @@ export class Collected {
     this.#counted = false;
   }
 
-  take(): Pieces {
+  /** `openBytes` at the end are left away. */
+  take(openBytes = 0): Pieces {
     if (this.#lostBytes > 0 || this.#tailBytes > this.#tailLimit) this.#trim();
     const head = Buffer.concat(this.#head);
     const tail = Buffer.concat(this.#tail);
-    if (this.#lostBytes === 0) return { head: Buffer.concat([head, tail]).toString() };
+    if (this.#lostBytes === 0) return { head: without(Buffer.concat([head, tail]), openBytes).toString() };
     return {
-      ...cutPieces(head, tail),
+      ...cutPieces(head, without(tail, openBytes)),
       lostBytes: this.#lostBytes,
       ...(this.#counted ? { lostLines: this.#lostLines } : {}),
     };
+  }
+
+  /** The last bytes that are held. */
+  end(): Uint8Array {
+    return Buffer.concat([...this.#head, ...this.#tail].slice(-END_CHUNKS));
   }
 
   #trim(): void {
@@ -86,4 +97,30 @@ export function cutPieces(
     head: text,
     tail: Buffer.from(tail.buffer, tail.byteOffset + start, tail.length - start).toString(),
   };
+}
+
+/**
+ * Bytes at the end of output that goes on which are better shown with what follows: the beginning of a character, and what
+ * may be the beginning of a secret.
+ */
+export function openBytes(bytes: Uint8Array, masked: boolean): number {
+  const end = bytes.subarray(Math.max(0, bytes.length - END_BYTES));
+  const whole = endOfWholeCharacters(end);
+  if (!masked) return end.length - whole;
+  const text = Buffer.from(end.buffer, end.byteOffset, whole).toString();
+  return end.length - whole + Buffer.byteLength(text.slice(HELD_SECRETS.closedLength(text)));
+}
+
+function endOfWholeCharacters(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!;
+    if ((byte & 0xc0) === 0x80) continue;
+    const width = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return width > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+}
+
+function without(bytes: Buffer, count: number): Buffer {
+  return bytes.subarray(0, Math.max(0, bytes.length - count));
 }

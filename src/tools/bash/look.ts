@@ -2,7 +2,7 @@ import { berthError, isBerthError } from "../../contract/errors.ts";
 import { linearPattern } from "../../contract/linear-pattern.ts";
 import type { ExitStatus, OutputChunk, OutputFile, Process } from "../../contract/process.ts";
 import type { Pieces } from "../cut.ts";
-import { Collected } from "./collected.ts";
+import { Collected, openBytes } from "./collected.ts";
 
 /** Output is taken to pause when nothing came for this long; whatever goes on without a pause is told after this long. */
 const QUIET_MS = 150;
@@ -15,19 +15,22 @@ export type WaitFor = "exit" | "output" | { readonly pattern: string };
 
 export interface LookOptions {
   readonly from: number;
+  /** `from` may be in the middle of anything. */
+  readonly opened: boolean;
   /** undefined: what there is. */
   readonly wait: WaitFor | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   /** Bytes of head and of tail that are kept. */
   readonly keptBytes: number;
+  /** No part of a secret is told, nor one half of it in one look and the other in the next. */
+  readonly masked: boolean;
 }
 
 export interface Looked {
   readonly pieces: Pieces;
   /** Behind what was seen. */
   readonly cursor: number;
-  readonly bytes: number;
   /** Bytes that the place no longer has. */
   readonly gone: number;
   readonly exit: ExitStatus | undefined;
@@ -94,10 +97,11 @@ export async function look(process: Process, options: LookOptions): Promise<Look
     clearTimeout(timer);
     clearTimeout(quiet);
   }
+  // Of one that goes on, what is not whole yet is left for the next look.
+  const open = exit === undefined && !lost ? openBytes(collected.end(), options.masked) : 0;
   return {
-    pieces: collected.take(),
-    cursor,
-    bytes: collected.bytes,
+    pieces: { ...collected.take(open), opened: options.opened },
+    cursor: cursor - open,
     gone,
     exit,
     file,

@@ -17,12 +17,18 @@ export function cutAbove({ limits }: ToolContext): number {
   return Math.min(limits.maxBytes, limits.maxLines, limits.maxLineBytes);
 }
 
-/** Captured bytes as text; of truncated ones the first half is the head. */
-export function capturedPieces(bytes: Uint8Array, truncated: boolean, outputBytes: number): Pieces {
-  if (!truncated) return { head: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString() };
+/** Captured bytes as text; of truncated ones the first half is the head. `openBytes` at the end are left away. */
+export function capturedPieces(
+  bytes: Uint8Array,
+  truncated: boolean,
+  outputBytes: number,
+  openBytes = 0,
+): Pieces {
+  const end = bytes.length - openBytes;
+  if (!truncated) return { head: Buffer.from(bytes.buffer, bytes.byteOffset, end).toString() };
   const middle = Math.ceil(bytes.length / 2);
   return {
-    ...cutPieces(bytes.subarray(0, middle), bytes.subarray(middle)),
+    ...cutPieces(bytes.subarray(0, middle), bytes.subarray(middle, Math.max(middle, end))),
     lostBytes: outputBytes - bytes.length,
   };
 }
@@ -34,28 +40,24 @@ export function capturedPieces(bytes: Uint8Array, truncated: boolean, outputByte
 export function present(context: ToolContext, pieces: Pieces, note: string | undefined): Shortened {
   const { bash, maskOutput } = context.options;
   const clean = (text: string) => cleanText(text, bash?.ansi ?? "strip");
-  if (maskOutput === false || pieces.tail === undefined) {
-    const shown = (text: string) => context.maskOutput(clean(text));
-    return shorten(
-      {
-        ...pieces,
-        head: shown(pieces.head),
-        tail: pieces.tail === undefined ? undefined : shown(pieces.tail),
-      },
-      context.limits,
-      note,
-    );
+  if (maskOutput === false) {
+    const tail = pieces.tail === undefined ? undefined : clean(pieces.tail);
+    return shorten({ ...pieces, head: clean(pieces.head), tail }, context.limits, note);
   }
   const head = clean(pieces.head);
+  if (pieces.tail === undefined) {
+    const text = pieces.opened === true ? HELD_SECRETS.textBehind(head).text : context.mask(head);
+    return shorten({ ...pieces, head: text }, context.limits, note);
+  }
   const closed = HELD_SECRETS.closedLength(head);
-  const rest = HELD_SECRETS.restLength(pieces.tail);
-  const dropped = Buffer.byteLength(head.slice(closed)) + Buffer.byteLength(pieces.tail.slice(0, rest));
+  const behind = HELD_SECRETS.textBehind(clean(pieces.tail));
+  const first = head.slice(0, closed);
   return shorten(
     {
       ...pieces,
-      head: context.mask(head.slice(0, closed)),
-      tail: context.mask(clean(pieces.tail.slice(rest))),
-      lostBytes: (pieces.lostBytes ?? 0) + dropped,
+      head: pieces.opened === true ? HELD_SECRETS.textBehind(first).text : context.mask(first),
+      tail: behind.text,
+      lostBytes: (pieces.lostBytes ?? 0) + Buffer.byteLength(head.slice(closed)) + behind.dropped,
     },
     context.limits,
     note,

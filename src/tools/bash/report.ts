@@ -21,16 +21,18 @@ export async function commandReport(
   commands: Commands,
   known: Known,
   options: ReportOptions,
-): Promise<Done<BashOutput & { readonly cursor: number; readonly found?: boolean }>> {
+): Promise<Done<BashOutput>> {
   const { context } = commands;
   const { process } = known;
   const { call, wait, timeoutMs } = options;
   const looked = await look(process, {
     from: options.from ?? known.cursor,
+    opened: (options.from ?? 0) > 0,
     wait,
     timeoutMs,
     signal: call.signal,
     keptBytes: keptBytes(context),
+    masked: context.options.maskOutput !== false,
   });
   known.cursor = Math.max(known.cursor, looked.cursor);
   const exit = looked.exit ?? known.exit;
@@ -63,12 +65,12 @@ export async function commandReport(
 }
 
 /** The text, and where the whole is when it was cut; that costs a round trip more only then. */
-async function shown(commands: Commands, { process }: Known, looked: Looked, signal: AbortSignal) {
+async function shown(commands: Commands, known: Known, looked: Looked, signal: AbortSignal) {
   const first = present(commands.context, looked.pieces, undefined);
   if (!first.cut || !commands.canKeepOutput) return { ...first, file: looked.file };
-  const file: OutputFile = looked.file ?? (await process.info({ signal }));
+  const file: OutputFile = looked.file ?? (await known.process.info({ signal }));
   commands.allow(file);
-  return { ...present(commands.context, looked.pieces, wholeOutput(file)), file };
+  return { ...present(commands.context, looked.pieces, wholeOutput(file, known.exit === undefined)), file };
 }
 
 function waitNote(

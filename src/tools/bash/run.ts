@@ -9,7 +9,7 @@ import type {
 import type { Pieces } from "../cut.ts";
 import type { RunningCall } from "../define.ts";
 import { insidePath } from "../paths.ts";
-import { Collected } from "./collected.ts";
+import { Collected, openBytes } from "./collected.ts";
 import type { Commands } from "./commands.ts";
 import { LiveText } from "./live.ts";
 import { capturedPieces, cutAbove, keptBytes } from "./present.ts";
@@ -97,14 +97,15 @@ export class Foreground {
       if (!isBerthError(error, "process.in_background") || running.moved === undefined) throw error;
       const moved = await running.moved;
       const { stdoutBytes = new Uint8Array(0), truncated = false } = moved.captured ?? {};
-      return movedRun(moved, capturedPieces(stdoutBytes, truncated, moved.cursor));
+      const open = openBytes(stdoutBytes, this.#masked);
+      return movedRun(moved, capturedPieces(stdoutBytes, truncated, moved.cursor, open), open);
     }
   }
 
   async #live(running: Running, onOutput: (text: string) => void): Promise<Ran> {
     const { context } = this.#commands;
     const collected = new Collected(keptBytes(context), keptBytes(context));
-    const live = new LiveText(told(onOutput), context.options.maskOutput !== false);
+    const live = new LiveText(told(onOutput), this.#masked);
     let lastAt: number | undefined;
     for await (const chunk of running.handle) {
       if (chunk.type === "data") {
@@ -130,7 +131,12 @@ export class Foreground {
     live.end();
     if (running.moved === undefined)
       throw berthError("internal", { message: "the output ended without an exit" });
-    return movedRun(await running.moved, collected.take());
+    const open = openBytes(collected.end(), this.#masked);
+    return movedRun(await running.moved, collected.take(open), open);
+  }
+
+  get #masked(): boolean {
+    return this.#commands.context.options.maskOutput !== false;
   }
 }
 
@@ -148,10 +154,11 @@ export function startOptions(commands: Commands, cwd: string | undefined): Comma
   };
 }
 
-function movedRun(moved: InBackground, pieces: Pieces): Ran {
+/** `open`: bytes at the end that are left for the next look. */
+function movedRun(moved: InBackground, pieces: Pieces, open: number): Ran {
   return {
     pieces,
-    outputBytes: moved.cursor,
+    outputBytes: moved.cursor - open,
     processId: moved.process.id,
     file: moved.process.found,
     exit: undefined,

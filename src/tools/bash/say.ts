@@ -15,11 +15,15 @@ export function ended(exit: ExitStatus): string {
   return `${exit.timedOut ? "timed out, " : ""}${how}, ${duration(exit.durationMs)}`;
 }
 
-/** Where the whole output is; undefined: nowhere. */
-export function wholeOutput(file: OutputFile): string | undefined {
+/** Where the whole output is; undefined: nowhere. Of a command that runs it is still being written there. */
+export function wholeOutput(file: OutputFile, running: boolean): string | undefined {
   if (file.outputFile === undefined) return undefined;
   const cut = file.outputFileCut;
-  if (cut === undefined) return `the whole output is in ${file.outputFile}`;
+  if (cut === undefined) {
+    return running
+      ? `all of the output goes to ${file.outputFile}`
+      : `the whole output is in ${file.outputFile}`;
+  }
   const why = cut.reason === "disk" ? "the disk took no more" : "the limit of the log was reached";
   return `the first ${formatNumber(cut.at)} bytes of the output are in ${file.outputFile} (${why})`;
 }
