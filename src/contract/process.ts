@@ -1,4 +1,5 @@
 import type { SignalName } from "./signals.ts";
+import type { WaitingFor } from "./waiting.ts";
 
 /** A command: an argv never meets a shell, a string runs in `/bin/sh -c` (or the `shell` of the options). */
 export type Command = readonly string[] | string;
@@ -14,6 +15,8 @@ export interface ExitStatus {
   readonly timedOut: boolean;
   /** From the start of the command to its exit, in milliseconds. */
   readonly durationMs: number;
+  /** Of a command whose time was over, where the place could tell for certain: what it was waiting for when it was ended. */
+  readonly waiting?: WaitingFor | undefined;
 }
 
 /**

@@ -66,7 +66,8 @@ export async function psTable(): Promise<ProcessStat[]> {
   return listed.stdout.split("\n").flatMap((line) => parsePsLine(line) ?? []);
 }
 
-async function processTable(): Promise<ProcessStat[]> {
+/** All processes that can be seen. */
+export async function processTable(): Promise<ProcessStat[]> {
   const table = await procTable();
   return table.length > 0 ? table : psTable();
 }

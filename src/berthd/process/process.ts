@@ -1,6 +1,7 @@
 import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { ExitStatus, OutputFile, ProcessInfo, TtySize, TtySizeAt } from "../../contract/process.ts";
 import { SIGNAL_NUMBERS, type SignalName } from "../../contract/signals.ts";
+import type { WaitingFor } from "../../contract/waiting.ts";
 import { CHANNEL } from "../../wire/messages.ts";
 import type { KeptOutput } from "./kept-output.ts";
 import { longTimeout } from "./long-timeout.ts";
@@ -8,6 +9,7 @@ import type { OutputLog } from "./output-log.ts";
 import { PipeReader } from "./pipe-reader.ts";
 import type { SpawnEvents, SpawnedProcess, SpawnSpec } from "./spawner.ts";
 import { StdinPipe } from "./stdin-pipe.ts";
+import { waitingOf } from "./waiting.ts";
 
 /** How long KILL is repeated until a look finds nothing of the tree, in milliseconds. */
 const KILL_TREE_LIMIT_MS = 2000;
@@ -78,6 +80,7 @@ export class ManagedProcess implements SpawnEvents {
   #startedMs = 0;
   #exited: { exitCode: number | null; signal: string | null; atMs: number } | undefined;
   #timedOut = false;
+  #waiting: WaitingFor | undefined;
   #cancelDeadline = (): void => {};
   #ending: Promise<number> | undefined;
   /** All of its output is read, and being written to the file that is kept. */
@@ -156,13 +159,22 @@ export class ManagedProcess implements SpawnEvents {
     if (child.stderr !== undefined) this.#read(child.stderr, CHANNEL.stderr);
     if (child.stdin !== undefined) this.stdin = new StdinPipe(child.stdin, this.tty !== undefined);
     if (this.options.timeoutMs !== undefined) {
-      this.#cancelDeadline = longTimeout(() => {
-        if (this.#exited !== undefined) return;
-        this.#timedOut = true;
-        void this.end().then((left) => this.onTimeoutEnd(left));
-      }, this.options.timeoutMs);
+      this.#cancelDeadline = longTimeout(() => void this.#timeIsOver(child.pid), this.options.timeoutMs);
     }
     this.#resolveStarted({ ok: true });
+  }
+
+  /** Looks first what it waits for: ended, it can't be asked any more. */
+  async #timeIsOver(pid: number): Promise<void> {
+    let lifted = false;
+    this.#cancelDeadline = () => {
+      lifted = true;
+    };
+    const waiting = await waitingOf(pid, this.stdin?.closed === false);
+    if (lifted || this.#exited !== undefined) return;
+    this.#timedOut = true;
+    this.#waiting = waiting;
+    this.onTimeoutEnd(await this.end());
   }
 
   failed(error: BerthError): void {
@@ -246,6 +258,7 @@ export class ManagedProcess implements SpawnEvents {
       signal: exited.signal,
       timedOut: this.#timedOut,
       durationMs: Math.round((exited.atMs - this.#startedMs) * 1000) / 1000,
+      ...(this.#waiting === undefined ? {} : { waiting: this.#waiting }),
     };
     this.#changed();
   }

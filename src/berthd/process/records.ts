@@ -2,6 +2,7 @@ import { promises as fs } from "node:fs";
 import { basename, join } from "node:path";
 import * as z from "zod/mini";
 import type { OutputFile, ProcessInfo } from "../../contract/process.ts";
+import { WAIT_REASONS } from "../../contract/waiting.ts";
 import type { LogStorage } from "./log-storage.ts";
 import { OutputLog } from "./output-log.ts";
 import { readStat } from "./process-table.ts";
@@ -28,6 +29,7 @@ const recordSchema = z.object({
       signal: z.nullable(z.string()),
       timedOut: z.boolean(),
       durationMs: z.number(),
+      waiting: z.optional(z.object({ pid: z.int(), command: z.string(), reason: z.enum(WAIT_REASONS) })),
     }),
   ),
   /** Daemon that ran it. */

@@ -301,6 +301,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
         signal: exit.signal,
         timedOut: exit.timedOut,
         durationMs: exit.durationMs,
+        ...(exit.waiting === undefined ? {} : { waiting: exit.waiting }),
         ...captured,
         outputBytes,
         processId: this.processId ?? "",

@@ -1,5 +1,6 @@
 import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { ExitStatus, OutputFile, OutputStream } from "../../contract/process.ts";
+import { WAIT_REASONS, type WaitingFor } from "../../contract/waiting.ts";
 import { decodeOutput } from "../../wire/output-frame.ts";
 import type { StreamHandler, WireClient, WireStream } from "../../wire/types.ts";
 import { isDisconnect, type Link } from "./link.ts";
@@ -235,7 +236,15 @@ function exitStatus(value: ExitStatus): ExitStatus {
     signal: typeof value.signal === "string" ? value.signal : null,
     timedOut: value.timedOut === true,
     durationMs: typeof value.durationMs === "number" ? value.durationMs : 0,
+    ...waitingFor(value.waiting),
   };
+}
+
+function waitingFor(value: unknown): { readonly waiting: WaitingFor } | undefined {
+  const { pid, command, reason } = (value ?? {}) as { pid?: unknown; command?: unknown; reason?: unknown };
+  const known = WAIT_REASONS.find((one) => one === reason);
+  if (typeof pid !== "number" || typeof command !== "string" || known === undefined) return undefined;
+  return { waiting: { pid, command, reason: known } };
 }
 
 export function lost(processId: string | undefined): BerthError {
