@@ -24,8 +24,8 @@ export async function changedSince(
   const name = shownPath(context, path);
   const refused = (what: string, hint: string) =>
     berthError("fs.changed", {
-      message: `${name} was changed since it was read; nothing was done. ${what}`,
-      hint,
+      message: `${name} was changed since it was read; nothing was done`,
+      hint: `${what}\n${hint}`,
       context: { path },
       cause: error,
     });

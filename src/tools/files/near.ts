@@ -4,6 +4,8 @@ import type { ToolContext } from "../tool.ts";
 import { placeOptions, shownPath } from "./place.ts";
 
 const MAX_NAMES = 5;
+/** Of the same name elsewhere. */
+const MAX_LOOKED = 100;
 /** Help that takes longer is none. */
 const LOOK_MS = 3_000;
 
@@ -24,7 +26,7 @@ export async function nearPaths(context: ToolContext, path: string, call: Runnin
         paths: [context.root],
         globs: [literalGlob(name)],
         hidden: true,
-        maxResults: MAX_NAMES,
+        maxResults: MAX_LOOKED,
       })
       .catch(() => undefined),
   ]);
@@ -33,8 +35,19 @@ export async function nearPaths(context: ToolContext, path: string, call: Runnin
     .filter(({ distance }) => distance <= Math.max(2, Math.floor(name.length / 3)))
     .sort((a, b) => a.distance - b.distance)
     .map(({ path }) => path);
-  const found = [...new Set([...similar, ...(same?.files ?? []).map(({ path }) => path)])];
+  const elsewhere = (same?.files ?? [])
+    .map((file) => ({ path: file.path, common: commonEnd(path, file.path) }))
+    .sort((a, b) => b.common - a.common)
+    .map((one) => one.path);
+  const found = [...new Set([...similar, ...elsewhere])];
   return found.slice(0, MAX_NAMES).map((one) => shownPath(context, one));
+}
+
+/** Names that both paths end with. */
+function commonEnd(one: string, other: string): number {
+  const [a, b] = [one.split("/").reverse(), other.split("/").reverse()];
+  const different = a.findIndex((name, index) => name !== b[index]);
+  return different === -1 ? a.length : different;
 }
 
 /** A pattern that only this name matches. */

@@ -8,6 +8,6 @@ export function sealed(
   cut: { readonly start?: boolean; readonly end: boolean },
 ): string {
   if (context.options.maskOutput === false) return text;
-  const from = cut.start === true ? HELD_SECRETS.restLength(text) : 0;
-  return text.slice(from, cut.end ? Math.max(from, HELD_SECRETS.closedLength(text)) : text.length);
+  const closed = cut.end ? text.slice(0, HELD_SECRETS.closedLength(text)) : text;
+  return cut.start === true ? HELD_SECRETS.textBehind(closed).text : closed;
 }
