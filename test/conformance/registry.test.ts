@@ -14,6 +14,7 @@ test("every line of SEMANTICS has a case, and every case a name of its own", () 
     "ports.",
     "ready.",
     "runtime.",
+    "tools.1.",
     "tools.2.",
   ];
   for (const line of lines)

@@ -20,6 +20,7 @@ import { SIGNALS } from "./cases/signals.ts";
 import { START_ERRORS } from "./cases/start-errors.ts";
 import { STDIN } from "./cases/stdin.ts";
 import { TIMEOUTS } from "./cases/timeouts.ts";
+import { TOOLS_BASH } from "./cases/tools-bash.ts";
 import { TOOLS_FILES } from "./cases/tools-files.ts";
 import { TRANSFER } from "./cases/transfer.ts";
 import { TTY } from "./cases/tty.ts";
@@ -53,5 +54,6 @@ export const CASES: readonly Case[] = [
   ...CONTAINED,
   ...PORTS,
   ...RUNTIME,
+  ...TOOLS_BASH,
   ...TOOLS_FILES,
 ];
