@@ -84,6 +84,7 @@ const TAGS: Readonly<Record<string, string>> = {
   events: "What happened, in one order, in a chain of hashes.",
   tokens: "Who may do what.",
   wire: "Berth's own protocol, for programs that use a workspace as a runtime.",
+  mcp: "A workspace's tools for agents, by the Model Context Protocol.",
 };
 
 const DESCRIPTION = `Every call but those without a scope needs a token: \`Authorization: Bearer TOKEN\`. The scope read is held by operate, and operate by admin. \
@@ -245,7 +246,7 @@ function errorCodesOf(route: Route): ReadonlyMap<number, readonly string[]> {
   if (route.idempotent === true) add(WITH_KEY);
   if (route.upgrade !== undefined) add(["request.upgrade_required"]);
   if (route.path.includes("{workspace}") || route.place === true) add(OF_WORKSPACE);
-  const isVerb = 202 in route.responses;
+  const isVerb = route.responses[202]?.schema !== undefined;
   for (const code of Object.keys(ERROR_REGISTRY)) {
     if (isVerb && code.startsWith("workspace.")) codes.add(code);
     if ((isVerb || route.place === true) && isFar(code)) codes.add(code);

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { eventRoutes } from "./events.ts";
 import { fileRoutes } from "./files.ts";
+import { mcpRoutes } from "./mcp.ts";
 import { operationRoutes } from "./operations.ts";
 import { portRoutes } from "./ports.ts";
 import { processRoutes } from "./processes.ts";
@@ -23,6 +24,7 @@ export const ROUTES = [
   ...eventRoutes,
   ...tokenRoutes,
   ...wireRoutes,
+  ...mcpRoutes,
 ] as const satisfies readonly Route[];
 
 type AnyRoute = (typeof ROUTES)[number];

@@ -31,6 +31,11 @@ export const RUNNER_ERRORS = {
     "the body is not of the type {wanted}",
     "Send it with `Content-Type: {wanted}`.",
   ),
+  "mcp.session_unknown": entry(
+    404,
+    "there is no such MCP session",
+    "Begin a new one: it has ended, or the runner was started again.",
+  ),
   "request.upgrade_required": entry(
     426,
     "this call is an upgrade to a WebSocket with the subprotocol {protocol}",

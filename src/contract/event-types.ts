@@ -117,6 +117,8 @@ export const EVENT_TYPES = {
   "attach.opened": type("a client attached to a process", "role", "took"),
   "attach.closed": type("a client left a process", "role", "why"),
 
+  "tool.called": type("an agent called a tool that changes something, by MCP", "tool", "code"),
+
   "file.written": type("a file was written through the runner", "path", "bytes"),
   "file.directory_made": type("a directory was made through the runner", "path"),
   "file.renamed": type("a file was renamed through the runner", "path", "from", "to"),

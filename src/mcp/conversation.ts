@@ -31,6 +31,8 @@ const OVER = ["runtime.closed", "docker.container_not_running"] as const;
 export class Conversation implements AsyncDisposable {
   readonly where: string;
   readonly readOnly: boolean;
+  /** The client was told the tools of a place that was not reached then. */
+  isListOld = false;
   readonly #options: ConversationOptions;
   readonly #end = new AbortController();
   #chooseRoot: ChooseRoot = async () => undefined;

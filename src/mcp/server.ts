@@ -30,8 +30,8 @@ export function createBerthServer(conversation: Conversation): BerthServer {
   const tools = new ToolRequests(conversation);
   server.setRequestHandler("tools/list", () => tools.list());
   server.setRequestHandler("tools/call", async ({ params }, context) => {
-    const result = await tools.call(params.name, params.arguments, context);
-    return server.projectCallToolResult(result, tools.outputSchema(params.name));
+    const { result, outputSchema } = await tools.call(params.name, params.arguments, context);
+    return server.projectCallToolResult(result, outputSchema);
   });
   server.setRequestHandler("resources/list", (_request, { mcpReq }) =>
     listResources(conversation, mcpReq.signal),
@@ -43,8 +43,8 @@ export function createBerthServer(conversation: Conversation): BerthServer {
   return {
     server,
     placeOpened() {
-      if (!tools.isListOld) return;
-      tools.isListOld = false;
+      if (!conversation.isListOld) return;
+      conversation.isListOld = false;
       // A client that has left meanwhile needs no news.
       server.sendToolListChanged().catch(() => undefined);
     },

@@ -15,16 +15,21 @@ import { unreachedTools } from "./unreached.ts";
 
 type ListedTool = ListToolsResult["tools"][number];
 
+const LISTED = new WeakMap<Tool, ListedTool>();
+
 /** How long a list waits for a place that is being opened, before it tells what is known without it. */
 const LIST_WAIT_MS = 10_000;
+
+export interface Called {
+  readonly result: CallToolResult;
+  /** As the tool is listed. */
+  readonly outputSchema: ListedTool["outputSchema"];
+}
 
 /** The requests on tools of one conversation. */
 export class ToolRequests {
   readonly #conversation: Conversation;
-  readonly #listed = new WeakMap<Tool, ListedTool>();
   #unreached: readonly Tool[] | undefined;
-  /** The client was given the list of a place that was not reached. */
-  isListOld = false;
 
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
@@ -32,21 +37,13 @@ export class ToolRequests {
 
   async list(): Promise<ListToolsResult> {
     const tools = await this.#toolsInTime();
-    this.isListOld = tools === undefined;
+    this.#conversation.isListOld = tools === undefined;
     const list = tools?.list ?? (await this.#withoutPlace());
-    return { tools: list.map((tool) => this.#listedTool(tool)) };
+    return { tools: list.map((tool) => listedTool(tool)) };
   }
-
-  /** The schema of a tool's output, as it is listed. */
-  outputSchema(name: string): ListedTool["outputSchema"] {
-    const tool = this.#named.get(name);
-    return tool === undefined ? undefined : this.#listedTool(tool).outputSchema;
-  }
-
-  readonly #named = new Map<string, Tool>();
 
   /** @throws ProtocolError for a tool that there is not */
-  async call(name: string, input: unknown, context: ServerContext): Promise<CallToolResult> {
+  async call(name: string, input: unknown, context: ServerContext): Promise<Called> {
     const { signal } = context.mcpReq;
     using progress = progressOf(context);
     let tools: Tools;
@@ -54,11 +51,10 @@ export class ToolRequests {
       tools = await untilAborted(this.#conversation.tools(), signal);
     } catch (error) {
       if (!(await this.#withoutPlace()).some((tool) => tool.name === name)) throw unknownTool(name);
-      return failedResult(error);
+      return { result: failedResult(error), outputSchema: undefined };
     }
     const tool = tools.get(name);
     if (tool === undefined) throw unknownTool(name);
-    this.#named.set(name, tool);
     const { onOutput } = progress;
     const result = await tool.call(input, {
       signal,
@@ -67,7 +63,7 @@ export class ToolRequests {
     });
     await progress.end();
     await this.#conversation.look(result);
-    return callResult(result);
+    return { result: callResult(result), outputSchema: listedTool(tool).outputSchema };
   }
 
   async #toolsInTime(): Promise<Tools | undefined> {
@@ -90,29 +86,29 @@ export class ToolRequests {
     this.#unreached ??= await unreachedTools(where, toolOptions);
     return this.#unreached;
   }
+}
 
-  #listedTool(tool: Tool): ListedTool {
-    const known = this.#listed.get(tool);
-    if (known !== undefined) return known;
-    const { name, title, description, readOnly, destructive } = tool;
-    const listed: ListedTool = {
-      name,
+function listedTool(tool: Tool): ListedTool {
+  const known = LISTED.get(tool);
+  if (known !== undefined) return known;
+  const { name, title, description, readOnly, destructive } = tool;
+  const listed: ListedTool = {
+    name,
+    title,
+    description,
+    inputSchema: objectSchema(tool.input, "input"),
+    outputSchema: objectSchema(tool.output, "output"),
+    annotations: {
       title,
-      description,
-      inputSchema: objectSchema(tool.input, "input"),
-      outputSchema: objectSchema(tool.output, "output"),
-      annotations: {
-        title,
-        readOnlyHint: readOnly,
-        destructiveHint: destructive,
-        idempotentHint: readOnly,
-        // Commands reach whatever the place reaches; the other tools only its files.
-        openWorldHint: name === "bash" || name === "bash_input",
-      },
-    };
-    this.#listed.set(tool, listed);
-    return listed;
-  }
+      readOnlyHint: readOnly,
+      destructiveHint: destructive,
+      idempotentHint: readOnly,
+      // Commands reach whatever the place reaches; the other tools only its files.
+      openWorldHint: name === "bash" || name === "bash_input",
+    },
+  };
+  LISTED.set(tool, listed);
+  return listed;
 }
 
 function objectSchema(schema: z.ZodType, io: "input" | "output"): ListedTool["inputSchema"] {

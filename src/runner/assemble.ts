@@ -15,6 +15,7 @@ import { callConcerns, currentCause } from "./http/cause.ts";
 import { documentHandlers } from "./http/document.ts";
 import { idempotencyStore } from "./http/idempotency-store.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
+import { createMcp } from "./mcp/handlers.ts";
 import { countEvent } from "./observe/count-event.ts";
 import { figuresOf } from "./observe/figures.ts";
 import { observeHandlers } from "./observe/handlers.ts";
@@ -106,6 +107,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
   };
   const processes = stack.use(createProcesses(context));
   const previews = stack.use(createPreviews(context, access));
+  const mcp = stack.use(createMcp(context, access));
   const work = stack.use(createWork(context));
   const handlers = {
     ...aboutHandlers(context),
@@ -115,6 +117,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
     ...tokenHandlers(context, access),
     ...processes.handlers,
     ...previews.handlers,
+    ...mcp.handlers,
     ...work.handlers,
   } satisfies Handlers;
   const upgrades = { ...wireUpgrades(context), ...processes.upgrades } satisfies Upgrades;

@@ -47,6 +47,8 @@ export interface RunnerOptions {
   readonly eventKeepDays?: number | undefined;
   /** Calls a minute that a token, or an address without one, may make. Default 30,000. */
   readonly callsPerMinute?: number | undefined;
+  /** Milliseconds without a request after which an MCP session is ended. Default 30 min. */
+  readonly mcpIdleMs?: number | undefined;
   readonly logLevel?: string | undefined;
 }
 

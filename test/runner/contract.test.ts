@@ -9,6 +9,8 @@ import { callsOf, type World } from "./contract-inputs.ts";
 
 const RUNS = process.env.BERTH_LONG === "1" ? 300 : 6;
 const UPGRADES = ["attach", "wire"];
+/** Of an MCP session, whose id is in a header of an answer: test/mcp/http.test.ts. */
+const OF_SESSIONS = ["mcpStream", "mcpEnd"];
 /** Only containers are stopped and started. */
 const REFUSED = ["stopWorkspace", "startWorkspace"];
 
@@ -21,7 +23,9 @@ test("a session and made-up calls of every operation: every answer is one that t
     [...(desk.seen.get(id) ?? [])].some((status) => status < 300),
   );
   assert.deepEqual(
-    [...desk.operations.keys()].filter((id) => !done.includes(id) && ![...UPGRADES, ...REFUSED].includes(id)),
+    [...desk.operations.keys()].filter(
+      (id) => !done.includes(id) && ![...UPGRADES, ...OF_SESSIONS, ...REFUSED].includes(id),
+    ),
     [],
     "operations that the session did not use",
   );
@@ -134,6 +138,17 @@ async function session(desk: ContractDesk, project: string): Promise<World> {
   for (const id of ["listForwards", "listPreviews"]) await ok(id, { path });
   await ok("deletePreview", { path, query: { port: 9 } });
   await ok("deleteForward", { path: { id: forward.id } });
+
+  await ok("mcpMessage", {
+    path,
+    headers: { Accept: "application/json, text/event-stream" },
+    body: {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "initialize",
+      params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "c", version: "1" } },
+    },
+  });
 
   await verb("initWorkspace", workspace);
   const forked = await verb("forkWorkspace", workspace, { name: "forked" });

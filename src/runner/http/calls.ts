@@ -20,6 +20,9 @@ import type { HttpServerOptions } from "./options.ts";
 /** How long what is left of a refused body is read, so that the answer is not lost with the connection. */
 const LINGER_MS = 2_000;
 
+/** Streams that go on, other than events. */
+const FOLLOWED: ReadonlySet<string> = new Set(["processLog", "mcpStream"]);
+
 /** Of routes that have no parameters. */
 const NOTHING = z.strictObject({});
 
@@ -234,7 +237,7 @@ export class Calls {
   async #send(exchange: Exchange, route: Route, answer: AnyAnswer): Promise<void> {
     const { request, response } = exchange;
     const { heartbeatMs, writeTimeoutMs } = this.#limits;
-    exchange.isFollowed = answer.events !== undefined || route.operationId === "processLog";
+    exchange.isFollowed = answer.events !== undefined || FOLLOWED.has(route.operationId);
     using _ = exchange.isFollowed ? this.#followed(route) : undefined;
     await sendAnswer(response, answer, {
       contentType: route.responses[answer.status]?.contentType,

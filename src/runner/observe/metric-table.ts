@@ -49,6 +49,7 @@ export const METRICS = {
     help: "Attached clients that the runner let go, by reason (silent, taken_over, stopping).",
     labels: ["reason"],
   },
+  berth_mcp_sessions: { kind: "gauge", help: "Sessions of MCP clients.", labels: [] },
   berth_wire_clients: { kind: "gauge", help: "Clients of the wire protocol.", labels: [] },
   berth_stream_clients: {
     kind: "gauge",
