@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as z from "zod";
+import { berthError } from "../../src/contract/errors.ts";
+import type { Command, ExecOptions } from "../../src/contract/process.ts";
 import type { Runtime } from "../../src/contract/runtime.ts";
 import { createTools } from "../../src/tools/create.ts";
 import type { ToolCall } from "../../src/tools/hooks.ts";
@@ -217,4 +219,27 @@ test("where there is no daemon, commands have no background, and the model is to
   await assert.rejects(createTools(runtime, { tools: ["bash_kill"] }), {
     code: "runtime.capability_unsupported",
   });
+});
+
+test("a daemon that is older and keeps no output in files runs commands all the same", async () => {
+  await using at = await bashPlace();
+  const asked: boolean[] = [];
+  const runtime: Runtime = Object.create(at.runtime, {
+    capabilities: { value: at.runtime.capabilities },
+    description: { value: "older place" },
+    workdir: { value: at.runtime.workdir },
+    exec: {
+      value: (command: Command, options: ExecOptions) => {
+        asked.push(options.keepOutput !== undefined);
+        return options.keepOutput === undefined
+          ? at.runtime.exec(command, options)
+          : Promise.reject(berthError("wire.feature_unknown", { context: { feature: "keepOutput" } }));
+      },
+    },
+  });
+  await using tools = await createTools(runtime);
+  assert.equal(outputOf(await tools.call("bash", { command: "echo a; exit 3" })).exit_code, 3);
+  const long = await tools.call("bash", { command: "seq 100000" });
+  assert.match(textOf(long), /nothing keeps the rest here/);
+  assert.deepEqual(asked, [false, true, false, false]);
 });

@@ -22,15 +22,17 @@ export async function startInBackground(
   const abort = () => starting.abort(call.signal.reason);
   call.signal.throwIfAborted();
   call.signal.addEventListener("abort", abort, { once: true });
-  const process = await context.runtime
-    .spawn(input.command, {
-      ...startOptions(commands, input.cwd),
-      stdin: "pipe",
-      ...(input.tty === true ? { tty: true } : {}),
-      ...(input.name === undefined ? {} : { name: input.name }),
-      ...(stays ? { detached: true } : {}),
-      signal: starting.signal,
-    })
+  const process = await commands
+    .start(() =>
+      context.runtime.spawn(input.command, {
+        ...startOptions(commands, input.cwd),
+        stdin: "pipe",
+        ...(input.tty === true ? { tty: true } : {}),
+        ...(input.name === undefined ? {} : { name: input.name }),
+        ...(stays ? { detached: true } : {}),
+        signal: starting.signal,
+      }),
+    )
     .finally(() => call.signal.removeEventListener("abort", abort));
   const before = known.get(process.id);
   const one = await known.add(process, 0, stays);

@@ -1,4 +1,5 @@
 import { dirname } from "node:path/posix";
+import { isBerthError } from "../../contract/errors.ts";
 import type { OutputFile } from "../../contract/process.ts";
 import type { PlaceShell } from "../shell.ts";
 import type { ToolContext } from "../tool.ts";
@@ -17,6 +18,7 @@ export class Commands {
   readonly foreground: Foreground;
   readonly timeoutMs: number;
   readonly maxTimeoutMs: number;
+  #isOlder = false;
 
   constructor(context: ToolContext, shell: PlaceShell) {
     this.context = context;
@@ -35,7 +37,21 @@ export class Commands {
   }
 
   get canKeepOutput(): boolean {
-    return this.context.runtime.capabilities.daemon;
+    return this.context.runtime.capabilities.daemon && !this.#isOlder;
+  }
+
+  /**
+   * Starts a command; where an older daemon runs on that keeps no output in files, once more without that. It has refused
+   * before anything was started.
+   */
+  async start<T>(start: () => Promise<T>): Promise<T> {
+    try {
+      return await start();
+    } catch (error) {
+      if (!this.canKeepOutput || !isBerthError(error, "wire.feature_unknown")) throw error;
+      this.#isOlder = true;
+      return await start();
+    }
   }
 
   /** The file of whole output that a model is told of: the file tools may read it. */

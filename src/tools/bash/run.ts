@@ -48,7 +48,11 @@ export class Foreground {
   }
 
   /** @throws what exec throws, fs.outside_workspace, tool.hook_failed when `onOutput` throws: the command was ended */
-  async run(input: ForegroundInput, call: RunningCall): Promise<Ran> {
+  run(input: ForegroundInput, call: RunningCall): Promise<Ran> {
+    return this.#commands.start(() => this.#run(input, call));
+  }
+
+  async #run(input: ForegroundInput, call: RunningCall): Promise<Ran> {
     const { context, timeoutMs } = this.#commands;
     const handle = context.runtime.exec(input.command, {
       ...startOptions(this.#commands, input.cwd),
