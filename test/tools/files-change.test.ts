@@ -205,6 +205,8 @@ test("line ends, mode, link and the end of the file stay", async () => {
   await writeFile(latin1, Buffer.from("caf\xe9\nold\n", "latin1"));
   await hands.text("file_edit", { path: "latin1", edits: edits(["old", "new"]) });
   assert.deepEqual(await readFile(latin1), Buffer.from("caf\xe9\nnew\n", "latin1"));
+  const shown = { path: "latin1", edits: edits(["caf\ufffd", "cafe"]) };
+  assert.match(await hands.refused("file_edit", shown, "edit.not_found"), /bytes that are no UTF-8/);
 });
 
 test("what is no text, a directory or not there is told", async () => {

@@ -63,6 +63,14 @@ test("list: an empty directory, a file, and what is not there", async () => {
   assert.match(await hands.refused("list", { path: "emty" }, "ENOENT"), /There is: empty/);
 });
 
+test("names with control characters do not break the lines that they are told in", async () => {
+  await using hands = await fileTools();
+  await tree(hands.root, { "a\nb.txt": "hit\n" });
+  assert.equal(await hands.text("list", {}), "./\n  a\\x0ab.txt  4");
+  assert.equal(await hands.text("glob", { pattern: "*" }), "a\\x0ab.txt");
+  assert.equal(await hands.text("grep", { pattern: "hit" }), "a\\x0ab.txt:1:hit");
+});
+
 test("glob: by name anywhere, by path, newest first", async () => {
   await using hands = await fileTools();
   await tree(hands.root, PROJECT);

@@ -132,6 +132,11 @@ test("file_read: a missing file names what may be meant, a directory the tool fo
   );
   assert.match(await hands.refused("file_read", { path: "gone/nothing.xyz" }, "ENOENT"), /glob or list/);
   assert.match(await hands.refused("file_read", { path: "src" }, "EISDIR"), /list/);
+  await symlink("nowhere", join(hands.root, "dangling"));
+  assert.match(
+    await hands.refused("file_read", { path: "dangling" }, "ENOENT"),
+    /is a link to what is not there/,
+  );
   const both = await hands.refused("file_read", { files: [{ path: "x1" }, { path: "x2" }] }, "ENOENT");
   assert.match(both, /none of the files could be read: there is no x1; there is no x2/);
 });

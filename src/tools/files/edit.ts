@@ -127,6 +127,8 @@ function explained(
     ? "Leave out the line numbers and the tabs behind them: they are no part of the file."
     : oldText.includes(MASKED)
       ? `What is shown as ${MASKED} is a secret with other letters in the file: replace only text around it.`
-      : error.hint;
+      : oldText.includes("\ufffd")
+        ? "\ufffd stands for bytes that are no UTF-8: replace only text around them, or use a command."
+        : error.hint;
   return withText(error, `${message} (edit ${number})`, why + (numbered ? "" : nearest));
 }

@@ -6,11 +6,12 @@ import { shownPath } from "./place.ts";
 
 /** The error of a path that there is not, with those that may be meant: a round trip that only a failed call makes. */
 export async function noSuchPath(context: ToolContext, path: string, call: RunningCall): Promise<BerthError> {
-  const near = await nearPaths(context, path, call);
+  const { paths, isLink } = await nearPaths(context, path, call);
   call.signal.throwIfAborted();
+  const name = shownPath(context, path);
   return berthError("ENOENT", {
-    message: `there is no ${shownPath(context, path)}`,
-    hint: near.length === 0 ? "Look for it with glob or list." : `There is: ${near.join(", ")}`,
+    message: isLink ? `${name} is a link to what is not there` : `there is no ${name}`,
+    hint: paths.length === 0 ? "Look for it with glob or list." : `There is: ${paths.join(", ")}`,
     context: { path },
   });
 }

@@ -4,7 +4,7 @@ import { formatNumber } from "../cut.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
 import { insidePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
-import { shownPath } from "./place.ts";
+import { inLine, shownPath } from "./place.ts";
 import { fitting } from "./room.ts";
 import { patternWithin, searchIn, skippedNotes } from "./search.ts";
 
@@ -75,7 +75,7 @@ export function glob(context: ToolContext): ToolDefinition<Input, Output> {
         notes.unshift(`the first ${formatNumber(count)}; there are more: narrow the pattern or raise limit`);
       return {
         output: { paths: shown, truncated },
-        content: [...shown, ...notes.map((note) => `[${note}]`)].join("\n"),
+        content: [...shown.map(inLine), ...notes.map((note) => `[${note}]`)].join("\n"),
       };
     },
   };

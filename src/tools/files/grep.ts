@@ -4,7 +4,7 @@ import { formatNumber } from "../cut.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
 import { insidePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
-import { shownPath } from "./place.ts";
+import { inLine, shownPath } from "./place.ts";
 import { fitting } from "./room.ts";
 import { sealed } from "./sealed.ts";
 import { searchIn, skippedNotes } from "./search.ts";
@@ -164,7 +164,8 @@ interface Row {
   readonly line?: OutputFile["lines"][number];
 }
 
-function rowsOf({ path, matches, lines }: OutputFile, file: number, show: Show): Row[] {
+function rowsOf({ path: given, matches, lines }: OutputFile, file: number, show: Show): Row[] {
+  const path = inLine(given);
   if (show === "files") return [{ text: path, file, match: true }];
   if (show === "count") return [{ text: `${path}:${matches}`, file, match: true }];
   const hasContext = lines.some(({ match }) => !match);

@@ -5,7 +5,7 @@ import { formatNumber } from "../cut.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
 import { insidePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
-import { shownPath } from "./place.ts";
+import { inLine, shownPath } from "./place.ts";
 import { fitting } from "./room.ts";
 import { searchIn, skippedNotes } from "./search.ts";
 
@@ -46,7 +46,7 @@ export function list(context: ToolContext): ToolDefinition<Input, Output> {
     name: "list",
     title: "List a directory",
     description:
-      "Lists a directory, with depth also those below it, as an indented tree: directories with a slash, links with @, files with their size. Where there are many entries, each directory tells how many more it has. .git is never listed.",
+      "Lists a directory, with depth also those below it, as an indented tree: directories with a slash, links with @, files with their size. Where there are many entries, each directory tells how many more it has. .git, pipes, sockets and devices are never listed.",
     input: INPUT,
     output: OUTPUT,
     readOnly: true,
@@ -135,7 +135,8 @@ function rowsOf({ children }: Node, most: number, indent: string): Row[] {
   return rest > 0 ? [...rows, { text: `${inner}… ${formatNumber(rest)} more` }] : rows;
 }
 
-function nameOf({ name, entry }: Node): string {
+function nameOf({ name: given, entry }: Node): string {
+  const name = inLine(given);
   if (entry?.type === "directory") return `${name}/`;
   if (entry?.type === "symlink") return `${name}@`;
   return entry?.size === undefined ? name : `${name}  ${sizeText(entry.size)}`;

@@ -9,11 +9,16 @@ const MAX_LOOKED = 100;
 /** Help that takes longer is none. */
 const LOOK_MS = 3_000;
 
-/**
- * Paths that may be meant by one that there is not: of its directory those with a similar name, and those of the same name
- * elsewhere. Costs a round trip that only a failed call makes. Never throws.
- */
-export async function nearPaths(context: ToolContext, path: string, call: RunningCall): Promise<string[]> {
+/** What is known of a path that leads to nothing. */
+export interface Near {
+  /** Shown paths that may be meant: of its directory those with a similar name, and those of the same name elsewhere. */
+  readonly paths: readonly string[];
+  /** There is such a name: a link that leads nowhere. */
+  readonly isLink: boolean;
+}
+
+/** Looks for what may be meant: a round trip that only a failed call makes. Never throws. */
+export async function nearPaths(context: ToolContext, path: string, call: RunningCall): Promise<Near> {
   const { fs } = context.runtime;
   const options = { ...placeOptions(context, call), timeoutMs: LOOK_MS };
   const [directory, name] = [posix.dirname(path), posix.basename(path)];
@@ -39,8 +44,11 @@ export async function nearPaths(context: ToolContext, path: string, call: Runnin
     .map((file) => ({ path: file.path, common: commonEnd(path, file.path) }))
     .sort((a, b) => b.common - a.common)
     .map((one) => one.path);
-  const found = [...new Set([...similar, ...elsewhere])];
-  return found.slice(0, MAX_NAMES).map((one) => shownPath(context, one));
+  const found = [...new Set([...similar, ...elsewhere])].filter((one) => one !== path);
+  return {
+    paths: found.slice(0, MAX_NAMES).map((one) => shownPath(context, one)),
+    isLink: siblings.some((entry) => entry.name === name),
+  };
 }
 
 /** Names that both paths end with. */

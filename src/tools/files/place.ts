@@ -16,3 +16,11 @@ export function shownPath(context: ToolContext, path: string): string {
   const start = context.root === "/" ? "/" : `${context.root}/`;
   return path.startsWith(start) ? path.slice(start.length) : path;
 }
+
+/** A path in a list of lines, whatever is in it: control characters are told by their codes. */
+export function inLine(path: string): string {
+  return path.replace(
+    /[\0-\x1f\x7f]/g,
+    (letter) => `\\x${letter.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+}

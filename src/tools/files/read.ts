@@ -267,6 +267,14 @@ async function explained(
       context: { path },
     });
   }
+  if (error.code === "fs.not_a_regular_file") {
+    const hint = "It is a pipe, a socket or a device: use a command.";
+    return berthError("fs.not_a_regular_file", {
+      message: `${name} is not a regular file`,
+      hint,
+      context: { path },
+    });
+  }
   return error.code === "ENOENT" ? noSuchPath(context, path, call) : error;
 }
 
