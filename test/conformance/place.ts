@@ -30,7 +30,7 @@ export const NONE = {
   watch: false,
   forward: false,
   reverseForward: false,
-  contained: false,
+  contained: true,
   durableWrite: false,
 } as const satisfies Omit<Capabilities, "reasons">;
 

@@ -3,6 +3,7 @@ import { ABORT_KILL_TREE } from "./cases/abort-kill-tree.ts";
 import { BACKGROUND } from "./cases/background.ts";
 import { BYTE_FIDELITY } from "./cases/byte-fidelity.ts";
 import { CAPTURE } from "./cases/capture.ts";
+import { CHANGE } from "./cases/change.ts";
 import { COMPLETION } from "./cases/completion.ts";
 import { CONTAINED } from "./cases/contained.ts";
 import { ENVIRONMENT } from "./cases/environment.ts";
@@ -15,6 +16,7 @@ import { KEEP_OUTPUT } from "./cases/keep-output.ts";
 import { OUTPUT_LOG } from "./cases/output-log.ts";
 import { PORTS } from "./cases/ports.ts";
 import { PROCESSES } from "./cases/processes.ts";
+import { READ_TEXT } from "./cases/read-text.ts";
 import { RUNTIME } from "./cases/runtime.ts";
 import { SIGNALS } from "./cases/signals.ts";
 import { START_ERRORS } from "./cases/start-errors.ts";
@@ -52,6 +54,8 @@ export const CASES: readonly Case[] = [
   ...TRANSFER,
   ...WATCH,
   ...CONTAINED,
+  ...READ_TEXT,
+  ...CHANGE,
   ...PORTS,
   ...RUNTIME,
   ...TOOLS_BASH,

@@ -3,6 +3,7 @@ import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { FileOptions } from "../../contract/files.ts";
 import { placePath } from "../common/command.ts";
 import { milliseconds } from "../common/milliseconds.ts";
+import type { ScriptPath } from "./contained.ts";
 import { fileFailure } from "./file-errors.ts";
 import type { CollectOptions, ScriptResult, ShellPlace } from "./place.ts";
 import { SftpContent } from "./sftp-content.ts";
@@ -38,9 +39,20 @@ export class FileRuns {
    */
   path(path: string, options: FileOptions & { readonly durable?: boolean }): string {
     if (options.user !== undefined && options.user !== this.#place.user) throw this.#unsupported("user");
-    if (options.contained !== undefined) throw this.#unsupported("contained");
     if (options.durable === true) throw this.#unsupported("durableWrite");
     return placePath(path, this.#place.paths);
+  }
+
+  /** The path as scripts get it: held inside of what the options say. */
+  scriptPath(at: string, { contained }: FileOptions): ScriptPath {
+    if (contained === undefined) return at;
+    const roots = [contained.root, ...(contained.extraRoots ?? [])];
+    return { path: at, roots: roots.map((root) => placePath(root, this.#place.paths)) };
+  }
+
+  /** For what can't be held inside by the place's own tools. @throws runtime.capability_unsupported */
+  refuseContained({ contained }: FileOptions): void {
+    if (contained !== undefined) throw this.#unsupported("contained");
   }
 
   /** Runs a body to its end. @throws the error of its operation, about `path`; fs.timeout, operation.aborted */

@@ -1,3 +1,4 @@
+import { type ContainedPath, type Entering, enter, type ScriptPath } from "./contained.ts";
 import { pathWord, WHY_FUNCTION, words } from "./script.ts";
 import { statFunction } from "./stat-format.ts";
 import type { PlaceTools } from "./tools.ts";
@@ -40,15 +41,33 @@ case $_bl in
 esac
 done`;
 
+/** `lines` on a path that is not contained. */
 export function onPath(path: string, ...lines: readonly string[]): string {
   return [FAIL_FUNCTION, `_bp=${pathWord(path)}`, ...lines].join("\n");
 }
 
-export function statBody(path: string, follow: boolean, tools: PlaceTools): string {
+/** `lines` on a path, which is entered first when it is contained. */
+export function inPath(
+  path: ScriptPath,
+  how: Entering,
+  tools: PlaceTools,
+  ...lines: readonly string[]
+): string {
+  if (typeof path === "string") return onPath(path, ...lines);
+  return onPath(path.path, readLinkFunction(tools), enter(path, how), ...lines);
+}
+
+export function isContained(path: ScriptPath): path is ContainedPath {
+  return typeof path !== "string";
+}
+
+export function statBody(path: ScriptPath, follow: boolean, tools: PlaceTools): string {
   const target = follow
     ? []
     : [readLinkFunction(tools), `if [ -L "$_bp" ]; then _br "$_bp"; printf %s "$_bl"; fi`];
-  return onPath(path, statFunction(tools, follow), `_bst "$_bp" || _bF "$_bp"`, ...target);
+  // What a contained path leads to is no link any more, and one that became one is not followed.
+  const direct = follow && !isContained(path);
+  return inPath(path, { follow }, tools, statFunction(tools, direct), `_bst "$_bp" || _bF "$_bp"`, ...target);
 }
 
 /** A line of digits (1 there, 0 not, 2 not to be known), then the stat lines of those that are there. */
@@ -74,7 +93,19 @@ if [ "$#" -gt 0 ]; then _bst "$@"; fi`,
 }
 
 /** The canonical path, without a newline behind it. */
-export function realpathBody(path: string, tools: PlaceTools): string {
+export function realpathBody(path: ScriptPath, tools: PlaceTools): string {
+  if (isContained(path)) {
+    return inPath(
+      path,
+      { follow: true },
+      tools,
+      `if [ ! -e "$_bp" ]; then _bE ENOENT; fi
+case $_bN in
+.) printf %s "$_bc" ;;
+*) printf '%s/%s' "\${_bc%/}" "$_bN" ;;
+esac`,
+    );
+  }
   return onPath(
     path,
     readLinkFunction(tools),
@@ -97,9 +128,11 @@ esac`,
 }
 
 /** A letter for the type and the name, ended by NUL, for each entry. */
-export function readdirBody(path: string): string {
-  return onPath(
+export function readdirBody(path: ScriptPath, tools: PlaceTools): string {
+  return inPath(
     path,
+    { follow: true, hold: true },
+    tools,
     `if [ ! -d "$_bp" ]; then
 if [ -e "$_bp" ]; then _bE ENOTDIR; fi
 _bF "$_bp"
@@ -128,8 +161,8 @@ export interface ReadRange {
   readonly special: boolean;
 }
 
-export function readBody(path: string, range: ReadRange, tools: PlaceTools): string {
-  return onPath(path, checkReadable(range), readCommand(range, tools));
+export function readBody(path: ScriptPath, range: ReadRange, tools: PlaceTools): string {
+  return inPath(path, { follow: true, hold: true }, tools, checkReadable(range), readCommand(range, tools));
 }
 
 function checkReadable(range: ReadRange): string {
@@ -150,13 +183,15 @@ function readCommand({ start, length }: ReadRange, tools: PlaceTools): string {
  * Looks at a regular file: prints its stat line, then its bytes if they are at most `limit` (of the file, or of the
  * range), else its path.
  */
-export function readSmallBody(path: string, range: ReadRange, limit: number, tools: PlaceTools): string {
+export function readSmallBody(path: ScriptPath, range: ReadRange, limit: number, tools: PlaceTools): string {
   const { length } = range;
   // Field of the size in a line of _bst (stat-format.ts).
   const size = `$${tools.stat === "ls" ? 6 : 2}`;
   const large = length !== undefined && length <= limit ? "false" : `[ "${size}" -gt ${limit} ]`;
-  return onPath(
+  return inPath(
     path,
+    { follow: true, hold: true },
+    tools,
     checkReadable(range),
     statFunction(tools, true),
     `_bs=$(_bst "$_bp") || _bF "$_bp"
@@ -169,10 +204,17 @@ if ${large}; then printf %s "$_bp"; exit 0; fi`,
   );
 }
 
-export function mkdirBody(path: string, recursive: boolean, mode: number | undefined): string {
+export function mkdirBody(
+  path: ScriptPath,
+  recursive: boolean,
+  mode: number | undefined,
+  tools: PlaceTools,
+): string {
   const flags = `${recursive ? "-p " : ""}${mode === undefined ? "" : `-m ${octal(mode)} `}`;
-  return onPath(
+  return inPath(
     path,
+    { follow: recursive, create: recursive },
+    tools,
     recursive ? 'if [ -d "$_bp" ]; then exit 0; fi' : ":",
     `mkdir ${flags}"$_bp" || _bF "$_bp"`,
   );
@@ -202,9 +244,20 @@ mv -f "$_bp" "$_bq" || _bF "$_bq"`,
   );
 }
 
-export function rmBody(path: string, recursive: boolean, force: boolean): string {
-  return onPath(
+/** `check` is run before anything is removed, and may end it by `_bE`. */
+export function rmBody(
+  path: ScriptPath,
+  recursive: boolean,
+  force: boolean,
+  tools: PlaceTools,
+  check = ":",
+): string {
+  return inPath(
     path,
+    {},
+    tools,
+    isContained(path) ? 'if [ "$_bN" = . ]; then _bE fs.outside_workspace; fi' : ":",
+    check,
     `if [ ! -e "$_bp" ] && [ ! -L "$_bp" ]; then
 _bk=$(_bw "$_bp")
 ${force ? 'if [ "$_bk" = ENOENT ]; then exit 0; fi' : ":"}
@@ -217,16 +270,19 @@ fi`,
   );
 }
 
-export function symlinkBody(target: string, path: string): string {
-  return onPath(
+export function symlinkBody(target: string, path: ScriptPath, tools: PlaceTools): string {
+  // Without -n a link would be made in the directory that a link points to.
+  return inPath(
     path,
+    {},
+    tools,
     `if [ -e "$_bp" ] || [ -L "$_bp" ]; then _bE EEXIST; fi
-ln -s -- ${words([target])} "$_bp" || _bF "$_bp"`,
+ln -s${isContained(path) ? " -n" : ""} -- ${words([target])} "$_bp" || _bF "$_bp"`,
   );
 }
 
-export function chmodBody(path: string, mode: number): string {
-  return onPath(path, `chmod ${octal(mode)} "$_bp" || _bF "$_bp"`);
+export function chmodBody(path: ScriptPath, mode: number, tools: PlaceTools): string {
+  return inPath(path, { follow: true, hold: true }, tools, `chmod ${octal(mode)} "$_bp" || _bF "$_bp"`);
 }
 
 export function octal(mode: number): string {

@@ -31,6 +31,8 @@ import * as scripts from "./file-scripts.ts";
 import { listDirectory, statPath, statPaths } from "./look.ts";
 import type { ShellPlace } from "./place.ts";
 import { readChunks, readWhole } from "./read.ts";
+import { ShellChanges } from "./text-change.ts";
+import { readText, requireRange } from "./text-read.ts";
 import { download, readArchive, upload, writeArchive } from "./transfer.ts";
 import { ShellFileWriter, writeWhole } from "./write.ts";
 
@@ -45,12 +47,14 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
   protected readonly description: string;
   protected readonly statPortion = STAT_PORTION;
   readonly #runs: FileRuns;
+  readonly #changes: ShellChanges;
   readonly #unsupported: (capability: CapabilityName) => BerthError;
 
   constructor(place: ShellPlace, unsupported: (capability: CapabilityName) => BerthError) {
     super();
     this.description = place.description;
     this.#runs = new FileRuns(place, unsupported);
+    this.#changes = new ShellChanges(this.#runs);
     this.#unsupported = unsupported;
   }
 
@@ -86,12 +90,13 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
     return new ShellFileWriter(this.#runs, this.#runs.path(path, options), options);
   }
 
-  async readText(_path: string, _options: ReadTextOptions = {}): Promise<TextRead> {
-    throw berthError("runtime.capability_unsupported", { context: { capability: "readText" } });
+  async readText(path: string, options: ReadTextOptions = {}): Promise<TextRead> {
+    requireRange(options, path);
+    return await readText(this.#runs, this.#runs.path(path, options), options);
   }
 
-  async change(_changes: readonly FileChange[], _options: ChangeOptions = {}): Promise<ChangedFile[]> {
-    throw berthError("runtime.capability_unsupported", { context: { capability: "change" } });
+  async change(changes: readonly FileChange[], options: ChangeOptions = {}): Promise<ChangedFile[]> {
+    return await this.#changes.make(changes, options);
   }
 
   async search(_options: SearchOptions = {}): Promise<SearchResult> {
@@ -101,7 +106,11 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
   async realpath(path: string, options: FileOptions = {}): Promise<string> {
     const at = this.#runs.path(path, options);
     const tools = await this.#runs.tools();
-    const { stdout } = await this.#runs.run(scripts.realpathBody(at, tools), at, options);
+    const { stdout } = await this.#runs.run(
+      scripts.realpathBody(this.#runs.scriptPath(at, options), tools),
+      at,
+      options,
+    );
     return nameFromBytes(stdout);
   }
 
@@ -114,10 +123,13 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
     options: FileOptions & { readonly recursive?: boolean; readonly mode?: number } = {},
   ): Promise<void> {
     const at = this.#runs.path(path, options);
-    await this.#runs.run(scripts.mkdirBody(at, options.recursive === true, options.mode), at, options);
+    const { recursive = false, mode } = options;
+    const spot = this.#runs.scriptPath(at, options);
+    await this.#runs.run(scripts.mkdirBody(spot, recursive, mode, await this.#runs.tools()), at, options);
   }
 
   async rename(from: string, to: string, options: FileOptions = {}): Promise<void> {
+    this.#runs.refuseContained(options);
     const source = this.#runs.path(from, options);
     const target = this.#runs.path(to, options);
     const tools = await this.#runs.tools();
@@ -133,17 +145,23 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
   ): Promise<void> {
     const at = this.#runs.path(path, options);
     const { recursive = false, force = false } = options;
-    await this.#runs.run(scripts.rmBody(at, recursive, force), at, options);
+    const tools = await this.#runs.tools();
+    // Other tools can be led out of the tree that they remove by a directory that becomes a link.
+    if (recursive && !tools.coreutils) this.#runs.refuseContained(options);
+    const body = scripts.rmBody(this.#runs.scriptPath(at, options), recursive, force, tools);
+    await this.#runs.run(body, at, options);
   }
 
   async symlink(target: string, path: string, options: FileOptions = {}): Promise<void> {
     const at = this.#runs.path(path, options);
-    await this.#runs.run(scripts.symlinkBody(target, at), at, options);
+    const body = scripts.symlinkBody(target, this.#runs.scriptPath(at, options), await this.#runs.tools());
+    await this.#runs.run(body, at, options);
   }
 
   async chmod(path: string, mode: number, options: FileOptions = {}): Promise<void> {
     const at = this.#runs.path(path, options);
-    await this.#runs.run(scripts.chmodBody(at, mode), at, options);
+    const body = scripts.chmodBody(this.#runs.scriptPath(at, options), mode, await this.#runs.tools());
+    await this.#runs.run(body, at, options);
   }
 
   async watch(_path: string, _options: WatchOptions = {}): Promise<Watch> {
@@ -151,14 +169,17 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
   }
 
   async upload(local: string, remote: string, options: TransferOptions = {}): Promise<TransferProgress> {
+    this.#runs.refuseContained(options);
     return await upload(this.#runs, local, this.#runs.path(remote, options), options);
   }
 
   async download(remote: string, local: string, options: TransferOptions = {}): Promise<TransferProgress> {
+    this.#runs.refuseContained(options);
     return await download(this.#runs, this.#runs.path(remote, options), local, options);
   }
 
   readArchive(path: string, options: FileOptions = {}): AsyncIterable<Uint8Array> {
+    this.#runs.refuseContained(options);
     return readArchive(this.#runs, this.#runs.path(path, options), options);
   }
 
@@ -167,6 +188,7 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
     archive: AsyncIterable<Uint8Array>,
     options: FileOptions = {},
   ): Promise<TransferProgress> {
+    this.#runs.refuseContained(options);
     return await writeArchive(this.#runs, archive, this.#runs.path(path, options), options);
   }
 }

@@ -1,4 +1,4 @@
-import { isBerthError } from "../../contract/errors.ts";
+import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { DirectoryEntry, FileOptions, FileStat, FileType } from "../../contract/files.ts";
 import { nameFromBytes } from "../../files/names.ts";
 import type { FileRuns } from "./file-runs.ts";
@@ -15,6 +15,9 @@ const TYPES: Record<string, FileType> = {
   c: "character",
 };
 
+/** A contained path that turns into a link between two looks is looked at again so often. */
+const MAX_LOOKS = 16;
+
 /** `at` is a path of the place. */
 export async function statPath(
   runs: FileRuns,
@@ -23,8 +26,14 @@ export async function statPath(
   follow: boolean,
 ): Promise<FileStat> {
   const tools = await runs.tools();
-  const { stdout } = await runs.run(statBody(at, follow, tools), at, options);
-  return parseStatOutput(stdout, tools.stat);
+  const path = runs.scriptPath(at, options);
+  for (let looks = 1; ; looks++) {
+    const { stdout } = await runs.run(statBody(path, follow, tools), at, options);
+    const found = parseStatOutput(stdout, tools.stat);
+    // Of a contained path only what became a link behind the walk is one.
+    if (!follow || found.type !== "symlink") return found;
+    if (looks === MAX_LOOKS) throw berthError("ELOOP", { hop: "transport", context: { path: at } });
+  }
 }
 
 /** `paths` are of the place, few enough for one run; null where there is nothing. */
@@ -33,6 +42,7 @@ export async function statPaths(
   paths: readonly string[],
   options: FileOptions,
 ): Promise<(FileStat | null)[]> {
+  if (options.contained !== undefined) return statEach(runs, paths, options);
   const tools = await runs.tools();
   const { stdout } = await runs.run(statManyBody(paths, tools), paths[0]!, options);
   const [flags = "", ...lines] = stdout.toString("latin1").trimEnd().split("\n");
@@ -67,7 +77,11 @@ export async function listDirectory(
   at: string,
   options: FileOptions,
 ): Promise<DirectoryEntry[]> {
-  const { stdout } = await runs.run(readdirBody(at), at, options);
+  const { stdout } = await runs.run(
+    readdirBody(runs.scriptPath(at, options), await runs.tools()),
+    at,
+    options,
+  );
   const entries: DirectoryEntry[] = [];
   for (let start = 0; start < stdout.length; ) {
     const end = stdout.indexOf(0, start);

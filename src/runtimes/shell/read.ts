@@ -31,7 +31,7 @@ export async function readWhole(runs: FileRuns, path: string, options: ReadOptio
   const range = readRange(options, path);
   const chunks: Uint8Array[] = [];
   let length = 0;
-  if (bySftp(runs, range)) {
+  if (bySftp(runs, range, options)) {
     for await (const chunk of readLookedAt(runs, path, range, options)) {
       length += chunk.length;
       if (length > MAX_READ_BYTES) throw berthError("fs.too_large", { context: { path } });
@@ -39,7 +39,7 @@ export async function readWhole(runs: FileRuns, path: string, options: ReadOptio
     }
     return join(chunks, length);
   }
-  const body = readBody(path, range, await runs.tools());
+  const body = readBody(runs.scriptPath(path, options), range, await runs.tools());
   await runs.run(body, path, options, {
     onData: (bytes, run) => {
       length += bytes.length;
@@ -68,13 +68,15 @@ export async function* readChunks(
   options: ReadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const range = readRange(options, path);
-  if (bySftp(runs, range)) yield* readLookedAt(runs, path, range, options);
-  else yield* chunksOf(runs, readBody(path, range, await runs.tools()), path, options);
+  if (bySftp(runs, range, options)) yield* readLookedAt(runs, path, range, options);
+  else
+    yield* chunksOf(runs, readBody(runs.scriptPath(path, options), range, await runs.tools()), path, options);
 }
 
 /** What is no regular file is opened only by the shell: an open that waits would stop the SFTP server. */
-function bySftp(runs: FileRuns, range: ReadRange): boolean {
-  return runs.sftp?.usable === true && !range.special;
+function bySftp(runs: FileRuns, range: ReadRange, { contained }: FileOptions): boolean {
+  // SFTP knows paths alone, which may lead elsewhere by the time that they are used.
+  return runs.sftp?.usable === true && !range.special && contained === undefined;
 }
 
 /** A run looks at the file and gives what is small; SFTP gives what is large, or another run where it can't. */

@@ -69,7 +69,6 @@ function capabilitiesOf(reasons: ShellRuntimeOptions["reasons"]): Capabilities {
     "watch",
     "forward",
     "reverseForward",
-    "contained",
     "durableWrite",
   ];
   const common = typeof reasons === "string" ? reasons : NEEDS_DAEMON;
@@ -83,7 +82,7 @@ function capabilitiesOf(reasons: ShellRuntimeOptions["reasons"]): Capabilities {
     watch: false,
     forward: false,
     reverseForward: false,
-    contained: false,
+    contained: true,
     durableWrite: false,
     reasons: {
       ...Object.fromEntries(missing.map((name) => [name, common])),

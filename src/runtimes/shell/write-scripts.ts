@@ -1,5 +1,6 @@
 import { shellQuote } from "../../transports/shell-quote.ts";
-import { FOLLOW, octal, onPath, readLinkFunction } from "./file-scripts.ts";
+import type { ScriptPath } from "./contained.ts";
+import { FOLLOW, inPath, isContained, octal, onPath, readLinkFunction } from "./file-scripts.ts";
 import type { PlaceTools } from "./tools.ts";
 
 /** A temporary that nobody finished is removed by a later write to its directory after this many minutes. */
@@ -44,10 +45,10 @@ printf '%04o' "$_bv"
  * links, an ACL that ls shows by `+`, an owner that can't be kept) or direct (no regular file, or a directory in
  * which no temporary can be made). The temporary is 0600 from its first moment.
  */
-function prepare(temporary: string, mode: number | undefined, tools: PlaceTools): string {
+function prepare(temporary: string, mode: number | undefined, tools: PlaceTools, contained = false): string {
   return `${readLinkFunction(tools)}
 ${MODE_FUNCTION}
-${FOLLOW}
+${contained ? ":" : FOLLOW}
 if [ -d "$_bp" ]; then _bE EISDIR; fi
 _bd=\${_bp%/*}/
 if [ ! -d "$_bd" ]; then
@@ -60,9 +61,9 @@ _bx=${mode === undefined ? "$(printf '%04o' $((0666 & ~0$(umask))))" : octal(mod
 _bq=
 if [ -e "$_bp" ]; then
 _bq=1
-if [ ! -f "$_bp" ]; then _bh=direct
+if [ ! -f "$_bp" ]; then ${contained ? "_bE fs.not_a_regular_file" : "_bh=direct"}
 else
-if [ ! -w "$_bp" ]; then ( : >>"$_bp" ) || _bF "$_bp"; fi
+if [ ! -w "$_bp" ]; then ${contained ? "_bE EACCES" : '( : >>"$_bp" ) || _bF "$_bp"'}; fi
 set -f
 set -- $(ls -lnd "$_bp")
 set +f
@@ -79,11 +80,19 @@ for _bs in "$_bd".berth-*; do
 if [ -f "$_bs" ]; then find "$_bd" -maxdepth 1 -type f -name '.berth-??????-*-??????????' -mmin +${STALE_MINUTES} -exec rm -f {} ';' 2>/dev/null; break; fi
 done
 if ( umask 077; set -C; : >"$_bt" ) 2>/dev/null; then trap 'rm -f "$_bt"' EXIT
-elif [ -n "$_bq" ]; then _bh=direct
+elif [ -n "$_bq" ]; then ${contained ? "_bE EACCES" : "_bh=direct"}
 else ( : >"$_bt" ) || _bF "$_bd"; _bE EACCES
 fi
-fi`;
+fi
+_bT=$_bt
+${contained ? HOLD_TEMPORARY : ":"}`;
 }
+
+/** The temporary's content and mode are reached by what was opened, not by a name that another may have put there. */
+const HOLD_TEMPORARY = `exec 7<>"$_bt"
+if [ -L "$_bt" ] || [ ! "$_bt" -ef /proc/self/fd/7 ]; then _bE fs.outside_workspace; fi
+case $(ls -ld /proc/self/fd/7) in *" -> $_bc/"*) ;; *) _bE fs.outside_workspace ;; esac
+_bT=/proc/self/fd/7`;
 
 /** Takes stdin. \`expected\` bytes are what a caller that went away in the middle did not send. */
 function receive(expected: number | undefined, tools: PlaceTools): string {
@@ -93,8 +102,8 @@ function receive(expected: number | undefined, tools: PlaceTools): string {
 cat >"$_bp" || _bF "$_bp"
 _bz=0
 else
-cat >"$_bt" || _bF "$_bp"
-_bz=$(wc -c <"$_bt")
+cat >"$_bT" || _bF "$_bp"
+_bz=$(wc -c <"$_bT")
 _bz=$((_bz))
 ${check}
 ${keepAttributes(tools)}
@@ -103,47 +112,62 @@ fi`;
 
 function keepAttributes(tools: PlaceTools): string {
   return tools.cpAttributes
-    ? 'if [ -n "$_bq" ]; then cp --attributes-only --preserve=xattr "$_bp" "$_bt" 2>/dev/null; fi'
+    ? 'if [ -n "$_bq" ]; then cp --attributes-only --preserve=xattr "$_bp" "$_bT" 2>/dev/null; fi'
     : ":";
 }
 
 /** Makes what is in the temporary the content of the target. */
-function commit(tools: PlaceTools): string {
+function commit(tools: PlaceTools, contained = false): string {
+  // What is not contained has forgotten the temporary's descriptor, when this is a run of its own.
+  const held = contained ? "$_bT" : "$_bt";
   return `if [ "$_bh" = replace ] && [ -n "$_bu" ]; then
 set -f
-set -- $(ls -lnd "$_bt")
+set -- $(ls -ln${contained ? "L" : ""}d "${held}")
 set +f
-if [ "$3:$4" != "$_bu" ]; then chown "$_bu" "$_bt" 2>/dev/null || _bh=in-place; fi
+if [ "$3:$4" != "$_bu" ]; then chown "$_bu" "${held}" 2>/dev/null || _bh=in-place; fi
 fi
 if [ "$_bh" = replace ]; then
-chmod "$_bx" "$_bt" || _bF "$_bp"
+chmod "$_bx" "${held}" || _bF "$_bp"
 if [ -d "$_bp" ]; then _bE EISDIR; fi
+${contained && !tools.coreutils ? 'if [ -L "$_bp" ]; then _bE ELOOP; fi' : ":"}
 if mv -f ${tools.coreutils ? "-T " : ""}"$_bt" "$_bp" 2>/dev/null; then trap - EXIT
 else _bh=in-place
 fi
 fi
 if [ "$_bh" = in-place ]; then
-cat "$_bt" >"$_bp" || _bF "$_bp"
+${
+  contained
+    ? `( : <"$_bp" ) || _bF "$_bp"
+exec 9<"$_bp"
+case $(ls -ld /proc/self/fd/9) in *" -> $_bc/$_bN") ;; *) _bE ELOOP ;; esac
+cat "$_bT" >/proc/self/fd/9 || _bF "$_bp"`
+    : 'cat "$_bt" >"$_bp" || _bF "$_bp"'
+}
 fi`;
 }
 
-/** One run for a content of known length. Prints `HOW`. */
+/** One run for a content of known length. Prints `HOW`. `check` is run right before the new content is seen. */
 export function writeBody(
-  path: string,
+  path: ScriptPath,
   options: {
     readonly temporary: string;
     readonly mode: number | undefined;
     readonly expected: number;
     readonly tools: PlaceTools;
+    readonly check?: string | undefined;
   },
 ): string {
-  const { temporary, mode, expected, tools } = options;
-  return onPath(
+  const { temporary, mode, expected, tools, check = ":" } = options;
+  const contained = isContained(path);
+  return inPath(
     path,
-    prepare(temporary, mode, tools),
+    { follow: true, create: true },
+    tools,
+    prepare(temporary, mode, tools, contained),
     receive(expected, tools),
     `if [ "$_bh" != direct ]; then
-${commit(tools)}
+${check}
+${commit(tools, contained)}
 fi
 echo "$_bh"`,
   );

@@ -42,7 +42,9 @@ export async function writeWhole(
   const source = data[Symbol.asyncIterator]();
   const held: Uint8Array[] = [];
   let length = 0;
-  while (length <= MAX_HELD_BYTES) {
+  // One run holds a contained path, not two.
+  const most = options.contained === undefined ? MAX_HELD_BYTES : Number.POSITIVE_INFINITY;
+  while (length <= most) {
     const next = await source.next();
     if (next.done === true) return writeKnown(runs, path, Buffer.concat(held), options);
     held.push(next.value);
@@ -57,7 +59,7 @@ async function writeKnown(
   bytes: Uint8Array,
   options: WriteOptions,
 ): Promise<WriteResult> {
-  if (bytes.length <= SMALL_BYTES || runs.sftp?.usable !== true) {
+  if (bytes.length <= SMALL_BYTES || runs.sftp?.usable !== true || options.contained !== undefined) {
     return await writeBytes(runs, path, bytes, options);
   }
   const source = (async function* () {
@@ -103,14 +105,19 @@ async function writeBySftp(
   }
 }
 
-async function writeBytes(
+/**
+ * In one run. `check` is script that is run right before the new content is seen, and may end it by `_bE`.
+ */
+export async function writeBytes(
   runs: FileRuns,
   path: string,
   bytes: Uint8Array,
   options: WriteOptions,
+  check?: string,
 ): Promise<WriteResult> {
   const tools = await runs.tools();
-  const body = writeBody(path, {
+  const body = writeBody(runs.scriptPath(path, options), {
+    check,
     temporary: temporaryName(),
     mode: options.mode,
     expected: bytes.length,
