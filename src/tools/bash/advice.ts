@@ -1,5 +1,18 @@
 import type { ExitStatus } from "../../contract/process.ts";
+import type { WaitingFor } from "../../contract/waiting.ts";
 import { duration } from "./say.ts";
+
+/** What a process was doing when its time was over. */
+const WAITS: Readonly<Record<WaitingFor["reason"], string>> = {
+  terminal: "was waiting for somebody to type",
+  stdin: "was waiting for input",
+  lock: "was waiting for a file that another process has locked",
+  stopped: "had been stopped by a signal",
+  connections: "was waiting for connections, as a server does",
+  network: "was waiting for the network, for a connection or an answer",
+  timer: "was sleeping",
+  cpu: "was computing",
+};
 
 /** Last lines of output by which a command asks something. */
 const QUESTION =
@@ -68,12 +81,19 @@ function timedOut(input: AdviceInput): string {
   const parts = [`It was ended after ${duration(timeoutMs)}, its timeout.`];
   if (output === "") parts.push("It had written nothing.");
   else if (silentMs !== undefined) parts.push(`Its last output was ${duration(silentMs)} before that.`);
+  const { waiting } = input.exit;
+  if (waiting !== undefined) parts.push(`\`${waiting.command}\` ${WAITS[waiting.reason]}.`);
   const cause = causeOf(input);
   if (cause !== undefined) return [...parts, cause].join(" ");
-  if (asks(input)) {
-    parts.push(
-      `It seems to wait for an answer, but ${NO_INPUT}: use options that ask nothing${interactive(input)}.`,
-    );
+  const isServer = waiting?.reason === "connections" && input.background;
+  if (isServer)
+    return [...parts, "Run it with background: true, and wait_for what it says when it is ready."].join(" ");
+  if (waiting?.reason === "terminal" || waiting?.reason === "stdin" || asks(input)) {
+    const seems =
+      waiting?.reason === "terminal" || waiting?.reason === "stdin"
+        ? "But "
+        : "It seems to wait for an answer, but ";
+    parts.push(`${seems}${NO_INPUT}: use options that ask nothing${interactive(input)}.`);
     return parts.join(" ");
   }
   const longer = timeoutMs < maxTimeoutMs ? `give a larger timeout_ms (at most ${maxTimeoutMs})` : "";
