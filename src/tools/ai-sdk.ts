@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Tool as AiTool, jsonSchema } from "ai";
 import * as z from "zod";
-import { base64, inputSchema, textOf } from "./adapt.ts";
+import { base64, inputSchema, type RunOptions, textOf } from "./adapt.ts";
 import { lastBytes } from "./cut.ts";
-import type { Tool, ToolResult, Tools } from "./tool.ts";
+import type { Tool, ToolCallOptions, ToolResult, Tools } from "./tool.ts";
 
 /** Tools for the AI SDK. */
 
@@ -13,6 +13,8 @@ export interface AiToolOptions {
    * as a result may have. Default true.
    */
   readonly live?: boolean | undefined;
+  /** As `ToolCallOptions.onOutput`, with the call that the output is of: for who prints it. */
+  readonly onOutput?: RunOptions["onOutput"];
 }
 
 const CONTENT = z.discriminatedUnion("type", [
@@ -49,7 +51,7 @@ export function aiTools(
 function aiTool(
   tool: Tool,
   { context }: Tools,
-  { live = true }: AiToolOptions,
+  { live = true, onOutput }: AiToolOptions,
 ): AiTool<unknown, AiToolOutput> {
   return {
     title: tool.title,
@@ -57,12 +59,12 @@ function aiTool(
     // Not the schema of zod: the tool checks its input by itself, and says what is wrong in words for a model.
     inputSchema: jsonSchema<unknown>(inputSchema(tool) as Parameters<typeof jsonSchema>[0]),
     outputSchema: outputSchema(tool),
-    execute:
-      live && tool.name === "bash"
-        ? (input, { toolCallId, abortSignal }) =>
-            liveResults(tool, input, { callId: toolCallId, signal: abortSignal }, context.limits.maxBytes)
-        : async (input, { toolCallId, abortSignal }) =>
-            asJson(await tool.call(input, { callId: toolCallId, signal: abortSignal })),
+    execute: (input, { toolCallId: callId, abortSignal: signal }) => {
+      const told = onOutput && ((text: string) => onOutput(text, { id: callId, name: tool.name }));
+      return live && tool.name === "bash"
+        ? liveResults(tool, input, { callId, signal, onOutput: told }, context.limits.maxBytes)
+        : tool.call(input, { callId, signal, onOutput: told }).then(asJson);
+    },
     toModelOutput: ({ output }) => modelOutput(output),
   };
 }
@@ -81,7 +83,7 @@ function outputSchema(tool: Tool): z.ZodType<AiToolOutput> {
 async function* liveResults(
   tool: Tool,
   input: unknown,
-  { callId, signal }: { callId: string; signal: AbortSignal | undefined },
+  options: ToolCallOptions,
   maxBytes: number,
 ): AsyncGenerator<AiToolOutput> {
   const left = new AbortController();
@@ -90,9 +92,10 @@ async function* liveResults(
   let news = Promise.withResolvers<void>();
   const call = tool
     .call(input, {
-      callId,
-      signal: signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]),
+      ...options,
+      signal: options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]),
       onOutput: (more) => {
+        options.onOutput?.(more);
         text = lastBytes(text + more, maxBytes);
         news.resolve();
       },
