@@ -188,7 +188,7 @@ export const TOOLS_FILES: readonly Case[] = [
       const script = "while :; do mv real swap && mv trap real && mv real trap && mv swap real; done";
       const swapping = runtime.exec(script, { cwd: root, signal: abort.signal }).catch(() => {});
       try {
-        for (let turn = 0; turn < 8; turn++) {
+        for (let turn = 0; turn < 4; turn++) {
           const [read, edit, find] = await Promise.all([
             tools.call("file_read", { path: "real/file" }),
             tools.call("file_edit", { path: "real/file", edits: [{ old_text: "outside", new_text: "x" }] }),
