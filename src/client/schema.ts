@@ -655,6 +655,17 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/v1/workspaces/{workspace}/mcp": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get: operations["mcpStream"];
+    put?: never;
+    post: operations["mcpMessage"];
+    delete: operations["mcpEnd"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 
 export interface components {
@@ -866,6 +877,9 @@ export interface components {
       output: string;
       skipped?: "untrusted";
     };
+
+    /** One message of JSON-RPC 2.0, as the Model Context Protocol has them. */
+    McpMessage: { jsonrpc: "2.0"; id?: string | number; method?: string; [name: string]: unknown };
 
     /** Something that takes a while; kept for a day after its end. */
     Operation: {
@@ -2776,5 +2790,63 @@ export interface operations {
     };
     requestBody?: never;
     responses: { 101: { headers: { [name: string]: unknown }; content?: never }; default: ErrorAnswer };
+  };
+  mcpMessage: {
+    parameters: {
+      query?: {
+        /** Of revision 2026-07-28, which has no sessions: clients of a token that name different ones share nothing. */
+        conversation?: string;
+      };
+      header?: {
+        /** Of revisions before 2026-07-28: the session that the answer to `initialize` named. */
+        "Mcp-Session-Id"?: string;
+      };
+      path: {
+        /** Id, name, or PROJECT/NAME with the slash as %2F. */
+        workspace: string;
+      };
+      cookie?: never;
+    };
+    requestBody: { content: { "application/json": components["schemas"]["McpMessage"] } };
+    responses: {
+      200: { headers: { [name: string]: unknown }; content: { "*/*": unknown } };
+      202: { headers: { [name: string]: unknown }; content?: never };
+      default: ErrorAnswer;
+    };
+  };
+  mcpStream: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** Of revisions before 2026-07-28: the session that the answer to `initialize` named. */
+        "Mcp-Session-Id"?: string;
+      };
+      path: {
+        /** Id, name, or PROJECT/NAME with the slash as %2F. */
+        workspace: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: { headers: { [name: string]: unknown }; content: { "*/*": unknown } };
+      default: ErrorAnswer;
+    };
+  };
+  mcpEnd: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** Of revisions before 2026-07-28: the session that the answer to `initialize` named. */
+        "Mcp-Session-Id"?: string;
+      };
+      path: {
+        /** Id, name, or PROJECT/NAME with the slash as %2F. */
+        workspace: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: { 200: { headers: { [name: string]: unknown }; content?: never }; default: ErrorAnswer };
   };
 }
