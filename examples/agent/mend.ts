@@ -70,8 +70,7 @@ export async function mend(
  */
 export function* turnComparisons(): Script {
   let [ran] = yield [["bash", { command: COMMAND, description: "See the test fail" }]];
-  const failures = failing(ran?.text);
-  if (failures === 0) return "The test does not fail.";
+  if (!(failing(ran?.text) > 0)) return "I can't see the test fail.";
   const [test] = yield [["grep", { pattern: 'from "\\./', path: TEST }]];
   const file = test?.text.match(/from "\.\/([^"]+)"/)?.[1];
   if (file === undefined) return "I can't see which code the test is about.";
