@@ -159,10 +159,14 @@ function helloFor(hello: Hello, runtime: Runtime, { scope }: Caller): Hello {
       workspaces: true,
       logDirectory: true,
       scopedProcesses: true,
+      ...Object.fromEntries(PASSED_ON.map((name) => [name, hello.capabilities?.[name] === true])),
     },
     place: { description, workdir, isolation: { ...isolation } },
   };
 }
+
+/** Additions to the protocol that the rules for requests know: a client has them where the daemon has. */
+const PASSED_ON = ["text", "search", "keepOutput", "background"] as const;
 
 const LOOKS_ONLY = {
   spawn: false,

@@ -126,7 +126,11 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
   }
 
   background(): Promise<InBackground> {
-    this.#background ??= this.#toBackground();
+    if (this.#background === undefined) {
+      this.#background = this.#toBackground();
+      // Whoever waits for it gets the rejection; the handle tells the same in its own way.
+      this.#background.catch(() => undefined);
+    }
     return this.#background;
   }
 
@@ -274,6 +278,11 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     if (this.#settled) {
       this.#release();
       this.#onceKnown?.();
+      return;
+    }
+    if (exit !== undefined && !exit.timedOut && this.#leaving !== undefined) {
+      this.#pump?.close(this.#finishedError(), true);
+      this.left({ ...this.#info, state: "exited", exit, outputEnd: this.#flow?.cursor, ...file });
       return;
     }
     const failure =
