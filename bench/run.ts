@@ -8,6 +8,7 @@ import { benchEvents } from "./events.ts";
 import type { Bench, Row } from "./report.ts";
 import { benchRunner } from "./runner/index.ts";
 import { benchSsh } from "./ssh.ts";
+import { benchMcp } from "./tools-mcp.ts";
 import { benchWorkspaces } from "./workspaces.ts";
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith("--"));
@@ -28,6 +29,7 @@ function bench(part: string): Bench {
 
 await benchRunner(bench("runner"));
 await benchEvents(bench("events"));
+await benchMcp(bench("tools"));
 const docker = bench("docker");
 const engineVersion = docker.wanted("") ? await benchDocker(docker) : "";
 const sshVersion = await benchSsh(bench("ssh"));
@@ -74,6 +76,10 @@ The same commands by the runner's API over one kept connection, by the library, 
 process of their own.
 
 ${table("runner")}
+
+## Tools for agents
+
+${table("tools")}
 
 ## Events
 

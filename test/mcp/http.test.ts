@@ -142,7 +142,9 @@ test("tools of a workspace by HTTP", async (t) => {
     await own.text();
     const list = { jsonrpc: "2.0", id: 2, method: "tools/list" };
     const headers = { "mcp-session-id": session };
-    assert.equal((await post(runner, other, list, { headers })).status, 404, "another token's session");
+    const foreign = await post(runner, other, list, { headers });
+    assert.equal(foreign.status, 404, "another token's session");
+    assert.match(await foreign.text(), /"mcp\.session_unknown"/);
     const elsewhere = await post(runner, workspace, initialize(), {
       headers: { origin: "https://evil.example" },
     });
