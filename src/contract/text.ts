@@ -74,7 +74,10 @@ export type TextEdit =
         readonly kind: "context" | "remove" | "add";
         readonly text: string;
       }[];
-      /** Where the old lines are said to begin, from 1. */
+      /**
+       * Where the old lines are said to begin, from 1, in the file before the change: of several places the nearest one is
+       * meant. Without old lines: in front of which line the new ones go.
+       */
       readonly line?: number | undefined;
       /** Lines that come before it in this order, such as the head of a class and of a method. */
       readonly anchors?: readonly string[] | undefined;
@@ -125,7 +128,7 @@ export interface ChangedFile {
   /** Unified diff with three lines of context, at most 64 KiB; `diffCut` when there is more of it. */
   readonly diff: string;
   readonly diffCut: boolean;
-  /** A hunk or text was found only without regard to blanks. */
+  /** A hunk was found only without regard to blanks or to quotes and dashes that look alike. */
   readonly fuzzy: boolean;
   /** False when it had to be written in place (SEMANTICS, Files 1). */
   readonly atomic: boolean;
