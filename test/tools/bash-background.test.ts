@@ -83,7 +83,7 @@ test("output that comes while a call looks, or between calls, is told once and w
 
 test("a foreground command moves to the background: not a byte is lost or told twice, and its timeout is over", async () => {
   for (const onOutput of [undefined, () => {}]) {
-    await using at = await bashPlace({ bash: { timeoutMs: 900 } });
+    await using at = await bashPlace({ bash: { timeoutMs: 2_500 } });
     const options = { callId: "call-1", ...(onOutput === undefined ? {} : { onOutput }) };
     const called = at.tools.call("bash", { command: COUNTING }, options);
     const running = await waitFor("it writes", async () => {
@@ -100,7 +100,7 @@ test("a foreground command moves to the background: not a byte is lost or told t
       /\n\[moved to the background, where it goes on as \w+\]\nbash_output with process: /,
     );
     // Longer than its timeout, counted by what it writes.
-    const on = await at.tools.call("bash_output", { process: running.id, wait_for: "^100$" });
+    const on = await at.tools.call("bash_output", { process: running.id, wait_for: "^300$" });
     assert.equal(outputOf(on).found, true);
     await at.bash("touch go");
     const after = outputOf(await at.tools.call("bash_output", { process: running.id, wait: "exit" }));
@@ -295,3 +295,19 @@ async function wholeOutput(at: BashPlace, id: string) {
   process.release();
   return Buffer.concat(parts);
 }
+
+test("closing waits for no place that does not answer, and what it is told when it is back ends the commands", async () => {
+  await using at = await bashPlace();
+  const { output } = outputOf(
+    await at.bash("echo $$; exec sleep 100", { background: true, wait_for: "^[0-9]+\n" }),
+  );
+  const away = Promise.withResolvers<void>();
+  at.place.beforeDial = () => away.promise;
+  at.place.cut();
+  await at.tools.close();
+  at.place.beforeDial = () => {};
+  away.resolve();
+  await waitFor("it has ended", async () => {
+    return (await at.runtime.exec(`kill -0 ${output.trim()}`)).exitCode !== 0;
+  });
+});

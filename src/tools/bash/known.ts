@@ -1,6 +1,10 @@
 import { berthError, isBerthError } from "../../contract/errors.ts";
 import type { ExitStatus, Process } from "../../contract/process.ts";
 import type { Runtime } from "../../contract/runtime.ts";
+import { within } from "../../contract/within.ts";
+
+/** How long the end of a conversation waits for a place that does not answer. */
+const CLOSE_LIMIT_MS = 5_000;
 
 /** A process that the conversation has started or looked at. */
 export interface Known {
@@ -79,12 +83,21 @@ export class KnownProcesses {
   }
 
   async #end({ process, owned, exit }: Known): Promise<void> {
-    try {
-      if (owned && exit === undefined) await process.kill();
-    } catch (error) {
-      // What the place no longer has, has ended; what it can't be told of now is ended by its lease.
-      if (!isBerthError(error)) throw error;
+    if (!owned || exit !== undefined) {
+      process.release();
+      return;
     }
-    process.release();
+    // A place that does not answer is told when it is back; its lease ends what can't be told.
+    await within(CLOSE_LIMIT_MS, killed(process));
   }
+}
+
+async function killed(process: Process): Promise<void> {
+  try {
+    await process.kill();
+  } catch (error) {
+    // What the place no longer has, has ended.
+    if (!isBerthError(error)) throw error;
+  }
+  process.release();
 }
