@@ -33,7 +33,9 @@ export type {
   ExecOptions,
   ExecResult,
   ExitStatus,
+  InBackground,
   OutputChunk,
+  OutputFile,
   OutputOptions,
   OutputStream,
   Process,
@@ -56,6 +58,7 @@ export type {
   Runtime,
 } from "./contract/runtime.ts";
 export { parseSignal, SIGNAL_NUMBERS, type SignalName } from "./contract/signals.ts";
+export type * from "./contract/text.ts";
 export { isRuntimeUri, parseRuntimeUri } from "./contract/uri.ts";
 export { VERSION } from "./contract/version.ts";
 export type * from "./contract/workspace.ts";
