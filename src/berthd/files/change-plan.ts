@@ -23,6 +23,8 @@ export type RequestedChange = Change & {
   readonly edits?: readonly TextEdit[];
 };
 
+/** A step over less than this takes a few milliseconds. */
+const LARGE_BYTES = 1024 * 1024;
 /** Names that become others while they are looked up are looked up again so often. */
 const MAX_FINDS = 16;
 
@@ -208,13 +210,15 @@ export class ChangePlan implements AsyncDisposable {
     if (change.type !== "write" && (entry === undefined || base === undefined)) {
       throw berthError("ENOENT", { hop: "berthd", context: { path: change.path } });
     }
+    await turn(base?.content);
     let fuzzy = false;
     if (change.type === "write") {
       subject.content = change.content ?? Buffer.alloc(0);
     } else if (change.type === "edit") {
       fuzzy = await this.#edit(subject);
     }
-    subject.result = this.#result(subject, fuzzy);
+    await turn(subject.content);
+    subject.result = await this.#result(subject, fuzzy);
   }
 
   async #edit(subject: Subject): Promise<boolean> {
@@ -289,7 +293,7 @@ export class ChangePlan implements AsyncDisposable {
     });
   }
 
-  #result({ change, base, content }: Subject, fuzzy: boolean): ChangedFile {
+  async #result({ change, base, content }: Subject, fuzzy: boolean): Promise<ChangedFile> {
     const { path, type, moveTo } = change;
     const removed = type === "remove";
     const after = removed ? undefined : (content ?? base?.content);
@@ -298,6 +302,7 @@ export class ChangePlan implements AsyncDisposable {
     const diff = known
       ? unifiedDiff({ path, content: base?.content }, { path: moveTo ?? path, content: after })
       : { diff: "", diffCut: !removed, additions: 0, deletions: 0 };
+    await turn(content);
     return {
       path,
       ...(moveTo === undefined ? {} : { movedTo: moveTo }),
@@ -308,6 +313,13 @@ export class ChangePlan implements AsyncDisposable {
       fuzzy,
       atomic: true,
     };
+  }
+}
+
+/** Others have their turn between the steps of a change of something large. */
+async function turn(content: Buffer | undefined): Promise<void> {
+  if (content !== undefined && content.length > LARGE_BYTES) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
 
