@@ -6,7 +6,7 @@ import { processTable } from "./process-table.ts";
 type Reason = WaitingFor["reason"];
 
 /** How long a look may take; the command is ended that much later. */
-const LOOK_LIMIT_MS = 250;
+const LOOK_LIMIT_MS = 500;
 /** Processes of one tree that are looked at, the newest first. */
 const MAX_LOOKS = 100;
 const MAX_POLLED = 1024;
