@@ -53,7 +53,7 @@ test("a daemon that stands still: the client enforces the timeout, and the abort
   await using bench = await localBench();
   const runtime = await bench.open();
   const abort = new AbortController();
-  const timing = runtime.exec("echo before; exec sleep 305", { timeoutMs: 300, killGraceMs: 200 });
+  const timing = runtime.exec("echo before; exec sleep 305", { timeoutMs: 4_000, killGraceMs: 200 });
   const aborting = refused(runtime.exec(["sleep", "306"], { signal: abort.signal }), "operation.aborted");
   const pids = await waitFor("both run", async () => {
     const running = (await runtime.processes()).filter(({ state }) => state === "running");

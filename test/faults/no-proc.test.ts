@@ -58,7 +58,7 @@ test("a daemon without /proc: commands, timeouts and files work, a group is ende
     const texts = await Promise.all(["child", "parent"].map((name) => readFile(join(path, name), "utf8")));
     return texts.map(Number);
   };
-  const late = await runtime.exec(children, { timeoutMs: 300, killGraceMs: 100 });
+  const late = await runtime.exec(children, { timeoutMs: 1_500, killGraceMs: 100 });
   assert.equal(late.timedOut, true);
   for (const pid of await pids()) await waitFor("it has ended", () => !isAlive(pid));
   const spawned = await runtime.spawn(children);

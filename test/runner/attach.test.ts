@@ -308,12 +308,12 @@ test("an attached client keeps a process that is not detached; without one its l
 });
 
 test("reading by cursor renews the lease; what is refused, and looking, does not", async () => {
-  const process = await desk.start("trap '' HUP; sleep 1000", { lease_ms: 700 });
+  const process = await desk.start("trap '' HUP; sleep 1000", { lease_ms: 2_000 });
   const read = async (): Promise<void> => {
     assert.equal((await desk.call("GET", `/processes/${process.id}/output`)).status, 200);
   };
   for (let times = 0; times < 5; times += 1) {
-    await delay(300);
+    await delay(500);
     await read();
   }
   assert.equal(

@@ -41,11 +41,11 @@ for (const way of WAYS) {
     const settled = await sleeping;
     assert.ok(isBerthError(settled?.error, "operation.aborted"), String(settled?.error));
     t.diagnostic(`an aborted command settles after ${Math.round(settled.at - asked)} ms`);
-    // Ten times what is promised and measured by the bench: this only tells a settled call from one that waits.
-    assert.ok(settled.at - asked < 3_000);
+    // What is promised is measured by the bench: this only tells a settled call from one that waits.
+    assert.ok(settled.at - asked < 30_000);
     await waitFor("it is gone from the host", () => pids.every(({ pid }) => !isAlive(pid)));
 
-    const timedOut = await runtime.exec("echo before; sleep 2000; echo after", { timeoutMs: 400 });
+    const timedOut = await runtime.exec("echo before; sleep 2000; echo after", { timeoutMs: 1_500 });
     assert.deepEqual(
       [timedOut.timedOut, timedOut.exitCode, timedOut.signal, timedOut.stdout],
       [true, null, "SIGTERM", "before\n"],
@@ -53,7 +53,7 @@ for (const way of WAYS) {
     await waitFor("it is gone from the host", async () => (await running("2000")).length === 0);
 
     const trapped = await runtime.exec("trap 'echo trapped; exit 9' TERM; while :; do sleep 0.05; done", {
-      timeoutMs: 400,
+      timeoutMs: 1_500,
     });
     assert.deepEqual([trapped.timedOut, trapped.exitCode, trapped.stdout], [true, 9, "trapped\n"]);
 

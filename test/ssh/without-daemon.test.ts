@@ -146,13 +146,13 @@ each("timeouts are kept without GNU timeout", async (bench, transport) => {
   const env = { PATH: `${runtime.workdir}/bin:/usr/bin:/bin` };
   const slow = await runtime.exec(["/bin/sh", "-c", "echo before; sleep 1000"], {
     env,
-    timeoutMs: 200,
+    timeoutMs: 1_500,
     killGraceMs: 100,
   });
   assert.deepEqual([slow.timedOut, slow.signal, slow.stdout], [true, "SIGTERM", "before\n"]);
   const deaf = await runtime.exec(["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], {
     env,
-    timeoutMs: 200,
+    timeoutMs: 1_500,
     killGraceMs: 200,
   });
   assert.deepEqual([deaf.timedOut, deaf.signal], [true, "SIGKILL"]);

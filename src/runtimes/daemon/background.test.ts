@@ -46,8 +46,8 @@ test("the timeout and the signal end with the move; the client's own deadline to
   await using place = await TestPlace.open();
   await using runtime = await place.runtime();
   const stop = new AbortController();
-  const handle = runtime.exec("sleep 0.6; echo done", {
-    timeoutMs: 300,
+  const handle = runtime.exec("sleep 2.5; echo done", {
+    timeoutMs: 2_000,
     killGraceMs: 1,
     signal: stop.signal,
   });

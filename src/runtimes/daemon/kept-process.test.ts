@@ -8,14 +8,17 @@ test("a process kept by readers outlives handle and runtime, and is ended once n
   let id: string;
   {
     await using runtime = await place.runtime();
-    await using process = await runtime.spawn("trap '' HUP; sleep 1000", { keptBy: "readers", leaseMs: 200 });
+    await using process = await runtime.spawn("trap '' HUP; sleep 1000", {
+      keptBy: "readers",
+      leaseMs: 1_500,
+    });
     id = process.id;
   }
   await using runtime = await place.runtime();
   const found = await runtime.process(id);
   const watching = found.exit;
   watching.catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
   await found.signal("WINCH");
   // The runtime stays connected, and yet nobody reads any more.
   found.release();

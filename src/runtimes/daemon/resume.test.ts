@@ -204,7 +204,7 @@ test("a command whose place stops answering is given up at its timeout", async (
   place.beforeDial = () => {
     if (!open) throw berthError("transport.unavailable");
   };
-  const running = runtime.exec("echo before; sleep 1000", { timeoutMs: 100, killGraceMs: 50 });
+  const running = runtime.exec("echo before; sleep 1000", { timeoutMs: 3_000, killGraceMs: 50 });
   const result = running.then((value) => value);
   await until(async () => (await runtime.processes())[0]?.outputEnd === 7);
   open = false;

@@ -22,7 +22,7 @@ test("a command whose time is over says what it was waiting for", async () => {
   await using runtime = await place.runtime();
   await Promise.all(
     WAITS.map(async ([text, command, reason, options]) => {
-      const result = await runtime.exec(text, { timeoutMs: 1000, killGraceMs: 100, ...options });
+      const result = await runtime.exec(text, { timeoutMs: 3_000, killGraceMs: 100, ...options });
       assert.equal(result.timedOut, true, text);
       assert.deepEqual([result.waiting?.command, result.waiting?.reason], [command, reason], text);
       const info = await (await runtime.process(result.processId)).info();
@@ -35,10 +35,10 @@ test("servers and terminals", async () => {
   await using place = await TestPlace.open();
   await using runtime = await place.runtime();
   const server = `${process.execPath} -e 'require("node:http").createServer().listen(0, "127.0.0.1")'`;
-  const result = await runtime.exec(server, { timeoutMs: 2000, killGraceMs: 100 });
-  assert.equal(result.waiting?.reason, "connections");
-  const shell = await runtime.spawn("read line", { tty: true, timeoutMs: 300, killGraceMs: 100 });
+  const serving = runtime.exec(server, { timeoutMs: 5_000, killGraceMs: 100 });
+  const shell = await runtime.spawn("read line", { tty: true, timeoutMs: 2_000, killGraceMs: 100 });
   assert.equal((await shell.exit).waiting?.reason, "terminal");
+  assert.equal((await serving).waiting?.reason, "connections");
 });
 
 test("what ends in time, or waits in a way that is not seen, says nothing", async () => {

@@ -127,7 +127,7 @@ for (const [kind, readOnly] of KINDS) {
 
   it("timeout and abort end the group and leave nothing behind", async ({ runtime, container, events }) => {
     const late = await runtime.exec("trap '' TERM; echo up; sleep 300; sleep 300", {
-      timeoutMs: 200,
+      timeoutMs: 1_500,
       killGraceMs: 300,
     });
     assert.deepEqual([late.timedOut, late.signal, late.stdout], [true, "SIGKILL", "up\n"]);
@@ -231,7 +231,7 @@ test("a place that stops answering costs a timed command its grace and a second,
   await using _on = on;
   const { runtime, container, events } = on;
   await runtime.exec(["true"]);
-  const running = runtime.exec("echo up; sleep 300", { timeoutMs: 800, killGraceMs: 100 });
+  const running = runtime.exec("echo up; sleep 300", { timeoutMs: 5_000, killGraceMs: 100 });
   await until("it runs", async () => {
     const { Processes } = (await container.handle.top({ ps_args: "-eo pid,args" })) as {
       Processes: string[][];
