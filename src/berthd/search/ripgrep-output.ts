@@ -1,4 +1,4 @@
-import { nameFromBytes } from "../../files/names.ts";
+import { nameFromBytes, nameToBytes } from "../../files/names.ts";
 import { type Collector, type Next, windowStart } from "../../files/search/collector.ts";
 
 /** What the output of a run has for each match. */
@@ -97,8 +97,10 @@ export class RipgrepOutput {
     if (nul < 0) return -1;
     // Only when the rest of the record is there too, as it would be taken twice.
     if (readHead(data, nul + 1) === undefined) return -1;
-    this.#path = Buffer.from(data.subarray(start, nul + 1));
-    const path = this.#options.place(pathOf(data, start, nul));
+    const found = pathOf(data, start, nul);
+    // Without the remark that may stand before it.
+    this.#path = Buffer.from(data.subarray(nul - nameToBytes(found).length, nul + 1));
+    const path = this.#options.place(found);
     this.#wanted = path !== undefined;
     if (path === undefined) this.#collector.end();
     else this.#collector.begin(path);

@@ -50,7 +50,7 @@ async function searchOnce(
   const globs = globFilter(search.globs);
   for (const part of partsOf(roots)) {
     let end: RipgrepEnd;
-    const shape = shapeOf(search);
+    const shape = shapeOf(search, part);
     const place = placer(part, search, globs, seen);
     const output = new RipgrepOutput({ shape, maxLineBytes: search.limits.maxLineBytes, place }, collector);
     try {
@@ -92,9 +92,12 @@ function partsOf(roots: readonly OpenRoot[]): Part[] {
   return parts;
 }
 
-/** With lines over several lines, ripgrep would count matches and not lines. */
-function shapeOf({ limits: { show }, pattern }: TreeSearch): OutputShape {
-  return show === "count" && pattern?.multiline ? "lines" : show;
+/**
+ * With lines over several lines, ripgrep would count matches and not lines; and of files that are named it counts binary
+ * ones, too.
+ */
+function shapeOf({ limits: { show }, pattern }: TreeSearch, part: Part): OutputShape {
+  return "files" in part || (show === "count" && pattern?.multiline) ? "lines" : show;
 }
 
 const ALWAYS = [

@@ -70,7 +70,9 @@ async function look(
   params: Params<"fs.search">,
   signal: AbortSignal,
 ): Promise<SearchResult> {
-  if (tree.pattern !== undefined && HAS_DESCRIPTOR_PATHS && !isOnlyHere(tree.pattern)) {
+  // Runs for several directories would each be in an order of their own.
+  const inOneRun = tree.sort === "path" || roots.length === 1;
+  if (tree.pattern !== undefined && inOneRun && HAS_DESCRIPTOR_PATHS && !isOnlyHere(tree.pattern)) {
     const program = await ripgrep.find();
     const found = program && (await searchByRipgrep(program, tree, roots, signal));
     if (found) return found;

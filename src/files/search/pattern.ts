@@ -24,7 +24,9 @@ export interface Pattern {
 /** `\w`, `\d` and `\s` as ripgrep has them (Unicode, annex C of UTS 18). */
 const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
 const DIGIT = "\\p{Nd}";
-const BLANK = "\\t\\v\\f\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const BLANK = "\\t\\v\\f \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+/** What ends a line is in no set of characters, where lines are looked at. */
+const LINE_END = "\\n\\r";
 /** Bytes that are no UTF-8 are lone surrogates here (names.ts); nothing but `onlyHere` looks matches them. */
 const NO_TEXT = "\\udc80-\\udcff";
 
@@ -103,6 +105,20 @@ interface Piece {
   readonly source: string;
   /** Each match of it has one of these in it. */
   readonly literals: readonly string[] | undefined;
+}
+
+interface Atom extends Piece {
+  /** It matches this text and nothing else. */
+  readonly exact?: string;
+  /** It matches one character. */
+  readonly single?: boolean;
+}
+
+interface Quantifier {
+  readonly source: string;
+  readonly least: number;
+  /** There is no most. */
+  readonly endless: boolean;
 }
 
 function plain(text: string): Parsed {
@@ -193,6 +209,10 @@ class Parser {
       const piece = this.#atom();
       if (piece === undefined) continue;
       const count = this.#quantifier(start);
+      // The first match never begins in the middle of a run, so that none is looked at from each of its characters.
+      if (source === "" && this.#depth === 1 && !this.#multiline && piece.single && count?.endless) {
+        source += `(?<!${piece.source})`;
+      }
       source += piece.source + (count?.source ?? "");
       const exact = piece.exact;
       if (count === undefined && exact !== undefined) {
@@ -206,20 +226,20 @@ class Parser {
     return { source, literals: best };
   }
 
-  /** `exact`: it matches this text and nothing else. undefined: a change of flags, which matches nothing. */
-  #atom(): (Piece & { readonly exact?: string }) | undefined {
+  /** undefined: a change of flags, which matches nothing. */
+  #atom(): Atom | undefined {
     const character = this.#next();
     switch (character) {
       case "(":
         return this.#group();
       case "[":
-        return this.#piece(this.#class());
+        return this.#one(this.#class());
       case ".":
-        return this.#piece(this.#flags.s && this.#multiline ? `[^${NO_TEXT}]` : `[^\\n${NO_TEXT}]`);
+        return this.#one(this.#flags.s && this.#multiline ? `[^${NO_TEXT}]` : `[^${LINE_END}${NO_TEXT}]`);
       case "^":
-        return this.#piece(this.#flags.m ? "(?<![^\\n])" : "(?<![^])");
+        return this.#piece(this.#flags.m ? "(?<=^|\\n)" : "^");
       case "$":
-        return this.#piece(this.#flags.m ? "(?=\\r?(?:\\n|(?![^])))" : "(?![^])");
+        return this.#piece(this.#flags.m ? "(?=\\r?(?:\\n|$))" : "$");
       case "\\":
         return this.#escape();
       case "*":
@@ -236,12 +256,17 @@ class Parser {
     return { source, literals: undefined };
   }
 
-  #exact(character: string): Piece & { readonly exact?: string } {
+  /** A set of characters. */
+  #one(source: string): Atom {
+    return { source, literals: undefined, single: true };
+  }
+
+  #exact(character: string): Atom {
     if (/\p{Lu}/u.test(character)) this.#hasCapital = true;
     this.#hasLetter = true;
     if (character === "\n") this.#hasLineEnd = true;
-    if (this.#flags.i && !this.#ignoreCase) return this.#piece(`[${bothCases(character)}]`);
-    return { source: escapeText(character), literals: [character], exact: character };
+    if (this.#flags.i && !this.#ignoreCase) return this.#one(`[${bothCases(character)}]`);
+    return { source: escapeText(character), literals: [character], exact: character, single: true };
   }
 
   #group(): Piece | undefined {
@@ -290,7 +315,7 @@ class Parser {
     }
   }
 
-  #quantifier(start: number): { readonly source: string; readonly least: number } | undefined {
+  #quantifier(start: number): Quantifier | undefined {
     this.#skipBlanks();
     const found = /^(?:[*+?]|\{\s*(\d+)\s*(?:,\s*(\d*)\s*)?\})/.exec(this.#rest());
     if (found === null) {
@@ -308,20 +333,16 @@ class Parser {
     }
     const lazy = this.#take("?") !== this.#flags.U;
     this.#skipBlanks();
-    let nested = "";
-    // A quantifier of a quantifier, which JavaScript has not: `a{2}{3}`.
-    if (/^[*+]/.test(this.#rest())) {
-      nested = "";
-      throw this.#invalid("a repetition of a repetition needs a group");
-    }
-    return { source: found[0].replaceAll(/\s/g, "") + (lazy ? "?" : "") + nested, least };
+    if (/^[*+]/.test(this.#rest())) throw this.#invalid("a repetition of a repetition needs a group");
+    const endless = sign !== "?" && (sign !== "{" || found[2] === "");
+    return { source: found[0].replaceAll(/\s/g, "") + (lazy ? "?" : ""), least, endless };
   }
 
-  #escape(): Piece & { readonly exact?: string } {
+  #escape(): Atom {
     const letter = this.#peek();
     if (letter === undefined) throw this.#invalid("incomplete escape sequence");
     const set = this.#set();
-    if (set !== undefined) return this.#piece(set.negated ? this.#outside(set.body) : `[${set.body}]`);
+    if (set !== undefined) return this.#one(set.negated ? this.#outside(set.body) : `[${set.body}]`);
     this.#next();
     switch (letter) {
       case "b": {
@@ -335,9 +356,9 @@ class Parser {
       case ">":
         return this.#piece(`(?<=[${WORD}])(?![${WORD}])`);
       case "A":
-        return this.#piece("(?<![^])");
+        return this.#piece("^");
       case "z":
-        return this.#piece("(?![^])");
+        return this.#piece("$");
       default:
         if (/[1-9]/.test(letter)) {
           this.#onlyHere = true;
@@ -355,7 +376,7 @@ class Parser {
       this.#at += 1;
       const kind = simple.toLowerCase();
       const negated = simple !== kind;
-      const blank = this.#multiline || negated ? `\\n${BLANK}` : BLANK;
+      const blank = this.#multiline || negated ? `\\n\\r${BLANK}` : BLANK;
       return { body: kind === "d" ? DIGIT : kind === "w" ? WORD : blank, negated };
     }
     const property = /^([pP])(?:\{(\^?)([^}]+)\}|([A-Za-z]))/.exec(rest);
@@ -381,7 +402,7 @@ class Parser {
 
   /** Everything but a set: never a line end where lines are looked at. */
   #outside(body: string): string {
-    return `[^${body}${this.#multiline ? "" : "\\n"}${NO_TEXT}]`;
+    return `[^${body}${this.#multiline ? "" : LINE_END}${NO_TEXT}]`;
   }
 
   #escapedCharacter(letter: string): string {
@@ -453,7 +474,7 @@ class Parser {
       }
     }
     this.#next();
-    const never = `${this.#multiline ? "" : "\\n"}${NO_TEXT}`;
+    const never = `${this.#multiline ? "" : LINE_END}${NO_TEXT}`;
     if (others.length === 0) {
       if (negated) return `[^${body}${never}]`;
       return hasLineEnd && !this.#multiline ? `(?!\\n)[${body}]` : `[${body}]`;
