@@ -6,6 +6,7 @@ import { contentVersion } from "../../files/text/version.ts";
 import { shellQuote } from "../../transports/shell-quote.ts";
 import type { FileRuns } from "./file-runs.ts";
 import { rmBody } from "./file-scripts.ts";
+import { statPath } from "./look.ts";
 import { statFunction } from "./stat-format.ts";
 import { type SeenFile, seeFile } from "./text-read.ts";
 import type { PlaceTools } from "./tools.ts";
@@ -71,6 +72,8 @@ export class ShellChanges {
     const base = await seeFile(this.#runs, path, options).catch((error: unknown) => {
       const missing = isBerthError(error, "ENOENT") || isBerthError(error, "ENOTDIR");
       if (missing && change.type === "write") return undefined;
+      if (change.type === "remove" && change.expected === undefined)
+        return this.#nameAlone(path, options, error);
       throw error;
     });
     checkExpected(change, path, base);
@@ -79,7 +82,7 @@ export class ShellChanges {
     const result: ChangedFile = {
       path,
       ...(moveTo === undefined ? {} : { movedTo: moveTo }),
-      created: base === undefined,
+      created: base === undefined && content !== undefined,
       removed: content === undefined,
       version: content === undefined ? null : contentVersion(content),
       ...diff,
@@ -87,6 +90,12 @@ export class ShellChanges {
       atomic: true,
     };
     return { change, path, moveTo, base, content, result };
+  }
+
+  /** A link, FIFO or socket is removed by its name, whatever is behind it. @throws `failure` for all else */
+  async #nameAlone(path: string, options: ChangeOptions, failure: unknown): Promise<undefined> {
+    const { type } = await statPath(this.#runs, path, options, false);
+    if (type === "directory" || type === "file") throw failure;
   }
 
   async #commit(planned: readonly Planned[], options: ChangeOptions): Promise<ChangedFile[]> {
@@ -123,7 +132,7 @@ export class ShellChanges {
     const restore = (at: string) =>
       writeBytes(this.#runs, at, old ?? Buffer.alloc(0), { ...later, mode: base?.stat.mode });
     if (content === undefined) {
-      await remove(path, unchanged(base, tools));
+      await remove(path, base === undefined ? ":" : unchanged(base, tools));
       if (old !== undefined) undo.push(() => restore(path));
       return result;
     }

@@ -165,9 +165,8 @@ export const CHANGE: readonly Case[] = [
       });
       assert.equal(made?.created, true);
       // The link itself is inside.
-      await runtime.fs
-        .change([{ type: "remove", path: `${root}/out` }], { contained })
-        .catch(() => undefined);
+      const [gone] = await runtime.fs.change([{ type: "remove", path: `${root}/out` }], { contained });
+      assert.deepEqual([gone?.removed, await runtime.fs.exists(`${root}/out`)], [true, false]);
       assert.equal(await runtime.fs.readFile(`${path}/outside`, "utf8"), "outside\n");
     },
   },
