@@ -92,6 +92,8 @@ export interface BashOptions {
   readonly ci?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly user?: string;
+  /** Milliseconds that background commands live on when this program is gone without an end. Default: of `spawn`. */
+  readonly leaseMs?: number;
   /** Colours and other escape sequences in what the model sees. Default "strip". */
   readonly ansi?: "strip" | "keep";
 }

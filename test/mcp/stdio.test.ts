@@ -252,6 +252,19 @@ test("a signal ends it in order", async () => {
   assert.deepEqual([client.child.exitCode, processesWith(mark)], [0, []]);
 });
 
+test("a server that is killed: the lease ends what it has started", async () => {
+  await using place = await desk();
+  const client = raw(place, ["--lease", "500ms"]);
+  await client.begin("2025-06-18");
+  const mark = marker();
+  const input = { command: `sleep 600; : ${mark}`, background: true };
+  client.send({ id: 2, method: "tools/call", params: { name: "bash", arguments: input } });
+  await client.answer(2);
+  await untilRunning(mark);
+  client.child.kill("SIGKILL");
+  await untilGone(mark);
+});
+
 test("what is wrong is told before a client is answered; a place that is away, by each call", async () => {
   await using place = await desk();
   const unknown = await place.run(["mcp", "-w", "nothing"]);

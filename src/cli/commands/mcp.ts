@@ -22,6 +22,7 @@ interface Flags extends RuntimeOptions {
   readonly readOnly?: boolean;
   readonly timeout?: number;
   readonly maxTimeout?: number;
+  readonly lease?: number;
   readonly maxBytes?: number;
   readonly maxLines?: number;
   readonly mask?: boolean;
@@ -65,6 +66,11 @@ export function addMcpCommand(program: Command): void {
     .option("--read-only", "only tools that change nothing: no commands either")
     .option("--timeout <duration>", "of a command that says none; default: 2m", duration)
     .option("--max-timeout <duration>", "that a command may ask for; default: 10m", duration)
+    .option(
+      "--lease <duration>",
+      "that background commands live on when this server is killed; default: 30m",
+      duration,
+    )
     .option("--max-bytes <size>", "of the text of one result; default: 30000", byteSize)
     .option("--max-lines <count>", "of one result; default: 2000", wholeNumber)
     .option("--no-mask", "show secrets that Berth knows also where commands write them and files hold them")
@@ -169,6 +175,7 @@ function toolOptions(flags: Flags): ToolOptions {
     bash: {
       ...(timeout === undefined ? {} : { timeoutMs: timeout }),
       ...(maxTimeout === undefined ? {} : { maxTimeoutMs: maxTimeout }),
+      ...(flags.lease === undefined ? {} : { leaseMs: flags.lease }),
       ...(flags.ci ? { ci: true } : {}),
       ...(flags.ansi === undefined ? {} : { ansi: flags.ansi }),
       ...(Object.keys(env).length === 0 ? {} : { env }),

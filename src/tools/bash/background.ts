@@ -17,6 +17,7 @@ export async function startInBackground(
 ): Promise<Done<BashOutput>> {
   const { context, known } = commands;
   const stays = input.stays === true;
+  const leaseMs = context.options.bash?.leaseMs;
   // The signal is the call's, and the process outlives the call.
   const starting = new AbortController();
   const abort = () => starting.abort(call.signal.reason);
@@ -29,7 +30,7 @@ export async function startInBackground(
         stdin: "pipe",
         ...(input.tty === true ? { tty: true } : {}),
         ...(input.name === undefined ? {} : { name: input.name }),
-        ...(stays ? { detached: true } : {}),
+        ...(stays ? { detached: true } : leaseMs === undefined ? {} : { leaseMs }),
         signal: starting.signal,
       }),
     )
