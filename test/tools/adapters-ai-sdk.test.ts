@@ -151,7 +151,7 @@ test("ai: what a command writes comes while it runs, and a signal ends it", asyn
   const controller = new AbortController();
   const mock = model(
     [["c1", "bash", { command: "echo started; until [ -e go ]; do sleep 0.02; done; echo over; exit 3" }]],
-    [["c2", "bash", { command: "echo endless; touch running; exec sleep 300" }]],
+    [["c2", "bash", { command: "touch running; echo endless; exec sleep 300" }]],
   );
   const result = streamText({
     model: mock,
