@@ -18,6 +18,7 @@ import { PORTS } from "./cases/ports.ts";
 import { PROCESSES } from "./cases/processes.ts";
 import { READ_TEXT } from "./cases/read-text.ts";
 import { RUNTIME } from "./cases/runtime.ts";
+import { SEARCH } from "./cases/search.ts";
 import { SIGNALS } from "./cases/signals.ts";
 import { START_ERRORS } from "./cases/start-errors.ts";
 import { STDIN } from "./cases/stdin.ts";
@@ -51,6 +52,7 @@ export const CASES: readonly Case[] = [
   ...FILES_PATHS,
   ...FILES_STAT,
   ...FILES_STREAMS,
+  ...SEARCH,
   ...TRANSFER,
   ...WATCH,
   ...CONTAINED,
