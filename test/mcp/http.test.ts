@@ -152,6 +152,22 @@ test("tools of a workspace by HTTP", async (t) => {
     assert.equal((await post(runner, workspace, list)).status, 400, "no session");
   });
 
+  await t.test("a token that is revoked ends its sessions, and what they have started", async () => {
+    const answer = await runner.call("/v1/tokens", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: "gone", scope: "operate" }),
+    });
+    const { token, secret } = (await answer.json()) as { token: { id: string }; secret: string };
+    await using session = await httpClient(runner, workspace.id, { token: secret });
+    const mark = marker();
+    await call(session.client, "bash", { command: `sleep 600; : ${mark}`, background: true });
+    await untilRunning(mark);
+    await runner.call(`/v1/tokens/${token.id}`, { method: "DELETE" });
+    await untilGone(mark);
+    await assert.rejects(call(session.client, "bash", { command: "true" }));
+  });
+
   await t.test("calls that change something are events, without what they were given", async () => {
     await using session = await httpClient(runner, workspace.id);
     await call(session.client, "bash", { command: "echo secret-words" });
