@@ -9,7 +9,7 @@ import type { Tool, ToolOptions } from "../tools/tool.ts";
  */
 export async function unreachedTools(where: string, options: ToolOptions): Promise<readonly Tool[]> {
   const tools = await createTools(unreachedRuntime(where), options);
-  const note = `${where} has not been reached yet: a call tries again and says why where it fails.`;
+  const note = `Not reached yet: ${where}. A call tries again, and says why where it fails.`;
   return tools.list.map((tool) => ({ ...tool, description: `${tool.title}. ${note}` }));
 }
 

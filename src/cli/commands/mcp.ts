@@ -95,6 +95,9 @@ export function addMcpCommand(program: Command): void {
 async function serve(flags: Flags): Promise<void> {
   const tools = toolOptions(flags);
   await lookFirst(flags);
+  if (process.stdin.isTTY) {
+    process.stderr.write("berth: waits for an MCP client on stdin; Ctrl-C ends it. See docs/mcp.md\n");
+  }
   const stop = new AbortController();
   const forced = Promise.withResolvers<void>();
   let signals = 0;
