@@ -42,7 +42,7 @@ function assertWorked({ said, printed }: { said: string; printed: string }): voi
   );
 }
 
-test("examples/agent/agent.ts: on this machine, by its command, and what it says without a key", async () => {
+test("examples/agent/agent.ts: on this machine, and what its command says without a key", async () => {
   await using scratch = await scratchDirectory();
   const env = { ...process.env, BERTH_HOME: join(scratch.path, "state"), AI_GATEWAY_API_KEY: undefined };
   const command = (...args: string[]) =>
