@@ -8,6 +8,7 @@ import { benchEvents } from "./events.ts";
 import type { Bench, Row } from "./report.ts";
 import { benchRunner } from "./runner/index.ts";
 import { benchSsh } from "./ssh.ts";
+import { benchToolsLayer } from "./tools-layer.ts";
 import { benchMcp } from "./tools-mcp.ts";
 import { benchWorkspaces } from "./workspaces.ts";
 
@@ -29,6 +30,7 @@ function bench(part: string): Bench {
 
 await benchRunner(bench("runner"));
 await benchEvents(bench("events"));
+await benchToolsLayer(bench("tools"));
 await benchMcp(bench("tools"));
 const docker = bench("docker");
 const engineVersion = docker.wanted("") ? await benchDocker(docker) : "";
