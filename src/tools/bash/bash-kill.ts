@@ -1,8 +1,10 @@
 import * as z from "zod";
 import { isBerthError } from "../../contract/errors.ts";
+import type { ExitStatus } from "../../contract/process.ts";
 import { parseSignal, type SignalName } from "../../contract/signals.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
 import type { Commands } from "./commands.ts";
+import type { Known } from "./known.ts";
 import { called, ended } from "./say.ts";
 import { statusFields } from "./status.ts";
 
@@ -40,8 +42,7 @@ export function bashKillTool(commands: Commands): ToolDefinition<BashKillInput, 
       let left: number | undefined;
       if (ENDING.includes(signal)) ({ left } = await process.kill(signal));
       else await sendSignal(process, signal);
-      const info = await process.info({ signal: call.signal });
-      const exit = info.exit;
+      const exit = await exitOf(known, left === 0, call.signal);
       if (exit !== undefined) known.exit = exit;
       const status =
         exit === undefined ? (ENDING.includes(signal) ? "still running" : `got ${signal}`) : ended(exit);
@@ -52,7 +53,7 @@ export function bashKillTool(commands: Commands): ToolDefinition<BashKillInput, 
         output: {
           process: process.id,
           ...(process.name === undefined ? {} : { name: process.name }),
-          running: info.state === "running",
+          running: exit === undefined,
           exit_code: exit?.exitCode ?? null,
           signal: exit?.signal ?? null,
           timed_out: exit?.timedOut ?? false,
@@ -62,6 +63,14 @@ export function bashKillTool(commands: Commands): ToolDefinition<BashKillInput, 
       };
     },
   };
+}
+
+/** How it ended, undefined while it runs: of one that the conversation has started that is told, and not asked for. */
+async function exitOf(known: Known, ended: boolean, signal: AbortSignal): Promise<ExitStatus | undefined> {
+  const { process, owned } = known;
+  const asked = process.info({ signal }).then((info) => info.exit);
+  if (!owned || !ended) return await asked;
+  return await Promise.race([process.exit.catch(() => asked), asked.catch(() => process.exit)]);
 }
 
 /** One that has ended meanwhile needs no signal any more. */
