@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import { defined } from "../contract/defined.ts";
-import type { ExecOptions, ExitStatus, ProcessInfo, SpawnOptions } from "../contract/process.ts";
-import type { commandFields, exitStatus, process } from "./process-schemas.ts";
+import type { ExecOptions, ExitStatus, OutputFile, ProcessInfo, SpawnOptions } from "../contract/process.ts";
+import type { commandFields, exitStatus, outputFileFields, process } from "./process-schemas.ts";
 
 export type ExitStatusJson = z.infer<typeof exitStatus>;
 export type ProcessJson = z.infer<typeof process>;
@@ -12,6 +12,7 @@ export function exitToJson(exit: ExitStatus): ExitStatusJson {
     signal: exit.signal,
     timed_out: exit.timedOut,
     duration_ms: exit.durationMs,
+    waiting: exit.waiting === undefined ? null : { ...exit.waiting },
   };
 }
 
@@ -21,6 +22,17 @@ export function exitFromJson(exit: ExitStatusJson): ExitStatus {
     signal: exit.signal,
     timedOut: exit.timed_out,
     durationMs: exit.duration_ms,
+    // Runners of earlier versions say nothing of it.
+    ...(exit.waiting == null ? {} : { waiting: exit.waiting }),
+  };
+}
+
+type OutputFileJson = { [Key in keyof typeof outputFileFields]: z.infer<(typeof outputFileFields)[Key]> };
+
+export function outputFileToJson({ outputFile, outputFileCut }: OutputFile): OutputFileJson {
+  return {
+    output_file: outputFile ?? null,
+    output_file_cut: outputFileCut === undefined ? null : { ...outputFileCut },
   };
 }
 
@@ -42,6 +54,7 @@ export function processToJson(info: ProcessInfo, workspaceId: string): ProcessJs
     output_start: info.outputStart,
     output_end: info.outputEnd,
     has_orphans: info.hasOrphans ?? false,
+    ...outputFileToJson(info),
   };
 }
 
@@ -65,6 +78,7 @@ export function commandOptionsFromJson(
     drainMs: body.drain_ms,
     overflow: body.overflow,
     logLimitBytes: body.log_limit_bytes,
+    keepOutput: body.keep_output && { aboveBytes: body.keep_output.above_bytes },
   });
 }
 

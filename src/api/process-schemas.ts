@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { WAIT_REASONS } from "../contract/waiting.ts";
 import { path, time } from "./common.ts";
 
 export const exitStatus = z
@@ -7,8 +8,25 @@ export const exitStatus = z
     signal: z.string().nullable(),
     timed_out: z.boolean(),
     duration_ms: z.number(),
+    waiting: z
+      .object({
+        pid: z.int(),
+        command: z.string().describe("Name of its program."),
+        reason: z.enum(WAIT_REASONS),
+      })
+      .nullable()
+      .describe("What a process of a command that timed out was waiting for, where that could be seen."),
   })
   .meta({ id: "ExitStatus" });
+
+/** Where the output is as a file, of what was started with `keep_output`. */
+export const outputFileFields = {
+  output_file: z.string().nullable().describe("Absolute path in the place, of what `keep_output` keeps."),
+  output_file_cut: z
+    .object({ at: z.int(), reason: z.enum(["limit", "disk"]) })
+    .nullable()
+    .describe("The file ends at this cursor, though the output went on."),
+};
 
 export const ttySize = z
   .object({ columns: z.int().min(1).max(65_535), rows: z.int().min(1).max(65_535) })
@@ -32,6 +50,7 @@ export const process = z
     output_start: z.int().describe("Cursor of the first byte that is still held."),
     output_end: z.int().describe("Cursor of the log's end."),
     has_orphans: z.boolean().describe("Children of the ended command live on."),
+    ...outputFileFields,
   })
   .meta({ id: "Process", description: "Holds no environment values and no output." });
 
@@ -63,6 +82,10 @@ export const commandFields = {
   drain_ms: z.int().min(0).max(60_000).optional(),
   overflow: z.enum(["pause", "drop"]).optional(),
   log_limit_bytes: z.int().min(1).optional().describe("Default 256 MiB."),
+  keep_output: z
+    .strictObject({ above_bytes: z.int().min(0) })
+    .optional()
+    .describe("Output that is longer is also a file of the place: `output_file`."),
 };
 
 /** Bytes in JSON: text where they are UTF-8 (what is not becomes U+FFFD), or base64. */

@@ -1,6 +1,13 @@
 import * as z from "zod";
 import { idParams, pageOf, pageQuery, port, workspaceParams } from "./common.ts";
-import { commandFields, encoding, exitStatus, process, ttySize } from "./process-schemas.ts";
+import {
+  commandFields,
+  encoding,
+  exitStatus,
+  outputFileFields,
+  process,
+  ttySize,
+} from "./process-schemas.ts";
 import type { Route } from "./route.ts";
 
 const START_ERRORS = [
@@ -46,16 +53,14 @@ export const processOutput = z
 
 const execResult = z
   .object({
-    exit_code: z.int().nullable(),
-    signal: z.string().nullable(),
-    timed_out: z.boolean(),
-    duration_ms: z.number(),
+    ...exitStatus.shape,
     encoding: z.enum(["text", "base64"]),
     stdout: z.string(),
     stderr: z.string(),
     output_bytes: z.int().describe("Written in all, also what was not captured."),
     truncated: z.boolean(),
     process_id: z.string(),
+    ...outputFileFields,
   })
   .meta({ id: "ExecResult" });
 

@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { isBerthError } from "../contract/errors.ts";
 import type { ExitStatus, OutputChunk, Process, TtySize } from "../contract/process.ts";
 import { signalNumber } from "../contract/signals.ts";
+import { waitingText } from "../contract/waiting.ts";
 import { closeCommandEvents } from "./command-events.ts";
 import { EXIT } from "./errors.ts";
-import { writeAll } from "./print.ts";
+import { visible, writeAll } from "./print.ts";
 import { LEAVE_TERMINAL } from "./screen/leave.ts";
 
 /** Exit code of the command for how the process ended: 128 + n for a signal, 124 for a timeout. */
@@ -12,6 +13,11 @@ export function exitCodeOfStatus(exit: ExitStatus): number {
   if (exit.timedOut) return EXIT.timedOut;
   if (exit.exitCode !== null) return exit.exitCode;
   return 128 + (signalNumber(exit.signal ?? "") ?? 0);
+}
+
+/** Says of a command whose time was over what it was waiting for, where the place could tell. */
+export function printWaiting({ waiting }: ExitStatus): void {
+  if (waiting !== undefined) process.stderr.write(`berth: timed out: ${visible(waitingText(waiting))}\n`);
 }
 
 export function terminalSize(): TtySize {

@@ -709,6 +709,15 @@ export interface components {
           signal: string | null;
           timed_out: boolean;
           duration_ms: number;
+
+          /** What a process of a command that timed out was waiting for, where that could be seen. */
+          waiting: {
+            pid: number;
+
+            /** Name of its program. */
+            command: string;
+            reason: "terminal" | "stdin" | "lock" | "stopped" | "connections" | "network" | "timer" | "cpu";
+          } | null;
           cursor: number;
         }
       | {
@@ -806,10 +815,20 @@ export interface components {
       duration_ms: number;
     };
     ExecResult: {
+      /** null after death by signal. */
       exit_code: number | null;
       signal: string | null;
       timed_out: boolean;
       duration_ms: number;
+
+      /** What a process of a command that timed out was waiting for, where that could be seen. */
+      waiting: {
+        pid: number;
+
+        /** Name of its program. */
+        command: string;
+        reason: "terminal" | "stdin" | "lock" | "stopped" | "connections" | "network" | "timer" | "cpu";
+      } | null;
       encoding: "text" | "base64";
       stdout: string;
       stderr: string;
@@ -818,6 +837,12 @@ export interface components {
       output_bytes: number;
       truncated: boolean;
       process_id: string;
+
+      /** Absolute path in the place, of what `keep_output` keeps. */
+      output_file: string | null;
+
+      /** The file ends at this cursor, though the output went on. */
+      output_file_cut: { at: number; reason: "limit" | "disk" } | null;
     };
     ExitStatus: {
       /** null after death by signal. */
@@ -825,6 +850,15 @@ export interface components {
       signal: string | null;
       timed_out: boolean;
       duration_ms: number;
+
+      /** What a process of a command that timed out was waiting for, where that could be seen. */
+      waiting: {
+        pid: number;
+
+        /** Name of its program. */
+        command: string;
+        reason: "terminal" | "stdin" | "lock" | "stopped" | "connections" | "network" | "timer" | "cpu";
+      } | null;
     };
     FileStat: {
       type: "file" | "directory" | "symlink" | "fifo" | "socket" | "block" | "character";
@@ -1057,6 +1091,12 @@ export interface components {
 
       /** Children of the ended command live on. */
       has_orphans: boolean;
+
+      /** Absolute path in the place, of what `keep_output` keeps. */
+      output_file: string | null;
+
+      /** The file ends at this cursor, though the output went on. */
+      output_file_cut: { at: number; reason: "limit" | "disk" } | null;
     };
     ProcessOutput: {
       chunks: components["schemas"]["OutputChunk"][];
@@ -1901,6 +1941,9 @@ export interface operations {
 
           /** Default 256 MiB. */
           log_limit_bytes?: number;
+
+          /** Output that is longer is also a file of the place: `output_file`. */
+          keep_output?: { above_bytes: number };
           name?: string;
 
           /** Default ignore: /dev/null. */
@@ -2020,6 +2063,9 @@ export interface operations {
 
           /** Default 256 MiB. */
           log_limit_bytes?: number;
+
+          /** Output that is longer is also a file of the place: `output_file`. */
+          keep_output?: { above_bytes: number };
 
           /** What it reads on stdin. Default: /dev/null. */
           input?: string;

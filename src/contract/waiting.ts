@@ -21,3 +21,19 @@ export interface WaitingFor {
   readonly command: string;
   readonly reason: (typeof WAIT_REASONS)[number];
 }
+
+const DOING: Readonly<Record<WaitingFor["reason"], string>> = {
+  terminal: "was waiting for somebody to type",
+  stdin: "was waiting for input",
+  lock: "was waiting for a file that another process has locked",
+  stopped: "had been stopped by a signal",
+  connections: "was waiting for connections, as a server does",
+  network: "was waiting for the network, for a connection or an answer",
+  timer: "was sleeping",
+  cpu: "was computing",
+};
+
+/** For people and models, without a full stop: "`cat` was waiting for input". */
+export function waitingText({ command, reason }: WaitingFor): string {
+  return `\`${command}\` ${DOING[reason]}`;
+}

@@ -34,6 +34,18 @@ test("exit codes: signal, timeout, not found, not executable, Berth's own failur
   assert.equal(await code("--", "sh", "-c", "exit 125"), 125);
 });
 
+test("what a command was waiting for when its time was over is told on stderr", async () => {
+  await using at = await desk();
+  const child = at.start(["exec", "--timeout", "1s", "--", "sh", "-c", "read line"]);
+  const stderr: Buffer[] = [];
+  child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+  const [code] = await once(child, "close");
+  assert.deepEqual(
+    [code, Buffer.concat(stderr).toString()],
+    [124, "berth: timed out: `sh` was waiting for input\n"],
+  );
+});
+
 test("stdin arrives byte-exact, and its end", async () => {
   await using at = await desk();
   const bytes = randomBytes(3_000_000);

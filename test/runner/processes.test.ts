@@ -292,10 +292,32 @@ test("exec: result, input, encodings, limits, signals, timeouts", async () => {
   assert.deepEqual([cut.truncated, cut.output_bytes, cut.stdout.length <= 1100], [true, 5_000_000, true]);
   const killed = await exec({ command: "kill -9 $$" });
   assert.deepEqual((killed.json as { signal: string }).signal, "SIGKILL");
-  const late = await exec({ command: ["sleep", "60"], timeout_ms: 100 });
-  assert.equal((late.json as { timed_out: boolean }).timed_out, true);
+  const late = await exec({ command: ["sleep", "60"], timeout_ms: 1_000 });
+  const { timed_out, waiting } = late.json as { timed_out: boolean; waiting: { reason: string } | null };
+  assert.deepEqual([timed_out, waiting?.reason], [true, "timer"]);
   const missing = await exec({ command: ["/nonexistent"] });
   assert.deepEqual([missing.status, missing.code], [422, "process.not_found"]);
+});
+
+test("output that is kept is a file, which exec, its repeat and the process tell", async () => {
+  const body = { command: "seq 1 10000", keep_output: { above_bytes: 1_000 }, max_capture_bytes: 100 };
+  const headers = { "idempotency-key": randomUUID() };
+  type Kept = { process_id: string; output_file: string | null; output_file_cut: unknown };
+  const done = (await exec(body, { headers })).json as Kept;
+  const whole = Array.from({ length: 10_000 }, (_, index) => `${index + 1}\n`).join("");
+  assert.equal(await readFile(done.output_file ?? "", "utf8"), whole);
+  assert.equal(done.output_file_cut, null);
+  assert.deepEqual((await exec(body, { headers })).json, done);
+  assert.equal((await get(done.process_id)).output_file, done.output_file);
+  const cut = await exec({
+    command: "head -c 9000000 /dev/zero",
+    keep_output: { above_bytes: 0 },
+    log_limit_bytes: 4_000_000,
+    overflow: "drop",
+  });
+  assert.deepEqual((cut.json as Kept).output_file_cut, { at: 4_000_000, reason: "limit" });
+  const short = await exec({ ...body, command: "seq 1 3" });
+  assert.equal((short.json as Kept).output_file, null);
 });
 
 test("a caller of exec that goes away ends the command", async () => {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { SpawnOptions } from "../../contract/process.ts";
+import type { ExitStatus, SpawnOptions } from "../../contract/process.ts";
 import { collect, duration } from "../arguments.ts";
 import { closeCommandEvents } from "../command-events.ts";
 import { EXIT, usageError } from "../errors.ts";
@@ -12,7 +12,7 @@ import {
   type RuntimeOptions,
 } from "../options.ts";
 import { printJson } from "../print.ts";
-import { exitCodeOfStatus, printOutput, runSession, terminalSize } from "../session.ts";
+import { exitCodeOfStatus, printOutput, printWaiting, runSession, terminalSize } from "../session.ts";
 
 /** Beyond `--timeout`: the time between TERM and KILL, and for the news of it. */
 const ANSWER_SLACK_MS = 5_000;
@@ -111,7 +111,12 @@ async function exec(words: readonly string[], flags: CommandFlags): Promise<numb
     // Letting go of the process in order would wait for the place.
     process.exit(EXIT.timedOut);
   }
-  return "exit" in end ? exitCodeOfStatus(end.exit) : 0;
+  return "exit" in end ? ended(end.exit) : 0;
+}
+
+function ended(exit: ExitStatus): number {
+  printWaiting(exit);
+  return exitCodeOfStatus(exit);
 }
 
 /** Without a daemon there are no processes to hold, only commands. */
@@ -130,7 +135,7 @@ async function execPlain(
     const exit = await printOutput(
       runtime.exec(words, { ...common, signal: stop.signal, ...(input === undefined ? {} : { input }) }),
     );
-    return exit === undefined ? 0 : exitCodeOfStatus(exit);
+    return exit === undefined ? 0 : ended(exit);
   } catch (cause) {
     if (stop.signal.aborted) return 130;
     throw explained(cause, flags);

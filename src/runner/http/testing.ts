@@ -170,6 +170,8 @@ export function record(id: string) {
     output_start: 0,
     output_end: 0,
     has_orphans: false,
+    output_file: null,
+    output_file_cut: null,
   };
 }
 

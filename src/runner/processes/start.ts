@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import { commandOptionsFromJson, processToJson, secretsOf } from "../../api/json-processes.ts";
+import {
+  commandOptionsFromJson,
+  exitToJson,
+  outputFileToJson,
+  processToJson,
+  secretsOf,
+} from "../../api/json-processes.ts";
 import { defined } from "../../contract/defined.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { ExecResult } from "../../contract/process.ts";
@@ -96,16 +102,14 @@ function executed(result: ExecResult, encoding: CallOf<"exec">["body"]["encoding
   return {
     status: 200,
     body: {
-      exit_code: result.exitCode,
-      signal: result.signal,
-      timed_out: result.timedOut,
-      duration_ms: result.durationMs,
+      ...exitToJson(result),
       encoding,
       stdout: text ? result.stdout : Buffer.from(result.stdoutBytes).toString("base64"),
       stderr: text ? result.stderr : Buffer.from(result.stderrBytes).toString("base64"),
       output_bytes: result.outputBytes,
       truncated: result.truncated,
       process_id: result.processId,
+      ...outputFileToJson(result),
     },
     kept: { process_id: result.processId },
   } as const;
@@ -134,5 +138,12 @@ async function replay(
       outputBytes += chunk.data.length;
     }
   }
-  return { ...exit, ...capture.take(outputBytes), outputBytes, processId: id };
+  const { outputFile, outputFileCut } = found.info;
+  return {
+    ...exit,
+    ...capture.take(outputBytes),
+    outputBytes,
+    processId: id,
+    ...defined({ outputFile, outputFileCut }),
+  };
 }

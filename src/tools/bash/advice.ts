@@ -1,18 +1,6 @@
 import type { ExitStatus } from "../../contract/process.ts";
-import type { WaitingFor } from "../../contract/waiting.ts";
+import { waitingText } from "../../contract/waiting.ts";
 import { duration } from "./say.ts";
-
-/** What a process was doing when its time was over. */
-const WAITS: Readonly<Record<WaitingFor["reason"], string>> = {
-  terminal: "was waiting for somebody to type",
-  stdin: "was waiting for input",
-  lock: "was waiting for a file that another process has locked",
-  stopped: "had been stopped by a signal",
-  connections: "was waiting for connections, as a server does",
-  network: "was waiting for the network, for a connection or an answer",
-  timer: "was sleeping",
-  cpu: "was computing",
-};
 
 /** Last lines of output by which a command asks something. */
 const QUESTION =
@@ -82,7 +70,7 @@ function timedOut(input: AdviceInput): string {
   if (output === "") parts.push("It had written nothing.");
   else if (silentMs !== undefined) parts.push(`Its last output was ${duration(silentMs)} before that.`);
   const { waiting } = input.exit;
-  if (waiting !== undefined) parts.push(`\`${waiting.command}\` ${WAITS[waiting.reason]}.`);
+  if (waiting !== undefined) parts.push(`${waitingText(waiting)}.`);
   const cause = causeOf(input);
   if (cause !== undefined) return [...parts, cause].join(" ");
   const isServer = waiting?.reason === "connections" && input.background;
