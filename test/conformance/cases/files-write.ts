@@ -152,15 +152,14 @@ export const FILES_WRITE: readonly Case[] = [
     only: ["smallDisk"],
     title: "a full disk is ENOSPC, leaves the old content whole and no temporary behind",
     run: async ({ runtime, place }) => {
-      const path = `${place.smallDisk}/file`;
+      const parent = `${place.smallDisk}/files`;
+      await runtime.fs.mkdir(parent);
+      const path = `${parent}/file`;
       await runtime.fs.writeFile(path, "old");
       const error = await refused(runtime.fs.writeFile(path, noise(2 * 1024 * 1024)), "ENOSPC");
       assert.equal(error.path, path);
       assert.equal(await runtime.fs.readFile(path, "utf8"), "old");
-      await waitFor(
-        "the temporary is gone",
-        async () => (await names(runtime, place.smallDisk!)).join() === "file",
-      );
+      await waitFor("the temporary is gone", async () => (await names(runtime, parent)).join() === "file");
     },
     alone: true,
   },
