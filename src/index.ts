@@ -27,6 +27,7 @@ export {
 export type { BerthEventInput } from "./contract/events.ts";
 export type * from "./contract/files.ts";
 export type {
+  BackgroundOptions,
   Command,
   CommandOptions,
   ExecHandle,

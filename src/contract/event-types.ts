@@ -112,6 +112,7 @@ export const EVENT_TYPES = {
   "process.input": type("a process was written to through the runner", "bytes", "eof"),
   "process.signalled": type("a process was sent a signal through the runner", "signal"),
   "process.killed": type("a process was asked to end through the runner", "left"),
+  "process.moved": type("a command was moved to the background through the runner"),
   "process.detached": type("a process was given no lease: it goes on without a client"),
   "process.removed": type("a finished process and its log were removed"),
   "attach.opened": type("a client attached to a process", "role", "took"),

@@ -134,14 +134,15 @@ export interface ExecHandle extends PromiseLike<ExecResult>, AsyncIterable<Outpu
   /** Settles when the command has started; rejects with why it did not. */
   readonly started: Promise<ProcessInfo>;
   /**
-   * From now on the command goes on by itself: detached, without its timeout and without this handle's signal; it waits
-   * for no reader any more, and input that is still being fed goes on. An iteration hands out what has come and ends
-   * behind `cursor` without an exit; a promise of the result rejects with process.in_background. One that has ended
-   * meanwhile is handed over just so, with its result in `process.exit`. Asked for again it gives the same. Until it has
-   * resolved, the signal still ends the command. Capability `daemon`.
+   * From now on the command goes on without its timeout and without this handle's signal, as if `spawn` had started it:
+   * bound to this client by a lease, unless `detached`. It waits for no reader any more, and input that is still being fed
+   * goes on. An iteration hands out what has come and ends behind `cursor` without an exit; a promise of the result
+   * rejects with process.in_background. One that has ended meanwhile is handed over just so, with its result in
+   * `process.exit`. Asked for again it gives the same. Until it has resolved, the signal still ends the command.
+   * Capability `daemon`.
    * @throws process.finished when this handle has told the end, or the timeout has begun to end it; why it did not start
    */
-  background(): Promise<InBackground>;
+  background(options?: BackgroundOptions): Promise<InBackground>;
 }
 
 export interface SpawnOptions extends CommandOptions {
@@ -161,6 +162,9 @@ export interface SpawnOptions extends CommandOptions {
    */
   readonly keptBy?: "client" | "readers";
 }
+
+/** As in `SpawnOptions`, from the move on. */
+export type BackgroundOptions = Pick<SpawnOptions, "detached" | "leaseMs">;
 
 export type ProcessState = "running" | "exited" | "lost";
 

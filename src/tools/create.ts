@@ -41,7 +41,7 @@ export async function createTools(target: Runtime | ToolTarget, options: ToolOpt
     call: async (name, input, callOptions) =>
       (await get(name)?.call(input, callOptions)) ??
       failed(context, berthError("tool.unknown", { context: { name: String(name).slice(0, 100) } })),
-    background: async (callId) => await bash?.toBackground(callId),
+    background: async (callId, { stays = false } = {}) => await bash?.toBackground(callId, stays),
     close,
     [Symbol.asyncDispose]: close,
   };

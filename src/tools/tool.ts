@@ -147,10 +147,10 @@ export interface Tools extends AsyncDisposable {
   call(name: string, input: unknown, options?: ToolCallOptions): Promise<ToolResult>;
   /**
    * Moves the command of a running `bash` call to the background: the call returns with what was written until then and the
-   * id, and `bash_output` goes on with the next byte. Gives the id of the process; undefined when no command of that call
-   * runs. Capability `daemon`.
+   * id, and `bash_output` goes on with the next byte. It ends as other background commands do, unless it `stays`. Gives the
+   * id of the process; undefined when no command of that call runs. Capability `daemon`.
    */
-  background(callId: string): Promise<string | undefined>;
+  background(callId: string, options?: { readonly stays?: boolean }): Promise<string | undefined>;
   /**
    * Ends the calls under way and, at once, the background commands that the conversation has started, unless they were
    * asked to stay. Later calls are runtime.closed.

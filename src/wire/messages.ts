@@ -169,7 +169,8 @@ export const methods = {
   "process.resize": z.object({ id: z.string(), workspace, ...size.shape }),
   /**
    * RESPONSE { process }. `withoutTimeout`: into the background, as one step: its timeout is lifted, it waits for no
-   * reader, and one that has ended is a success. Once its timeout has begun to end it, it is process.finished.
+   * reader, and one that has ended is a success. Once its timeout has begun to end it, it is process.finished. With
+   * `keepsLease` it stays bound to the client that started it, from now on by `leaseMs` where that is given.
    * `endsOutput` is the stream of this connection whose process.start reads its output: that ends with EVENT
    * `{ background: { cursor, process } }` and END; a bounded capture sends its tail before.
    */
@@ -177,6 +178,8 @@ export const methods = {
     id: z.string(),
     workspace,
     withoutTimeout: z._default(z.boolean(), false),
+    keepsLease: z._default(z.boolean(), false),
+    leaseMs: z.optional(z.int().check(z.positive())),
     endsOutput: z.optional(z.int().check(z.positive())),
   }),
   "process.remove": z.object({ id: z.string(), workspace }),

@@ -1,4 +1,4 @@
-// A client that is killed: starts a command, says its id and the cursor behind its first output, and reads on.
+// A client that is killed: starts a command (or moves it to the background), says its id and the cursor behind its first output, and reads on.
 import { text } from "node:stream/consumers";
 import type { RuntimeConfig } from "../../src/contract/config.ts";
 import { openRuntime } from "../../src/runtimes/open.ts";
@@ -9,9 +9,12 @@ const { config, stateDirectory, task } = JSON.parse(await text(process.stdin)) a
   stateDirectory: string;
   task: ClientTask;
 };
-const { command, ...options } = task;
+const { command, background, ...options } = task;
 const runtime = await openRuntime(config, { stateDirectory });
-const started = await runtime.spawn(command, options);
+const started =
+  background === undefined
+    ? await runtime.spawn(command, options)
+    : (await runtime.exec(command, { timeoutMs: 60_000 }).background(background)).process;
 let told = false;
 for await (const chunk of started.output()) {
   if (told || chunk.type !== "data") continue;

@@ -2,12 +2,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { SpawnOptions } from "../../src/contract/process.ts";
+import type { BackgroundOptions, SpawnOptions } from "../../src/contract/process.ts";
 import type { Place } from "./case.ts";
 
 /** What the client is asked to start. */
 export interface ClientTask extends Pick<SpawnOptions, "detached" | "leaseMs" | "name"> {
   readonly command: readonly string[];
+  /** Started as one that is waited for, and moved to the background so. */
+  readonly background?: BackgroundOptions;
 }
 
 /**

@@ -402,13 +402,18 @@ export class ProcessHost {
   }
 
   /**
-   * As `detach`, and its timeout and the readers that it waits for are given up in the same turn. One that has ended is
-   * given as it is.
+   * Its timeout and the readers that it waits for are given up, and without `keepsLease` its lease, too. One that has
+   * ended is given as it is.
    * @throws process.finished when its timeout has begun to end it
    */
-  async toBackground(idOrName: string, workspace?: string): Promise<HostedProcess> {
-    const hosted = await this.find(idOrName, workspace);
-    if (!("process" in hosted)) return await this.findLive(idOrName, workspace);
+  async toBackground({
+    id,
+    workspace,
+    keepsLease,
+    leaseMs,
+  }: Params<"process.detach">): Promise<HostedProcess> {
+    const hosted = await this.find(id, workspace);
+    if (!("process" in hosted)) return await this.findLive(id, workspace);
     const { process } = hosted;
     const started = await process.whenStarted;
     if (!started.ok) throw started.error;
@@ -420,7 +425,12 @@ export class ProcessHost {
       });
     }
     if (process.ended) return hosted;
-    hosted.lease.hold();
+    if (keepsLease) {
+      if (leaseMs !== undefined) hosted.lease.milliseconds = leaseMs;
+    } else {
+      process.detached = true;
+      hosted.lease.hold();
+    }
     await this.#records.write(hosted);
     return hosted;
   }

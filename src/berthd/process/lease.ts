@@ -13,7 +13,7 @@ const TTY_LEASE_MS = 3 * 3_600_000;
  */
 export class Lease {
   readonly #process: ManagedProcess;
-  readonly #leaseMs: number;
+  #leaseMs: number;
   readonly #onStep: (step: SignalName) => void;
   readonly #onEnded: (left: number) => void;
   #cancel: (() => void) | undefined;
@@ -31,6 +31,11 @@ export class Lease {
     this.#leaseMs = leaseMs ?? (process.tty === undefined ? EXEC_LEASE_MS : TTY_LEASE_MS);
     this.#onStep = onStep;
     this.#onEnded = onEnded;
+  }
+
+  /** From the next time on that it counts. */
+  set milliseconds(leaseMs: number) {
+    this.#leaseMs = leaseMs;
   }
 
   /** Somebody cares again. */

@@ -317,15 +317,14 @@ export class ManagedProcess implements SpawnEvents {
   }
 
   /**
-   * It goes on by itself: no timeout ends it, and it waits for no reader. False when its timeout has begun to end it. One
-   * that has ended stays as it is.
+   * It goes on in the background: no timeout ends it, and it waits for no reader. False when its timeout has begun to end
+   * it. One that has ended stays as it is.
    */
   toBackground(): boolean {
     if (this.#timedOut) return false;
     if (this.ended) return true;
     this.#cancelDeadline();
     this.#overflow = "drop";
-    this.detached = true;
     this.#applyBackpressure();
     return true;
   }

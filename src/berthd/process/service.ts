@@ -72,15 +72,15 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
         hosted.process.resize({ columns, rows });
         reply(stream, {});
       },
-      "process.detach": async ({ id, workspace, withoutTimeout, endsOutput }, stream, session) => {
-        if (!withoutTimeout) {
-          await host.detach(id, workspace);
+      "process.detach": async (params, stream, session) => {
+        if (!params.withoutTimeout) {
+          await host.detach(params.id, params.workspace);
           reply(stream, {});
           return;
         }
-        const hosted = await host.toBackground(id, workspace);
+        const hosted = await host.toBackground(params);
         const process = hosted.process.info();
-        const reader = attached.find(session, endsOutput);
+        const reader = attached.find(session, params.endsOutput);
         if (reader?.hosted === hosted) reader.sender.leave(process);
         reply(stream, { process });
       },

@@ -41,7 +41,10 @@ const TELLERS: { readonly [M in Method]?: Teller<M> } = {
   }),
   "process.signal": process("process.signalled", "a process was sent a signal"),
   "process.kill": process("process.killed", "a process was asked to end"),
-  "process.detach": process("process.detached", "a process was given no lease"),
+  "process.detach": (params) =>
+    params.keepsLease
+      ? process("process.moved", "a command was moved to the background")(params)
+      : process("process.detached", "a process was given no lease")(params),
   "process.remove": process("process.removed", "a process and its log were removed"),
   "process.stdin": process("process.input", "a process is written to"),
   "fs.write": file("file.written", "written"),

@@ -35,7 +35,7 @@ test("an awaited command goes to the background: what was captured and the curso
   assert.equal(background.captured?.truncated, false);
   assert.equal(background.cursor, 8);
   assert.ok(code("process.in_background")(await result));
-  assert.equal((await background.process.info()).detached, true);
+  assert.equal((await background.process.info()).detached, false);
   assert.equal(await handle.background(), background);
   await runtime.fs.writeFile("go", "");
   assert.equal(await textOf(background.process.output({ from: background.cursor })), "three\n");

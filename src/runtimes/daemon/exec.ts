@@ -1,5 +1,6 @@
 import { type BerthError, berthError } from "../../contract/errors.ts";
 import type {
+  BackgroundOptions,
   Command,
   ExecHandle,
   ExecOptions,
@@ -16,6 +17,7 @@ import type { StreamHandler, WireClient, WireStream } from "../../wire/types.ts"
 import { Capture } from "../common/capture.ts";
 import { DEADLINE_SLACK_MS, DEFAULT_CAPTURE_BYTES, DEFAULT_GRACE_MS } from "../common/exec-limits.ts";
 import { OutputLines } from "../common/lines.ts";
+import { milliseconds } from "../common/milliseconds.ts";
 import type { Closable, RuntimeContext } from "./context.ts";
 import { requireBackground, requireKeepOutput } from "./features.ts";
 import { InputPump } from "./input-pump.ts";
@@ -62,6 +64,8 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
   #background: Promise<InBackground> | undefined;
   /** On its way to the background. */
   #leaving: PromiseWithResolvers<InBackground> | undefined;
+  /** How it is kept there. */
+  #keeping: Pick<ParamsInput<"process.detach">, "keepsLease" | "leaseMs"> = {};
   #stream: WireStream | undefined;
 
   constructor(context: RuntimeContext, command: Command, options: ExecOptions) {
@@ -125,9 +129,9 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     return this.#started.promise;
   }
 
-  background(): Promise<InBackground> {
+  background(options: BackgroundOptions = {}): Promise<InBackground> {
     if (this.#background === undefined) {
-      this.#background = this.#toBackground();
+      this.#background = this.#toBackground(options);
       // Whoever waits for it gets the rejection; the handle tells the same in its own way.
       this.#background.catch(() => undefined);
     }
@@ -324,8 +328,11 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
 
   // --- to the background ---
 
-  async #toBackground(): Promise<InBackground> {
+  async #toBackground({ detached, leaseMs }: BackgroundOptions): Promise<InBackground> {
     this.#context.require("daemon");
+    if (detached !== true) {
+      this.#keeping = { keepsLease: true, leaseMs: milliseconds("leaseMs", leaseMs, 1) };
+    }
     this.#begin("everything");
     await this.started;
     if (this.#failure !== undefined) throw this.#failure;
@@ -354,7 +361,8 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
       refused(error);
       return;
     }
-    client.call("process.detach", { id, withoutTimeout: true, endsOutput: stream.id }).catch(refused);
+    const params = { id, withoutTimeout: true, endsOutput: stream.id, ...this.#keeping };
+    client.call("process.detach", params).catch(refused);
     this.#queue?.takeAll();
   }
 
@@ -380,6 +388,7 @@ export class ExecRun implements ExecHandle, FlowSource, FlowSink, Closable {
     else this.#queue?.drop();
     this.#reject?.(this.#failure);
     const process = new ProcessHandle(this.#context, info, this.#inputGoesOn(info.id));
+    if (!info.detached) process.endsWithRuntime();
     this.#leaving?.resolve({ process, cursor, captured });
     this.#leaving = undefined;
   }

@@ -214,6 +214,14 @@ export class ProcessHandle implements Process, Closable {
     }
   }
 
+  /** It is this client's: closing the runtime ends it. */
+  endsWithRuntime(): void {
+    const { open } = this.#context;
+    open.add(this);
+    const over = () => open.delete(this);
+    this.exit.then(over, over);
+  }
+
   /** The runtime is being closed. */
   async shutdown(): Promise<void> {
     await this[Symbol.asyncDispose]();
@@ -336,13 +344,7 @@ export async function spawnProcess(
   const info = await untilAborted(watch.opened, signal, abandon).finally(() => context.open.delete(pending));
   const lossless = options.overflow === "pause";
   const handle = new ProcessHandle(context, info, { watch, input, lossless, keptByReaders });
-  if (!info.detached && !keptByReaders) {
-    context.open.add(handle);
-    watch.exit.then(
-      () => context.open.delete(handle),
-      () => context.open.delete(handle),
-    );
-  }
+  if (!info.detached && !keptByReaders) handle.endsWithRuntime();
   return handle;
 }
 

@@ -3,7 +3,7 @@ import type { Done, RunningCall } from "../define.ts";
 import type { BashInput, BashOutput } from "./bash.ts";
 import type { Commands } from "./commands.ts";
 import { commandReport } from "./report.ts";
-import { startOptions } from "./run.ts";
+import { keeping, startOptions } from "./run.ts";
 import { called } from "./say.ts";
 
 /**
@@ -17,7 +17,6 @@ export async function startInBackground(
 ): Promise<Done<BashOutput>> {
   const { context, known } = commands;
   const stays = input.stays === true;
-  const leaseMs = context.options.bash?.leaseMs;
   // The signal is the call's, and the process outlives the call.
   const starting = new AbortController();
   const abort = () => starting.abort(call.signal.reason);
@@ -30,7 +29,7 @@ export async function startInBackground(
         stdin: "pipe",
         ...(input.tty === true ? { tty: true } : {}),
         ...(input.name === undefined ? {} : { name: input.name }),
-        ...(stays ? { detached: true } : leaseMs === undefined ? {} : { leaseMs }),
+        ...keeping(commands, stays),
         signal: starting.signal,
       }),
     )

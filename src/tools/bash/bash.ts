@@ -116,7 +116,10 @@ async function runCommand(
 ): Promise<Done<BashOutput>> {
   requireForeground(input);
   const ran = await commands.foreground.run(input, call);
-  if (ran.moved !== undefined) await commands.known.add(ran.moved.process, ran.outputBytes, false);
+  if (ran.moved !== undefined) {
+    const { process } = ran.moved;
+    await commands.known.add(process, ran.outputBytes, process.found.detached);
+  }
   commands.allow(ran.file);
   const { context } = commands;
   const note = wholeOutput(ran.file ?? {}, ran.exit === undefined) ?? lostNote(commands, ran);

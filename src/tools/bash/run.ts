@@ -1,5 +1,6 @@
 import { berthError, isBerthError } from "../../contract/errors.ts";
 import type {
+  BackgroundOptions,
   CommandOptions,
   ExecHandle,
   ExitStatus,
@@ -72,11 +73,11 @@ export class Foreground {
   }
 
   /** Id of the process; undefined when no command of that call runs. @throws runtime.capability_unsupported */
-  async toBackground(callId: string): Promise<string | undefined> {
+  async toBackground(callId: string, stays: boolean): Promise<string | undefined> {
     const running = this.#running.get(callId);
     if (running === undefined) return undefined;
     try {
-      running.moved ??= running.handle.background();
+      running.moved ??= running.handle.background(keeping(this.#commands, stays));
       return (await running.moved).process.id;
     } catch (error) {
       running.moved = undefined;
@@ -156,6 +157,13 @@ export function startOptions(commands: Commands, cwd: string | undefined): Comma
     ...(user === undefined ? {} : { user }),
     ...(commands.canKeepOutput ? { keepOutput: { aboveBytes: cutAbove(context) } } : {}),
   };
+}
+
+/** What ends a command in the background when this client is gone. */
+export function keeping({ context }: Commands, stays: boolean): BackgroundOptions {
+  const leaseMs = context.options.bash?.leaseMs;
+  if (stays) return { detached: true };
+  return leaseMs === undefined ? {} : { leaseMs };
 }
 
 /** `open`: bytes at the end that are left for the next look. */

@@ -10,7 +10,7 @@ import { Commands } from "./commands.ts";
 /** The tools that run commands, and what they share. */
 export interface BashTools {
   readonly list: readonly Tool[];
-  toBackground(callId: string): Promise<string | undefined>;
+  toBackground(callId: string, stays: boolean): Promise<string | undefined>;
   /** Ends what was started and is not to stay. */
   close(): Promise<void>;
 }
@@ -26,7 +26,7 @@ export function bashTools(context: ToolContext, scope: CallScope, shell: PlaceSh
     : [];
   return {
     list: [defineTool(context, scope, bashTool(commands)), ...followers],
-    toBackground: (callId) => commands.foreground.toBackground(callId),
+    toBackground: (callId, stays) => commands.foreground.toBackground(callId, stays),
     close: () => commands.known.close(),
   };
 }

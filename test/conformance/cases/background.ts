@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { OutputChunk } from "../../../src/contract/process.ts";
 import type { Case } from "../case.ts";
+import { killedClient } from "../killed-client.ts";
 import { numbered, printNumbered, readAll, refused, sha256, waitFor } from "../kit.ts";
 
 const COUNT = 60_000;
@@ -39,11 +40,50 @@ export const BACKGROUND: readonly Case[] = [
       await refused(Promise.reject(await result), "process.in_background");
       stop.abort();
       assert.equal((await handle.background()).process, process, "twice is once");
-      assert.equal((await process.info()).detached, true);
+      assert.equal((await process.info()).detached, false);
       await runtime.fs.writeFile(go, "");
       const rest = await readAll(process.output({ from: cursor }), cursor);
       assert.equal(rest.all.toString(), "three\n");
       assert.equal(rest.exit?.exit.exitCode, 0);
+    },
+  },
+  {
+    id: "commands.18.kept",
+    title:
+      "a moved command is bound to its client by the lease that the move gave it, unless it was detached",
+    needs: ["daemon"],
+    only: ["secondClient"],
+    run: async ({ place, runtime }) => {
+      const command = ["sh", "-c", "echo up; exec sleep 600"];
+      const ended = await killedClient(place, { command, background: { leaseMs: 200 } });
+      const stays = await killedClient(place, { command, background: { detached: true, leaseMs: 200 } });
+      // Who reads it keeps it: it is only asked about.
+      const { signal } = await waitFor("the lease ends it", async () => {
+        return (await runtime.processes()).find(({ id }) => id === ended.id)?.exit;
+      });
+      assert.equal(signal, "SIGHUP");
+      const left = await runtime.process(stays.id);
+      assert.deepEqual([left.found.state, left.found.detached], ["running", true]);
+      await left.kill();
+    },
+  },
+  {
+    id: "commands.18.closed",
+    title: "closing the runtime ends a moved command, unless it was detached",
+    needs: ["daemon"],
+    only: ["secondClient"],
+    run: async ({ place, runtime }) => {
+      const ids = await (async () => {
+        await using other = await place.open();
+        const moved = await Promise.all(
+          [false, true].map((detached) => other.exec(["sleep", "600"]).background({ detached })),
+        );
+        return moved.map(({ process }) => process.id);
+      })();
+      const [ended, stays] = await Promise.all(ids.map((id) => runtime.process(id)));
+      assert.equal((await ended!.exit).signal, "SIGTERM");
+      assert.equal(stays!.found.state, "running");
+      await stays!.kill();
     },
   },
   {
