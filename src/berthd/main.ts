@@ -195,7 +195,8 @@ function log(message: string, data: Record<string, unknown>): void {
 
 // Not awaited at the top level: the bundle is a script, which starts faster than a module.
 if (!isMainThread) runSearchWorker();
-else main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  process.exit(1);
-});
+else
+  main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(1);
+  });

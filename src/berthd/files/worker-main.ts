@@ -11,7 +11,10 @@ import { WORKER_TOKEN } from "./user-workers.ts";
  * The whole of `berthd.mjs file-worker`: serves file operations to the daemon over its stdio as the user that this
  * process runs as, until the daemon ends the connection.
  */
-export async function runFileWorker(duplex: Duplex, options: { readonly home: string; readonly script?: string | undefined }): Promise<void> {
+export async function runFileWorker(
+  duplex: Duplex,
+  options: { readonly home: string; readonly script?: string | undefined },
+): Promise<void> {
   const service = createFileService({ ...options, searchPath: Promise.resolve(process.env.PATH) });
   const connection = acceptWire(duplex, {
     token: WORKER_TOKEN,

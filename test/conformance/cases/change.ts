@@ -21,7 +21,7 @@ export const CHANGE: readonly Case[] = [
         edit(`${path}/link`, replace("two", "2\nnew"), { type: "insert", line: -1, text: "four" }),
       ]);
       const after = Buffer.from(await runtime.fs.readFile(`${path}/file`)).toString("latin1");
-      assert.equal(after, before.toString("latin1").replace("two", "2\r\nnew") + "\r\nfour");
+      assert.equal(after, `${before.toString("latin1").replace("two", "2\r\nnew")}\r\nfour`);
       assert.equal((await runtime.fs.lstat(`${path}/link`)).type, "symlink");
       assert.equal((await runtime.fs.stat(`${path}/file`)).mode, 0o750);
       assert.deepEqual([changed?.additions, changed?.deletions, changed?.created], [4, 2, false]);
