@@ -2,9 +2,11 @@ import type { SearchResult } from "../../contract/text.ts";
 import { joinPath, splitPath } from "../../files/names.ts";
 import { Collector, sortByPath } from "../../files/search/collector.ts";
 import { type GlobFilter, globFilter } from "../../files/search/glob.ts";
+import { NO_PARENT_RULES, outputShape, ripgrepArguments } from "../../files/search/ripgrep-arguments.ts";
+import { patternRefused } from "../../files/search/ripgrep-messages.ts";
+import { RipgrepOutput } from "../../files/search/ripgrep-output.ts";
 import { rootsOverlap, type TreeSearch } from "../../files/search/tree.ts";
-import { patternRefused, type RipgrepEnd, runRipgrep } from "./ripgrep.ts";
-import { type OutputShape, RipgrepOutput } from "./ripgrep-output.ts";
+import { type RipgrepEnd, runRipgrep } from "./ripgrep.ts";
 import type { OpenRoot } from "./search.ts";
 
 /** First descriptor of a child behind its stdio. */
@@ -50,13 +52,13 @@ async function searchOnce(
   const globs = globFilter(search.globs);
   for (const part of partsOf(roots)) {
     let end: RipgrepEnd;
-    const shape = shapeOf(search, part);
+    const shape = outputShape(search, "files" in part);
     const place = placer(part, search, globs, seen);
     const output = new RipgrepOutput({ shape, maxLineBytes: search.limits.maxLineBytes, place }, collector);
     try {
       end = await runRipgrep({
         program,
-        args: [...argsOf(search, part, shape, inOrder), ...targetsOf(part)],
+        args: [...rulesAbove(part), ...ripgrepArguments(search, { shape, inOrder }), ...targetsOf(part)],
         cwd: "directory" in part ? part.directory.at : "/",
         descriptors: "directory" in part ? [] : part.files.map(({ fd }) => fd ?? -1),
         onOutput: (chunk) => output.take(chunk),
@@ -92,75 +94,8 @@ function partsOf(roots: readonly OpenRoot[]): Part[] {
   return parts;
 }
 
-/**
- * With lines over several lines, ripgrep would count matches and not lines; and of files that are named it counts binary
- * ones, too.
- */
-function shapeOf({ limits: { show }, pattern }: TreeSearch, part: Part): OutputShape {
-  return "files" in part || (show === "count" && pattern?.multiline) ? "lines" : show;
-}
-
-const ALWAYS = [
-  "--no-config",
-  "--color=never",
-  "--no-heading",
-  "--with-filename",
-  "--null",
-  "--no-mmap",
-  "--crlf",
-  "--no-ignore-messages",
-  "--no-ignore-global",
-  "--no-require-git",
-  "--glob=!.git",
-];
-
-function argsOf(search: TreeSearch, part: Part, shape: OutputShape, inOrder: boolean): string[] {
-  const { pattern, limits } = search;
-  const args = [...ALWAYS];
-  if (pattern === undefined) return args;
-  const before = limits.show === "lines" ? pattern.before : 0;
-  const after = limits.show === "lines" ? limits.after : 0;
-  if (shape === "lines") args.push("--line-number", "--column", "--no-context-separator");
-  else args.push(shape === "files" ? "--files-with-matches" : "--count");
-  if (before > 0) args.push(`--before-context=${before}`);
-  if (after > 0) args.push(`--after-context=${after}`);
-  // Lines behind the last match that counts may have further ones.
-  if (after === 0 && Number.isFinite(limits.maxPerFile) && !pattern.multiline) {
-    args.push(`--max-count=${limits.maxPerFile}`);
-  }
-  if (pattern.literal) args.push("--fixed-strings");
-  if (pattern.word) args.push("--word-regexp");
-  if (pattern.multiline) args.push("--multiline", "--multiline-dotall");
-  if (pattern.ignoreCase === "smart") args.push("--smart-case");
-  else args.push(pattern.ignoreCase ? "--ignore-case" : "--case-sensitive");
-  if (Number.isFinite(search.maxDepth)) args.push(`--max-depth=${search.maxDepth}`);
-  if (Number.isFinite(search.maxFileBytes)) args.push(`--max-filesize=${search.maxFileBytes}`);
-  if (search.hidden) args.push("--hidden");
-  if (search.ignored) args.push("--no-ignore");
-  else if ("directory" in part && !part.inRepository) args.push("--no-ignore-parent");
-  if (inOrder) args.push(search.sort === "modified" ? "--sortr=modified" : "--sort=path");
-  args.push(...globArgs(search.globs));
-  args.push(`--regexp=${pattern.text}`, "--");
-  return args;
-}
-
-/**
- * Globs as ripgrep can help with: what they leave out is never entered, and names that none of them could mean are not
- * looked at. Its own globs for what is wanted would bring back what is ignored, so the rest is left to `placer`.
- */
-function globArgs(globs: readonly string[]): string[] {
-  const left = globs.filter((glob) => glob.startsWith("!"));
-  const wanted = globs.filter((glob) => !glob.startsWith("!"));
-  const args = left.map((glob) => `--glob=${glob}`);
-  const names = wanted.map((glob) => splitPath(glob).name);
-  // The braces of a glob may hold a slash, and so may belong to several names.
-  const isPlain =
-    names.every((name) => name !== "**" && name !== "." && !/[{}\\]/.test(name)) &&
-    !wanted.some((glob) => /[{}\\]/.test(glob) && glob.includes("/"));
-  if (names.length > 0 && isPlain) {
-    args.push(...names.map((name) => `--type-add=berth:${name}`), "--type=berth");
-  }
-  return args;
+function rulesAbove(part: Part): string[] {
+  return "directory" in part && !part.inRepository ? [NO_PARENT_RULES] : [];
 }
 
 function targetsOf(part: Part): string[] {

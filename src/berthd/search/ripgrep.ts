@@ -1,17 +1,11 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { access, constants, stat } from "node:fs/promises";
-import { constants as os } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_PATH } from "../../contract/environment.ts";
-import { berthError } from "../../contract/errors.ts";
-import { nameFromBytes } from "../../files/names.ts";
-import { MAX_SKIPPED } from "../../files/search/collector.ts";
+import { OLDEST_RIPGREP } from "../../files/search/ripgrep-arguments.ts";
+import { RipgrepMessages } from "../../files/search/ripgrep-messages.ts";
 
-/** The first with all the flags that are used (--no-require-git, --no-context-separator). */
-const OLDEST_MAJOR = 12;
 const VERSION_DEADLINE_MS = 5_000;
-/** Messages of a run that are kept. */
-const MAX_MESSAGE_BYTES = 64 * 1024;
 
 /** The ripgrep of a place: found when it is first needed, and again when it is no longer where it was. */
 export class RipgrepFinder {
@@ -35,7 +29,7 @@ export class RipgrepFinder {
         const { size, mtimeMs, ino } = await stat(path);
         const identity = `${path} ${ino} ${size} ${mtimeMs}`;
         if (this.#unfit.has(identity)) continue;
-        if ((await majorVersion(path)) >= OLDEST_MAJOR) {
+        if ((await majorVersion(path)) >= OLDEST_RIPGREP) {
           this.#found = path;
           return path;
         }
@@ -102,7 +96,7 @@ export async function runRipgrep(run: RipgrepRun): Promise<RipgrepEnd> {
   signal.addEventListener("abort", kill, { once: true });
   let enough = false;
   let failure: unknown;
-  const messages = new Messages();
+  const messages = new RipgrepMessages();
   child.stdout?.on("data", (chunk: Buffer) => {
     if (enough || failure !== undefined) return;
     try {
@@ -124,45 +118,4 @@ export async function runRipgrep(run: RipgrepRun): Promise<RipgrepEnd> {
   } finally {
     signal.removeEventListener("abort", kill);
   }
-}
-
-const ERRNO_NAMES = new Map(Object.entries(os.errno).map(([name, number]) => [number, name]));
-
-/** ripgrep's words on stderr: one line for each thing that it could not look at, and what else it has to say. */
-class Messages {
-  readonly #skipped: { path: string; reason: string }[] = [];
-  #other = "";
-  #rest = "";
-
-  take(chunk: Buffer): void {
-    const lines = (this.#rest + nameFromBytes(chunk)).split("\n");
-    this.#rest = (lines.pop() ?? "").slice(0, MAX_MESSAGE_BYTES);
-    for (const line of lines) this.#line(line);
-  }
-
-  end(): { readonly skipped: readonly { path: string; reason: string }[]; readonly message: string } {
-    if (this.#rest !== "") this.#line(this.#rest);
-    return { skipped: this.#skipped, message: this.#other.trim() };
-  }
-
-  #line(line: string): void {
-    const failed = /^(?:rg: )?(.+): [^:]+ \(os error (\d+)\)$/.exec(line);
-    if (failed === null) {
-      if (this.#other.length < MAX_MESSAGE_BYTES) this.#other += `${line}\n`;
-    } else if (this.#skipped.length < MAX_SKIPPED) {
-      const reason = ERRNO_NAMES.get(Number(failed[2])) ?? "EIO";
-      this.#skipped.push({ path: failed[1] ?? "", reason });
-    }
-  }
-}
-
-/** What ripgrep says of a pattern, as an error. */
-export function patternRefused(message: string, pattern: string): Error {
-  const words = message.replace(/^(?:rg: )?/, "");
-  const reason = /(?:^|\n)error: ([^\n]+)/.exec(words)?.[1] ?? words.split("\n")[0] ?? "";
-  return berthError("search.pattern_invalid", {
-    hop: "berthd",
-    message: `the pattern is not a regular expression: ${reason}`,
-    context: { pattern: pattern.slice(0, 200), explanation: words.slice(0, 2_000) },
-  });
 }

@@ -1,5 +1,5 @@
-import { nameFromBytes, nameToBytes } from "../../files/names.ts";
-import { type Collector, type Next, windowStart } from "../../files/search/collector.ts";
+import { nameFromBytes, nameToBytes } from "../names.ts";
+import { type Collector, type Next, windowStart } from "./collector.ts";
 
 /** What the output of a run has for each match. */
 export type OutputShape = "lines" | "files" | "count";
