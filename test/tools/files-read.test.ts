@@ -73,8 +73,8 @@ test("file_read: more than there is room for is cut behind a line, with the offs
   const text = textOf(result);
   assert.match(text, /\n\[lines 1 to 9 of 50; go on with offset: 10\]$/);
   assert.deepEqual(
-    (result.output as { files: { nextLine: number; lastLine: number }[] }).files.map(
-      ({ nextLine, lastLine }) => [lastLine, nextLine],
+    (result.output as { files: { next_line: number; last_line: number }[] }).files.map(
+      ({ next_line, last_line }) => [last_line, next_line],
     ),
     [[9, 10]],
   );

@@ -20,7 +20,7 @@ const INPUT = inputOf({
     ),
   dry_run: z.boolean().optional().describe("Only tells whether it applies, and what would come of it."),
 });
-const OUTPUT = z.object({ dryRun: z.boolean(), files: z.array(CHANGED_FILE) });
+const OUTPUT = z.object({ dry_run: z.boolean(), files: z.array(CHANGED_FILE) });
 
 type Input = z.infer<typeof INPUT>;
 type Output = z.infer<typeof OUTPUT>;
@@ -73,7 +73,7 @@ export function applyPatch(context: ToolContext): ToolDefinition<Input, Output> 
         throw explained(context, about, error);
       }
       const files = changed.map((file) => shownChange(context, file));
-      return { output: { dryRun, files }, content: changesText(context, files, dryRun) };
+      return { output: { dry_run: dryRun, files }, content: changesText(context, files, dryRun) };
     },
   };
 }

@@ -12,14 +12,14 @@ import { placeOptions, shownPath } from "./place.ts";
 /** What became of one file, for programs. */
 export const CHANGED_FILE = z.object({
   path: z.string(),
-  movedTo: z.string().optional(),
+  moved_to: z.string().optional(),
   created: z.boolean(),
   removed: z.boolean(),
   additions: z.number(),
   deletions: z.number(),
   /** Unified, without the names; at most 64 KiB of it. */
   diff: z.string(),
-  diffCut: z.boolean(),
+  diff_cut: z.boolean(),
   /** Something was found only without regard to blanks. */
   fuzzy: z.boolean(),
 });
@@ -79,8 +79,8 @@ export function shownChange(context: ToolContext, file: ChangedFile): ShownChang
   const { path, movedTo, created, removed, additions, deletions, diff, diffCut, fuzzy } = file;
   return {
     path: shownPath(context, path),
-    ...(movedTo === undefined ? {} : { movedTo: shownPath(context, movedTo) }),
-    ...{ created, removed, additions, deletions, diff: shownDiff(diff), diffCut, fuzzy },
+    ...(movedTo === undefined ? {} : { moved_to: shownPath(context, movedTo) }),
+    ...{ created, removed, additions, deletions, diff: shownDiff(diff), diff_cut: diffCut, fuzzy },
   };
 }
 
@@ -90,13 +90,13 @@ export function changesText(context: ToolContext, changes: readonly ShownChange[
     const head = headOf(one, dryRun);
     // Of a file that was made or removed it knows the content.
     if (one.created || one.removed || one.diff === "") return head;
-    return `${head}\n${context.maskOutput(one.diff).trimEnd()}${one.diffCut ? "\n… more of the difference is left out …" : ""}`;
+    return `${head}\n${context.maskOutput(one.diff).trimEnd()}${one.diff_cut ? "\n… more of the difference is left out …" : ""}`;
   });
   return shorten(blocks.join("\n"), context.limits).text;
 }
 
 function headOf(
-  { path, movedTo, created, removed, additions, deletions, fuzzy }: ShownChange,
+  { path, moved_to: movedTo, created, removed, additions, deletions, fuzzy }: ShownChange,
   dryRun: boolean,
 ): string {
   const would = dryRun ? "would be " : "";

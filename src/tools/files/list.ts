@@ -32,7 +32,7 @@ const OUTPUT = z.object({
   /** As shown, with their directory in front. */
   entries: z.array(z.object({ path: z.string(), type: z.enum(TYPES), size: z.number().optional() })),
   /** Entries that are not among them. */
-  leftOut: z.number(),
+  left_out: z.number(),
   /** There are more than were counted. */
   truncated: z.boolean(),
 });
@@ -92,7 +92,7 @@ export function list(context: ToolContext): ToolDefinition<Input, Output> {
             type,
             ...(type !== "file" || size === undefined ? {} : { size }),
           })),
-          leftOut,
+          left_out: leftOut,
           truncated: result.truncated,
         },
         content: [...head, ...textsOf(shown), ...notes.map((note) => `[${note}]`)].join("\n"),

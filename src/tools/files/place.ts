@@ -5,7 +5,7 @@ import type { ToolContext } from "../tool.ts";
 /** Options of every request of a file tool: what the call may reach, and that it ends with the call. */
 export function placeOptions(
   context: ToolContext,
-  call: RunningCall,
+  call: Pick<RunningCall, "signal">,
 ): { readonly contained: Containment; readonly signal: AbortSignal } {
   return { contained: { root: context.root, extraRoots: context.extraRoots }, signal: call.signal };
 }

@@ -45,19 +45,19 @@ const FILE = z.discriminatedUnion("kind", [
     path: z.string(),
     size: z.number(),
     /** Of what is shown; 0 when nothing is. */
-    firstLine: z.number(),
-    lastLine: z.number(),
-    totalLines: z.number(),
-    nextLine: z.number().optional(),
+    first_line: z.number(),
+    last_line: z.number(),
+    total_lines: z.number(),
+    next_line: z.number().optional(),
     text: z.string(),
-    lineEnd: z.enum(["lf", "crlf", "mixed", "none"]),
-    finalLineEnd: z.boolean(),
+    line_end: z.enum(["lf", "crlf", "mixed", "none"]),
+    final_line_end: z.boolean(),
   }),
   z.object({
     kind: z.enum(["image", "binary"]),
     path: z.string(),
     size: z.number(),
-    mediaType: z.string().optional(),
+    media_type: z.string().optional(),
   }),
   z.object({
     kind: z.literal("error"),
@@ -175,7 +175,7 @@ function shown(context: ToolContext, looked: readonly Looked[]): { output: Outpu
       context.seen.saw(path, read.version, linesSeen(read, count));
     } else {
       const { kind, size, mediaType } = read;
-      files.push({ kind, path: name, size, mediaType });
+      files.push({ kind, path: name, size, media_type: mediaType });
       context.seen.saw(path, read.version);
       const image = read.kind === "image" ? read.data : undefined;
       text += `[${otherFile(read, Math.floor(limits.maxImageBytes / looked.length))}]\n`;
@@ -211,21 +211,21 @@ function textFile(
     kind: "text",
     path,
     size: read.size,
-    firstLine: lines[0]?.number ?? 0,
-    lastLine: last,
-    totalLines: read.totalLines,
-    ...(nextLine === undefined ? {} : { nextLine }),
+    first_line: lines[0]?.number ?? 0,
+    last_line: last,
+    total_lines: read.totalLines,
+    ...(nextLine === undefined ? {} : { next_line: nextLine }),
     text: lines
       .map(({ text, cutBytes }) => (cutBytes === undefined ? text : sealed(context, text, { end: true })))
       .join("\n"),
-    lineEnd: read.lineEnd,
-    finalLineEnd: read.finalLineEnd,
+    line_end: read.lineEnd,
+    final_line_end: read.finalLineEnd,
   };
 }
 
 /** What the lines alone do not tell. */
 function notes(read: TextRead & { kind: "text" }, part: ReturnType<typeof textFile>): string[] {
-  const { firstLine, lastLine, totalLines, nextLine } = part;
+  const { first_line: firstLine, last_line: lastLine, total_lines: totalLines, next_line: nextLine } = part;
   const list: string[] = [];
   if (totalLines === 0) list.push("the file is empty");
   else if (firstLine === 0) list.push(`the file has only ${formatNumber(totalLines)} lines`);
