@@ -8,10 +8,11 @@ import {
   ResourceNotFoundError,
 } from "@modelcontextprotocol/server";
 import { berthError, isBerthError } from "../contract/errors.ts";
-import type { FileOptions } from "../contract/files.ts";
 import type { ProcessInfo } from "../contract/process.ts";
 import { cleanText } from "../tools/ansi.ts";
-import { insidePath } from "../tools/paths.ts";
+import { commandText } from "../tools/bash/say.ts";
+import { placeOptions } from "../tools/files/place.ts";
+import { readablePath } from "../tools/paths.ts";
 import type { ToolContext, Tools } from "../tools/tool.ts";
 import type { Conversation } from "./conversation.ts";
 import {
@@ -100,7 +101,7 @@ async function listLogs({ context }: Tools, signal: AbortSignal): Promise<Resour
 }
 
 function logResource(context: ToolContext, { id, name, command, state, outputEnd }: ProcessInfo): Resource {
-  const words = (command[1] === "-c" ? (command[2] ?? "") : command.join(" ")).replace(/\s+/g, " ");
+  const words = commandText({ command }).replace(/\s+/g, " ");
   return {
     uri: logUri(id),
     name: name ?? id,
@@ -115,7 +116,7 @@ async function listFiles({ context }: Tools, signal: AbortSignal): Promise<Resou
   const { root, runtime } = context;
   try {
     const { files } = await runtime.fs.search({
-      ...contained(context, signal),
+      ...placeOptions(context, { signal }),
       paths: [root],
       types: ["file"],
       maxResults: MAX_FILES,
@@ -144,9 +145,9 @@ async function readFile(
   path: string,
   signal: AbortSignal,
 ): Promise<Contents> {
-  const whole = insidePath(context, path);
+  const whole = readablePath(context, path);
   const bytes = await context.runtime.fs.readFile(whole, {
-    ...contained(context, signal),
+    ...placeOptions(context, { signal }, whole),
     start: 0,
     end: MAX_FILE_BYTES,
   });
@@ -192,10 +193,6 @@ async function readLog(
   } finally {
     process.release();
   }
-}
-
-function contained({ root, extraRoots }: ToolContext, signal: AbortSignal): FileOptions {
-  return { signal, contained: { root, extraRoots } };
 }
 
 /** Errors with their codes, as an answer to a request. */

@@ -13,13 +13,11 @@ export function createContext(runtime: Runtime, options: ToolOptions): ToolConte
     runtime,
     root: normalPath("root", options.root ?? runtime.workdir),
     extraRoots,
+    outputs: new Set(),
     options,
     limits: toolLimits(options.limits),
     seen: createSeenFiles(),
     mask,
     maskOutput: options.maskOutput === false ? (text) => text : mask,
-    allowRoot(path) {
-      if (!extraRoots.includes(path)) extraRoots.push(path);
-    },
   };
 }

@@ -16,12 +16,29 @@ export function normalPath(field: string, path: string): string {
  * @throws fs.outside_workspace
  */
 export function insidePath(context: ToolContext, path: string): string {
+  return requireInside(context, path, [context.root, ...context.extraRoots]);
+}
+
+/** As `insidePath`, for what is only read: whole outputs, too. @throws fs.outside_workspace */
+export function readablePath(context: ToolContext, path: string): string {
+  return requireInside(context, path, [context.root, ...context.extraRoots, ...context.outputs]);
+}
+
+/** The directory of a whole output that a path is in. */
+export function outputOf({ outputs }: ToolContext, path: string): string | undefined {
+  return [...outputs].find((directory) => isInside(path, directory));
+}
+
+function requireInside(context: ToolContext, path: string, roots: readonly string[]): string {
   const whole = withoutEnd(posix.resolve(context.root, path));
-  const inside = (root: string) => root === "/" || whole === root || whole.startsWith(`${root}/`);
   // `~` is a home wherever that is; nothing is known of it here.
   const isHome = path === "~" || path.startsWith("~/");
-  if (!isHome && [context.root, ...context.extraRoots].some(inside)) return whole;
+  if (!isHome && roots.some((root) => isInside(whole, root))) return whole;
   throw berthError("fs.outside_workspace", { context: { path } });
+}
+
+function isInside(path: string, root: string): boolean {
+  return root === "/" || path === root || path.startsWith(`${root}/`);
 }
 
 function withoutEnd(path: string): string {

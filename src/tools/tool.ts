@@ -111,6 +111,8 @@ export interface ToolContext {
   readonly runtime: Runtime;
   readonly root: string;
   readonly extraRoots: readonly string[];
+  /** Directories of whole outputs that the model was told of: it may read there, and change nothing. */
+  readonly outputs: Set<string>;
   readonly options: ToolOptions;
   readonly limits: ToolLimits;
   /** Files as the model has seen them. */
@@ -119,8 +121,6 @@ export interface ToolContext {
   mask(text: string): string;
   /** For what commands write and files hold: as `mask`, unless `maskOutput` is false. */
   maskOutput(text: string): string;
-  /** From now on the file tools may read there: where the place keeps whole outputs. */
-  allowRoot(path: string): void;
 }
 
 /** What a model knows of files, so that an edit of one that was changed meanwhile is refused. */

@@ -87,7 +87,12 @@ test("a hook approves, refuses with a reason, or rewrites, which is checked agai
   assert.equal((await at.bash("throw")).error?.code, "tool.hook_failed");
   const named = await at.tools.call("bash", { command: "true" }, { callId: "mine" });
   assert.equal(named.isError, false);
-  assert.deepEqual(seen.at(-1), { id: "mine", tool: "bash", input: { command: "true" } });
+  assert.deepEqual(seen.at(-1), {
+    id: "mine",
+    tool: "bash",
+    readOnly: false,
+    input: { command: "true" },
+  });
   assert.equal(new Set(seen.map(({ id }) => id)).size, seen.length);
 });
 
@@ -242,4 +247,16 @@ test("a daemon that is older and keeps no output in files runs commands all the 
   const long = await tools.call("bash", { command: "seq 100000" });
   assert.match(textOf(long), /nothing keeps the rest here/);
   assert.deepEqual(asked, [false, true, false, false]);
+});
+
+test("however many whole outputs there are, the file tools go on, and read each of them alone", async () => {
+  await using at = await bashPlace({ limits: { maxLines: 3 } });
+  await at.bash("echo in the root > file");
+  const run = (number: number) => at.bash(`seq ${number} ${number + 9}`).then(outputOf);
+  const outputs = await Promise.all(Array.from({ length: 80 }, (_, number) => run(number)));
+  assert.match(await at.text("file_read", { path: "file" }), /in the root/);
+  assert.equal(await at.text("grep", { pattern: "root" }), "file:1:in the root");
+  const path = outputs[17]?.output_file ?? "";
+  assert.match(await at.text("file_read", { path, offset: 4, limit: 1 }), /^ {5}4\t20\n/);
+  assert.match(await at.text("grep", { pattern: "2[0]", path }), /output\.log:4:20/);
 });

@@ -54,8 +54,8 @@ export class Commands {
     }
   }
 
-  /** The file of whole output that a model is told of: the file tools may read it. */
+  /** The file of whole output that a model is told of: the tools that read files may read it. */
   allow(file: OutputFile | undefined): void {
-    if (file?.outputFile !== undefined) this.context.allowRoot(dirname(file.outputFile));
+    if (file?.outputFile !== undefined) this.context.outputs.add(dirname(file.outputFile));
   }
 }

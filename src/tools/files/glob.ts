@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import * as z from "zod";
 import { formatNumber } from "../cut.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
-import { insidePath } from "../paths.ts";
+import { readablePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
 import { inLine, shownPath } from "./place.ts";
 import { fitting } from "./room.ts";
@@ -52,7 +52,7 @@ export function glob(context: ToolContext): ToolDefinition<Input, Output> {
       call,
     ) {
       const { directory, rest } = patternWithin(path ?? ".", pattern);
-      const result = await searchIn(context, call, insidePath(context, directory), {
+      const result = await searchIn(context, call, readablePath(context, directory), {
         globs: [rest],
         types: TYPES[type],
         sort,

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { SearchedFile, SearchResult } from "../../contract/text.ts";
 import { formatNumber } from "../cut.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
-import { insidePath } from "../paths.ts";
+import { readablePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
 import { inLine, shownPath } from "./place.ts";
 import { fitting } from "./room.ts";
@@ -63,7 +63,7 @@ const OUTPUT = z.object({
     }),
   ),
   truncated: z.boolean(),
-  engine: z.enum(["ripgrep", "berth"]),
+  engine: z.enum(["ripgrep", "berth", "grep"]),
 });
 
 type Input = z.infer<typeof INPUT>;
@@ -85,7 +85,7 @@ export function grep(context: ToolContext): ToolDefinition<Input, Output> {
     async run(input, call) {
       const { pattern, path = ".", globs = [], show = "lines", limit = DEFAULT_LIMIT } = input;
       const { maxBytes, maxLineBytes } = context.limits;
-      const result = await searchIn(context, call, insidePath(context, path), {
+      const result = await searchIn(context, call, readablePath(context, path), {
         pattern,
         literal: input.literal === true,
         ignoreCase: input.ignore_case === true,

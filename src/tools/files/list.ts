@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { SearchedFile } from "../../contract/text.ts";
 import { formatNumber } from "../cut.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
-import { insidePath } from "../paths.ts";
+import { readablePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
 import { inLine, shownPath } from "./place.ts";
 import { fitting } from "./room.ts";
@@ -52,7 +52,7 @@ export function list(context: ToolContext): ToolDefinition<Input, Output> {
     readOnly: true,
     destructive: false,
     async run({ path: given = ".", depth = 1, hidden = depth === 1, ignored = depth === 1 }, call) {
-      const path = insidePath(context, given);
+      const path = readablePath(context, given);
       const result = await searchIn(context, call, path, {
         types: TYPES,
         maxDepth: depth,

@@ -20,7 +20,7 @@ export interface Near {
 /** Looks for what may be meant: a round trip that only a failed call makes. Never throws. */
 export async function nearPaths(context: ToolContext, path: string, call: RunningCall): Promise<Near> {
   const { fs } = context.runtime;
-  const options = { ...placeOptions(context, call), timeoutMs: LOOK_MS };
+  const options = { ...placeOptions(context, call, path), timeoutMs: LOOK_MS };
   const [directory, name] = [posix.dirname(path), posix.basename(path)];
   // What can't be looked at helps nobody, and the call has failed already.
   const [siblings, same] = await Promise.all([

@@ -1,13 +1,21 @@
 import type { Containment } from "../../contract/files.ts";
 import type { RunningCall } from "../define.ts";
+import { outputOf } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
 
-/** Options of every request of a file tool: what the call may reach, and that it ends with the call. */
+/**
+ * Options of every request of a file tool: what the call may reach, and that it ends with the call. `reads`: what is read
+ * and not changed, which may be a whole output.
+ */
 export function placeOptions(
   context: ToolContext,
   call: Pick<RunningCall, "signal">,
+  reads?: string,
 ): { readonly contained: Containment; readonly signal: AbortSignal } {
-  return { contained: { root: context.root, extraRoots: context.extraRoots }, signal: call.signal };
+  const { root, extraRoots } = context;
+  const output = reads === undefined ? undefined : outputOf(context, reads);
+  const contained = { root, extraRoots: output === undefined ? extraRoots : [...extraRoots, output] };
+  return { contained, signal: call.signal };
 }
 
 /** As models name it: relative to the root where it is inside. */

@@ -3,7 +3,7 @@ import { type BerthError, berthError, isBerthError, toBerthError } from "../../c
 import type { TextLine, TextRead } from "../../contract/text.ts";
 import { formatNumber } from "../cut.ts";
 import { inputOf, type RunningCall, type ToolDefinition } from "../define.ts";
-import { insidePath } from "../paths.ts";
+import { readablePath } from "../paths.ts";
 import type { ToolContent, ToolContext } from "../tool.ts";
 import { noSuchPath } from "./errors.ts";
 import { END_OF_FILE } from "./known-lines.ts";
@@ -98,7 +98,7 @@ export function fileRead(context: ToolContext): ToolDefinition<Input, Output> {
     destructive: false,
     async run(input, call) {
       const parts: readonly Part[] = input.files ?? [{ ...input, path: input.path ?? "" }];
-      const paths = parts.map(({ path }) => insidePath(context, path));
+      const paths = parts.map(({ path }) => readablePath(context, path));
       const looked = await context.seen.inTurn(paths, () =>
         Promise.all(parts.map((part, index) => look(context, part, paths[index]!, parts.length, call))),
       );
@@ -119,7 +119,7 @@ async function look(
   const { maxLines, maxBytes, maxLineBytes, maxImageBytes } = context.limits;
   try {
     const read = await context.runtime.fs.readText(path, {
-      ...placeOptions(context, call),
+      ...placeOptions(context, call, path),
       startLine: offset === undefined || offset === 0 ? 1 : offset,
       maxLines: Math.min(limit ?? maxLines, maxLines),
       maxBytes,

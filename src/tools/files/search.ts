@@ -18,7 +18,8 @@ export async function searchIn(
 ): Promise<SearchResult> {
   let result: SearchResult;
   try {
-    result = await context.runtime.fs.search({ ...placeOptions(context, call), ...options, paths: [path] });
+    const reach = placeOptions(context, call, path);
+    result = await context.runtime.fs.search({ ...reach, ...options, paths: [path] });
   } catch (error) {
     call.signal.throwIfAborted();
     throw isBerthError(error, "ENOENT") ? await noSuchPath(context, path, call) : error;

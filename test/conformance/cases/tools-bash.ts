@@ -68,6 +68,19 @@ export const TOOLS_BASH: readonly Case[] = [
       const size = (await context.runtime.fs.stat(output_file)).size;
       assert.equal(size, output_bytes);
       assert.ok(output.includes(`the whole output is in ${output_file} …`), output.slice(14_000, 16_000));
+      // The path that the model is given is one that its other tools take.
+      const found = await tools.call("grep", { pattern: "line 2999[89]$", path: output_file });
+      assert.equal(
+        textOf(found)
+          .split("\n")
+          .filter((line) => line.includes("line 2999")).length,
+        2,
+        textOf(found),
+      );
+      const read = await tools.call("file_read", { path: output_file, offset: 15_000, limit: 1 });
+      assert.match(textOf(read), /^ *15000\tline 15000$/m);
+      const written = await tools.call("file_write", { path: output_file, content: "" });
+      assert.equal(written.error?.code, "fs.outside_workspace", "it is only read");
     },
   },
   {
