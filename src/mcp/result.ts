@@ -1,6 +1,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { type BerthError, toBerthError } from "../contract/errors.ts";
 import { HELD_SECRETS } from "../contract/mask.ts";
+import { base64 } from "../tools/adapt.ts";
 import type { ToolResult } from "../tools/tool.ts";
 
 /** Where clients that are programs find code, message and hint of a call that failed. */
@@ -12,7 +13,7 @@ export function callResult(result: ToolResult): CallToolResult {
     content: result.content.map((part) =>
       part.type === "text"
         ? { type: "text", text: part.text }
-        : { type: "image", mimeType: part.mediaType, data: Buffer.from(part.data).toString("base64") },
+        : { type: "image", mimeType: part.mediaType, data: base64(part.data) },
     ),
     ...(result.output === undefined ? {} : { structuredContent: result.output as Record<string, unknown> }),
     ...(result.isError ? { isError: true } : {}),

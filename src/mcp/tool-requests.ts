@@ -7,6 +7,7 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import { within } from "../contract/within.ts";
 import type { Tool, Tools } from "../tools/tool.ts";
 import type { Conversation } from "./conversation.ts";
 import { progressOf } from "./progress.ts";
@@ -67,17 +68,11 @@ export class ToolRequests {
   }
 
   async #toolsInTime(): Promise<Tools | undefined> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, LIST_WAIT_MS, undefined);
-    });
     try {
-      return await Promise.race([this.#conversation.tools(), late]);
+      return await within(LIST_WAIT_MS, this.#conversation.tools());
     } catch {
       // Told to who calls one.
       return undefined;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -77,7 +77,7 @@ async function runCall<Input, Output>(
   try {
     signal.throwIfAborted();
     let input = checked(definition, given);
-    call = { id, tool: definition.name, input };
+    call = { id, tool: definition.name, readOnly: definition.readOnly, input };
     const said = await before(context, call, signal);
     if (said !== undefined && "refuse" in said) {
       throw berthError("tool.refused", { context: { reason: said.refuse } });

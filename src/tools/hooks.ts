@@ -3,6 +3,8 @@ import type { ToolName, ToolResult } from "./tool.ts";
 export interface ToolCall {
   readonly id: string;
   readonly tool: ToolName;
+  /** The tool changes nothing in the place. */
+  readonly readOnly: boolean;
   /** As checked. */
   readonly input: unknown;
 }

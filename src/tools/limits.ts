@@ -1,5 +1,5 @@
 import { defined } from "../contract/defined.ts";
-import { berthError } from "../contract/errors.ts";
+import { type BerthError, berthError } from "../contract/errors.ts";
 
 /** What a model's context is protected by. Bytes are of UTF-8, and no character is ever split. */
 export interface ToolLimits {
@@ -27,12 +27,39 @@ export function toolLimits(given: Partial<ToolLimits> = {}): ToolLimits {
   const limits: ToolLimits = { ...DEFAULT_LIMITS, ...defined(given) };
   for (const [field, value] of Object.entries(limits)) {
     const fits = field === "headShare" ? value >= 0 && value <= 1 : Number.isSafeInteger(value) && value >= 1;
-    if (fits) continue;
-    const what = field === "headShare" ? "a number from 0 to 1" : "a whole number above 0";
-    throw berthError("config.invalid", {
-      message: `limits.${field} has to be ${what}`,
-      context: { field: `limits.${field}` },
-    });
+    if (!fits) {
+      throw invalid(
+        `limits.${field}`,
+        field === "headShare" ? "a number from 0 to 1" : "a whole number above 0",
+      );
+    }
   }
   return limits;
+}
+
+/** Milliseconds a command has when the model says nothing, and at most. */
+const DEFAULT_TIMEOUT_MS = 120_000;
+const DEFAULT_MAX_TIMEOUT_MS = 600_000;
+
+export interface CommandTimes {
+  readonly timeoutMs: number;
+  readonly maxTimeoutMs: number;
+}
+
+/** The times of commands that hold; one that is not given makes room for the other. @throws config.invalid */
+export function commandTimes(
+  given: { [Field in keyof CommandTimes]?: number | undefined } = {},
+): CommandTimes {
+  for (const field of ["timeoutMs", "maxTimeoutMs"] as const) {
+    const value = given[field] ?? 1;
+    if (!Number.isSafeInteger(value) || value < 1) throw invalid(`bash.${field}`, "a whole number above 0");
+  }
+  const maxTimeoutMs = given.maxTimeoutMs ?? Math.max(given.timeoutMs ?? 0, DEFAULT_MAX_TIMEOUT_MS);
+  const timeoutMs = given.timeoutMs ?? Math.min(maxTimeoutMs, DEFAULT_TIMEOUT_MS);
+  if (timeoutMs > maxTimeoutMs) throw invalid("bash.timeoutMs", "at most bash.maxTimeoutMs");
+  return { timeoutMs, maxTimeoutMs };
+}
+
+function invalid(field: string, what: string): BerthError {
+  return berthError("config.invalid", { message: `${field} has to be ${what}`, context: { field } });
 }

@@ -47,18 +47,20 @@ export interface Tool<Input = unknown, Output = unknown> {
   call(input: unknown, options?: ToolCallOptions): Promise<ToolResult<Output>>;
 }
 
-export type ToolName =
-  | "bash"
-  | "bash_output"
-  | "bash_input"
-  | "bash_kill"
-  | "file_read"
-  | "file_write"
-  | "file_edit"
-  | "apply_patch"
-  | "list"
-  | "glob"
-  | "grep";
+export const TOOL_NAMES = [
+  "bash",
+  "bash_output",
+  "bash_input",
+  "bash_kill",
+  "file_read",
+  "file_write",
+  "file_edit",
+  "apply_patch",
+  "list",
+  "glob",
+  "grep",
+] as const;
+export type ToolName = (typeof TOOL_NAMES)[number];
 
 /** Where tools work: a runtime, or an opened workspace. */
 export interface ToolTarget {

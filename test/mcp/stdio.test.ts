@@ -287,6 +287,7 @@ describe("berth mcp", { concurrency: 4 }, () => {
       ["--tools", "bash,nope"],
       ["--root", "relative"],
       ["--max-lines", "0"],
+      ["--timeout", "5m", "--max-timeout", "1m"],
       ["-r", "x", "-w", "y"],
     ]) {
       assert.equal((await place.run(["mcp", ...args])).code, 125, args.join(" "));

@@ -157,6 +157,21 @@ test("a command that can't start is an error with its code", async () => {
   assert.match(outputOf(await at.bash("pwd", { cwd: "in side" })).output, /\/in side$/);
 });
 
+test("times of the options have to fit, and one that is not given makes room for the other", async () => {
+  for (const bash of [
+    { timeoutMs: 0 },
+    { timeoutMs: 1.5 },
+    { maxTimeoutMs: Number.NaN },
+    { timeoutMs: 2, maxTimeoutMs: 1 },
+  ]) {
+    await assert.rejects(bashPlace({ bash }), { code: "config.invalid" });
+  }
+  await using short = await bashPlace({ bash: { maxTimeoutMs: 1_000 } });
+  assert.match(short.tools.get("bash")?.description ?? "", /after 1,000 ms .*at most 1,000/);
+  await using long = await bashPlace({ bash: { timeoutMs: 700_000 } });
+  assert.match(long.tools.get("bash")?.description ?? "", /after 700,000 ms .*at most 700,000/);
+});
+
 test("the environment of the options, CI among it", async () => {
   await using at = await bashPlace({ bash: { ci: true, env: { GREETING: "hello $HOME" } } });
   const { output } = outputOf(await at.bash('echo "$CI $GREETING $PAGER"'));

@@ -1,7 +1,8 @@
 import { type Command, Option } from "commander";
 import { isBerthError } from "../../contract/errors.ts";
-import { toolLimits } from "../../tools/limits.ts";
-import type { ToolName, ToolOptions } from "../../tools/tool.ts";
+import { within } from "../../contract/within.ts";
+import { commandTimes, toolLimits } from "../../tools/limits.ts";
+import { TOOL_NAMES, type ToolName, type ToolOptions } from "../../tools/tool.ts";
 import { byteSize, collect, duration, wholeNumber } from "../arguments.ts";
 import { closeCommandEvents } from "../command-events.ts";
 import { usageError } from "../errors.ts";
@@ -37,20 +38,6 @@ interface Flags extends RuntimeOptions {
 const CLOSE_MS = 15_000;
 /** For a look whether a workspace is there, before the client is answered. */
 const LOOK_MS = 5_000;
-
-const TOOL_NAMES: readonly ToolName[] = [
-  "bash",
-  "bash_output",
-  "bash_input",
-  "bash_kill",
-  "file_read",
-  "file_write",
-  "file_edit",
-  "apply_patch",
-  "list",
-  "glob",
-  "grep",
-];
 
 export function addMcpCommand(program: Command): void {
   const command = program
@@ -147,10 +134,10 @@ async function lookFirst(flags: Flags): Promise<void> {
   }
   const { withWorkspaces } = await import("../workspaces.ts");
   try {
-    await Promise.race([
+    await within(
+      LOOK_MS,
       withWorkspaces((workspaces) => workspaces.get(workspace), flags),
-      new Promise((resolve) => void setTimeout(resolve, LOOK_MS).unref()),
-    ]);
+    );
   } catch (error) {
     if (!isBerthError(error) || !error.retryable) throw error;
   }
@@ -168,6 +155,7 @@ function toolOptions(flags: Flags): ToolOptions {
     ...(maxLines === undefined ? {} : { maxLines }),
   };
   toolLimits(limits);
+  commandTimes({ timeoutMs: timeout, maxTimeoutMs: maxTimeout });
   return {
     ...(flags.tools === undefined ? {} : { tools: toolNames(flags.tools) }),
     ...(flags.root === undefined ? {} : { root: flags.root }),

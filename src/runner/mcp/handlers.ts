@@ -3,7 +3,6 @@ import type { Workspace } from "../../contract/workspace.ts";
 import { Conversation } from "../../mcp/conversation.ts";
 import type { HttpEnd } from "../../mcp/http.ts";
 import type { ToolHooks } from "../../tools/hooks.ts";
-import type { ToolName } from "../../tools/tool.ts";
 import type { Access } from "../access/access.ts";
 import { holds } from "../access/scopes.ts";
 import type { Call, Caller, RunnerContext } from "../context.ts";
@@ -108,8 +107,8 @@ function conversationOf(
 /** Calls that change something are on record: which tool, and what came of it; never what it was given. */
 function auditHooks(context: RunnerContext, workspace: string): ToolHooks {
   return {
-    after({ tool }, { error }) {
-      if (READ_ONLY.has(tool)) return undefined;
+    after({ tool, readOnly }, { error }) {
+      if (readOnly) return undefined;
       const code = error?.code;
       context.emit({
         type: "tool.called",
@@ -121,8 +120,6 @@ function auditHooks(context: RunnerContext, workspace: string): ToolHooks {
     },
   };
 }
-
-const READ_ONLY: ReadonlySet<ToolName> = new Set(["bash_output", "file_read", "list", "glob", "grep"]);
 
 /** What MCP's own parts understand. Its signal is aborted when the client leaves, or the runner stops. */
 function requestOf(call: McpCall, method: "GET" | "POST"): Request {

@@ -5,6 +5,7 @@ import type { Commands } from "./commands.ts";
 import { commandReport } from "./report.ts";
 import { keeping, startOptions } from "./run.ts";
 import { called } from "./say.ts";
+import { statusOf } from "./status.ts";
 
 /**
  * Starts a command that goes on by itself, and returns as soon as it runs; with a pattern, when its output matches. It ends
@@ -51,13 +52,7 @@ export async function startInBackground(
   return {
     content: `[${status}]\nbash_output with process: "${process.name ?? process.id}" reads what it writes.`,
     output: {
-      process: process.id,
-      ...(process.name === undefined ? {} : { name: process.name }),
-      running: true,
-      exit_code: null,
-      signal: null,
-      timed_out: false,
-      duration_ms: null,
+      ...statusOf(process, undefined),
       output: "",
       cut: false,
       output_bytes: 0,

@@ -7,7 +7,7 @@ import type { Commands } from "./commands.ts";
 import { KEY_NAMES, keyPress } from "./keys.ts";
 import { commandReport } from "./report.ts";
 import { called } from "./say.ts";
-import { statusFields } from "./status.ts";
+import { optionalStatusFields } from "./status.ts";
 
 export interface BashInputInput extends WaitInput {
   readonly process: string;
@@ -17,12 +17,7 @@ export interface BashInputInput extends WaitInput {
 }
 
 const output = z.object({
-  ...statusFields,
-  running: z.boolean().optional(),
-  exit_code: statusFields.exit_code.optional(),
-  signal: statusFields.signal.optional(),
-  timed_out: z.boolean().optional(),
-  duration_ms: statusFields.duration_ms.optional(),
+  ...optionalStatusFields,
   sent_bytes: z.number(),
   output: z.string().optional().describe("When it was waited for: what was written since the last look"),
   cut: z.boolean().optional(),

@@ -6,7 +6,7 @@ import { inputOf, type ToolDefinition } from "../define.ts";
 import type { Commands } from "./commands.ts";
 import type { Known } from "./known.ts";
 import { called, ended } from "./say.ts";
-import { statusFields } from "./status.ts";
+import { statusFields, statusOf } from "./status.ts";
 
 /** Signals that mean the end: when the process does not obey within the grace, KILL follows, to its whole tree. */
 const ENDING: readonly SignalName[] = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGABRT", "SIGKILL"];
@@ -51,13 +51,7 @@ export function bashKillTool(commands: Commands): ToolDefinition<BashKillInput, 
       return {
         content: `[${called(process)}: ${status}]${remains}`,
         output: {
-          process: process.id,
-          ...(process.name === undefined ? {} : { name: process.name }),
-          running: exit === undefined,
-          exit_code: exit?.exitCode ?? null,
-          signal: exit?.signal ?? null,
-          timed_out: exit?.timedOut ?? false,
-          duration_ms: exit === undefined ? null : Math.round(exit.durationMs),
+          ...statusOf(process, exit),
           ...(left === undefined ? {} : { left }),
         },
       };

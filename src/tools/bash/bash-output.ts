@@ -6,7 +6,7 @@ import type { Commands } from "./commands.ts";
 import type { WaitFor } from "./look.ts";
 import { commandReport } from "./report.ts";
 import { commandText, duration, ended } from "./say.ts";
-import { statusFields } from "./status.ts";
+import { optionalStatusFields, statusFields, statusOf } from "./status.ts";
 
 const DEFAULT_WAIT_MS = 30_000;
 /** Of a command in the list. */
@@ -21,12 +21,7 @@ const listed = z.object({
 });
 
 const output = z.object({
-  ...statusFields,
-  running: z.boolean().optional(),
-  exit_code: statusFields.exit_code.optional(),
-  signal: statusFields.signal.optional(),
-  timed_out: z.boolean().optional(),
-  duration_ms: statusFields.duration_ms.optional(),
+  ...optionalStatusFields,
   output: z.string().optional().describe("What was written since the last look, as the model is shown it"),
   cut: z.boolean().optional().describe("`output` is not all of that"),
   output_bytes: z.number().optional().describe("Bytes written until here"),
@@ -114,13 +109,7 @@ async function list(commands: Commands, call: RunningCall): Promise<Done<BashOut
   const processes = shown.map((info) => {
     const known = commands.known.get(info.id);
     return {
-      process: info.id,
-      ...(info.name === undefined ? {} : { name: info.name }),
-      running: info.state === "running",
-      exit_code: info.exit?.exitCode ?? null,
-      signal: info.exit?.signal ?? null,
-      timed_out: info.exit?.timedOut ?? false,
-      duration_ms: info.exit === undefined ? null : Math.round(info.exit.durationMs),
+      ...statusOf(info, info.exit, info.state === "running"),
       command: shortCommand(commandText(info)),
       started_at: info.startedAt,
       output_bytes: info.outputEnd,

@@ -7,7 +7,7 @@ import type { Commands } from "./commands.ts";
 import { cutAbove, present } from "./present.ts";
 import type { Ran } from "./run.ts";
 import { called, ended, wholeOutput } from "./say.ts";
-import { statusFields } from "./status.ts";
+import { exitFields, statusFields } from "./status.ts";
 
 export interface BashInput {
   readonly command: string;
@@ -135,11 +135,7 @@ async function runCommand(
       cut,
       output_bytes: ran.outputBytes,
       ...(ran.file?.outputFile === undefined ? {} : { output_file: ran.file.outputFile }),
-      running: ran.exit === undefined,
-      exit_code: ran.exit?.exitCode ?? null,
-      signal: ran.exit?.signal ?? null,
-      timed_out: ran.exit?.timedOut ?? false,
-      duration_ms: ran.exit === undefined ? null : Math.round(ran.exit.durationMs),
+      ...exitFields(ran.exit),
       ...(ran.processId === undefined ? {} : { process: ran.processId }),
     },
   };

@@ -1,14 +1,11 @@
 import { dirname } from "node:path/posix";
 import { isBerthError } from "../../contract/errors.ts";
 import type { OutputFile } from "../../contract/process.ts";
+import { commandTimes } from "../limits.ts";
 import type { PlaceShell } from "../shell.ts";
 import type { ToolContext } from "../tool.ts";
 import { KnownProcesses } from "./known.ts";
 import { Foreground } from "./run.ts";
-
-/** Milliseconds a command has when the model says nothing, and at most. */
-const DEFAULT_TIMEOUT_MS = 120_000;
-const DEFAULT_MAX_TIMEOUT_MS = 600_000;
 
 /** What the tools that run commands share. */
 export class Commands {
@@ -23,9 +20,9 @@ export class Commands {
   constructor(context: ToolContext, shell: PlaceShell) {
     this.context = context;
     this.shell = shell;
-    const { timeoutMs = DEFAULT_TIMEOUT_MS, maxTimeoutMs } = context.options.bash ?? {};
+    const { timeoutMs, maxTimeoutMs } = commandTimes(context.options.bash);
     this.timeoutMs = timeoutMs;
-    this.maxTimeoutMs = maxTimeoutMs ?? Math.max(timeoutMs, DEFAULT_MAX_TIMEOUT_MS);
+    this.maxTimeoutMs = maxTimeoutMs;
     this.known = new KnownProcesses(context.runtime);
     this.foreground = new Foreground(this);
   }

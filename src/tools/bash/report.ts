@@ -7,6 +7,7 @@ import type { Known } from "./known.ts";
 import { type Looked, look, type WaitFor } from "./look.ts";
 import { keptBytes, present } from "./present.ts";
 import { called, duration, ended, wholeOutput } from "./say.ts";
+import { statusOf } from "./status.ts";
 
 export interface ReportOptions {
   readonly wait: WaitFor | undefined;
@@ -47,13 +48,7 @@ export async function commandReport(
   return {
     content: [text === "" ? "(no new output)" : text, `[${called(process)}: ${status}]`, ...notes].join("\n"),
     output: {
-      process: process.id,
-      ...(process.name === undefined ? {} : { name: process.name }),
-      running: exit === undefined && !looked.lost,
-      exit_code: exit?.exitCode ?? null,
-      signal: exit?.signal ?? null,
-      timed_out: exit?.timedOut ?? false,
-      duration_ms: exit === undefined ? null : Math.round(exit.durationMs),
+      ...statusOf(process, exit, exit === undefined && !looked.lost),
       output: text,
       cut,
       output_bytes: looked.cursor,
