@@ -83,7 +83,6 @@ class Calls implements CallScope {
     this.#end.abort(
       berthError("runtime.closed", {
         message: "the tools were closed",
-        hint: "Make them again with createTools().",
       }),
     );
     await Promise.allSettled(this.#running);

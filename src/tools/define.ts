@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
-import type { ErrorCode } from "../contract/error-registry.ts";
-import { type BerthError, berthError, errorEntry, toBerthError } from "../contract/errors.ts";
+import { type BerthError, berthError, toBerthError } from "../contract/errors.ts";
 import { HELD_SECRETS } from "../contract/mask.ts";
 import { shorten } from "./cut.ts";
 import type { BeforeCall, ToolCall } from "./hooks.ts";
+import { formOf, mended } from "./repair.ts";
+import { toldError } from "./told.ts";
 import type { Tool, ToolCallOptions, ToolContent, ToolContext, ToolName, ToolResult } from "./tool.ts";
 
 /** A call under way. */
@@ -117,13 +118,14 @@ function checked<Input>(
   definition: Pick<ToolDefinition<Input, unknown>, "name" | "input">,
   given: unknown,
 ): Input {
-  const parsed = definition.input.safeParse(withoutNulls(given));
+  const parsed = mended(definition.name, definition.input, withoutNulls(given));
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) =>
     path.length === 0 ? message : `${path.join(".")}: ${message}`,
   );
   throw berthError("tool.input_invalid", {
     message: `the input does not fit ${definition.name}: ${problems.join("; ")}`,
+    hint: `It takes ${formOf(definition.input)}`,
   });
 }
 
@@ -156,11 +158,10 @@ function shown<Output>(context: ToolContext, done: Done<Output>): ToolResult<Out
 
 /** The result of a call that failed: what happened, and what to do. */
 export function failed(context: ToolContext, error: BerthError): ToolResult<never> {
-  const message = context.mask(error.message);
-  const hint = context.mask(error.hint);
-  const code = errorEntry(error.code) === undefined ? "internal" : (error.code as ErrorCode);
+  const told = toldError(context, error);
+  const { message, hint } = told;
   const text = shorten(`${message} (${error.code})${hint === "" ? "" : `\n${hint}`}`, context.limits).text;
-  return { isError: true, error: { code, message, hint }, content: [{ type: "text", text }] };
+  return { isError: true, error: told, content: [{ type: "text", text }] };
 }
 
 /** The last step of every result: no secret is in it, unless what commands write is to be told as it is. */

@@ -112,7 +112,7 @@ function explained(context: ToolContext, { file, path }: Target, error: BerthErr
   const start = `line ${line} of the patch: `;
   if (error.code === "fs.changed") return withText(error, start + error.message, error.hint);
   if (error.code !== "edit.not_found" || placed === undefined) {
-    return withText(error, start + error.message.replaceAll(path, name), error.hint + nearestLines(error));
+    return withText(error, start + error.message, error.hint + nearestLines(error));
   }
   const masked = placed.hunk.lines.some(({ kind, text }) => kind !== "add" && text.includes(MASKED));
   const hint = masked

@@ -79,7 +79,7 @@ export function fileEdit(context: ToolContext): ToolDefinition<Input, Output> {
       } catch (error) {
         call.signal.throwIfAborted();
         if (isBerthError(error, "ENOENT")) throw await noSuchPath(context, path, call);
-        throw isBerthError(error) ? explained(context, path, edits, error) : error;
+        throw isBerthError(error) ? explained(edits, error) : error;
       }
       const [first] = changed;
       if (first === undefined) throw berthError("internal", { message: "the place told of no change" });
@@ -108,19 +108,12 @@ function refuseUnknownLines(context: ToolContext, path: string, edits: readonly 
 }
 
 /** With what models get wrong: numbers of lines, and masks, copied from what they were shown. */
-function explained(
-  context: ToolContext,
-  path: string,
-  edits: readonly Edit[],
-  error: BerthError,
-): BerthError {
+function explained(edits: readonly Edit[], error: BerthError): BerthError {
   const number = error.context.edit;
   const oldText = typeof number === "number" ? edits[number - 1]?.old_text : undefined;
-  const name = shownPath(context, path);
-  const message = error.message.replaceAll(path, name);
   const nearest = nearestLines(error);
   if (error.code !== "edit.not_found" || oldText === undefined) {
-    return withText(error, message, error.hint + nearest);
+    return withText(error, error.message, error.hint + nearest);
   }
   const numbered = oldText.split("\n").every((line) => /^ *\d+\t/.test(line));
   const why = numbered
@@ -130,5 +123,5 @@ function explained(
       : oldText.includes("\ufffd")
         ? "\ufffd stands for bytes that are no UTF-8: replace only text around them, or use a command."
         : error.hint;
-  return withText(error, `${message} (edit ${number})`, why + (numbered ? "" : nearest));
+  return withText(error, `${error.message} (edit ${number})`, why + (numbered ? "" : nearest));
 }

@@ -2,13 +2,13 @@ import { BerthError, berthError } from "../../contract/errors.ts";
 import type { RunningCall } from "../define.ts";
 import type { ToolContext } from "../tool.ts";
 import { nearPaths } from "./near.ts";
-import { shownPath } from "./place.ts";
+import { namedPath } from "./place.ts";
 
 /** The error of a path that there is not, with those that may be meant: a round trip that only a failed call makes. */
 export async function noSuchPath(context: ToolContext, path: string, call: RunningCall): Promise<BerthError> {
   const { paths, isLink } = await nearPaths(context, path, call);
   call.signal.throwIfAborted();
-  const name = shownPath(context, path);
+  const name = namedPath(context, path);
   return berthError("ENOENT", {
     message: isLink ? `${name} is a link to what is not there` : `there is no ${name}`,
     hint: paths.length === 0 ? "Look for it with glob or list." : `There is: ${paths.join(", ")}`,

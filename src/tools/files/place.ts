@@ -25,6 +25,11 @@ export function shownPath(context: ToolContext, path: string): string {
   return path.startsWith(start) ? path.slice(start.length) : path;
 }
 
+/** The same in a sentence, where a dot would say little. */
+export function namedPath(context: ToolContext, path: string): string {
+  return path === context.root ? `${path} (the root)` : shownPath(context, path);
+}
+
 /** A path in a list of lines, whatever is in it: control characters are told by their codes. */
 export function inLine(path: string): string {
   return path.replace(

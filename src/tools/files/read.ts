@@ -4,6 +4,7 @@ import type { TextLine, TextRead } from "../../contract/text.ts";
 import { formatNumber } from "../cut.ts";
 import { inputOf, type RunningCall, type ToolDefinition } from "../define.ts";
 import { readablePath } from "../paths.ts";
+import { toldError } from "../told.ts";
 import type { ToolContent, ToolContext } from "../tool.ts";
 import { noSuchPath } from "./errors.ts";
 import { END_OF_FILE } from "./known-lines.ts";
@@ -103,7 +104,7 @@ export function fileRead(context: ToolContext): ToolDefinition<Input, Output> {
         Promise.all(parts.map((part, index) => look(context, part, paths[index]!, parts.length, call))),
       );
       const failed = looked.map(({ read }) => read).filter((read) => isBerthError(read));
-      if (failed.length === looked.length) throw together(failed);
+      if (failed.length === looked.length) throw together(context, failed);
       return shown(context, looked);
     },
   };
@@ -161,8 +162,9 @@ function shown(context: ToolContext, looked: readonly Looked[]): { output: Outpu
     const name = shownPath(context, path);
     if (looked.length > 1) text += `${text === "" ? "" : "\n"}==> ${name} <==\n`;
     if (isBerthError(read)) {
-      files.push({ kind: "error", path: name, code: read.code, message: read.message, hint: read.hint });
-      text += `[${read.message} (${read.code}). ${read.hint}]\n`;
+      const error = toldError(context, read);
+      files.push({ kind: "error", path: name, ...error });
+      text += `[${error.message} (${error.code}). ${error.hint}]\n`;
     } else if (read.kind === "text") {
       const count = fitting(all, { lines: lines[index]!, bytes: bytes[index]! });
       const part = textFile(context, name, read, count);
@@ -259,30 +261,15 @@ async function explained(
   path: string,
   call: RunningCall,
 ): Promise<BerthError> {
-  const name = shownPath(context, path);
-  if (error.code === "EISDIR") {
-    return berthError("EISDIR", {
-      message: `${name} is a directory`,
-      hint: "Use the tool list.",
-      context: { path },
-    });
-  }
-  if (error.code === "fs.not_a_regular_file") {
-    const hint = "It is a pipe, a socket or a device: use a command.";
-    return berthError("fs.not_a_regular_file", {
-      message: `${name} is not a regular file`,
-      hint,
-      context: { path },
-    });
-  }
   return error.code === "ENOENT" ? noSuchPath(context, path, call) : error;
 }
 
-function together(errors: readonly BerthError[]): BerthError {
+function together(context: ToolContext, errors: readonly BerthError[]): BerthError {
   const [first] = errors;
   if (first === undefined || errors.length === 1) return first ?? berthError("internal");
+  const told = errors.map((error) => toldError(context, error));
   return berthError("ENOENT", {
-    message: `none of the files could be read: ${errors.map(({ message }) => message).join("; ")}`,
-    hint: [...new Set(errors.map(({ hint }) => hint))].join(" "),
+    message: `none of the files could be read: ${told.map(({ message }) => message).join("; ")}`,
+    hint: [...new Set(told.map(({ hint }) => hint))].join(" "),
   });
 }
