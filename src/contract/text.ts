@@ -208,6 +208,6 @@ export interface SearchResult {
   readonly truncated: boolean;
   /** What could not be looked at, the first 20, with the errno as reason. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
-  /** What looked: ripgrep of the place, or Berth. */
-  readonly engine: "ripgrep" | "berth";
+  /** What looked: ripgrep of the place, Berth, or, where Berth has no daemon, find and grep of the place. */
+  readonly engine: "ripgrep" | "berth" | "grep";
 }

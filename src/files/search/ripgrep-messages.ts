@@ -1,5 +1,5 @@
 import { constants as os } from "node:os";
-import { berthError } from "../../contract/errors.ts";
+import { type BerthError, berthError } from "../../contract/errors.ts";
 import { nameFromBytes } from "../names.ts";
 import { MAX_SKIPPED } from "./collector.ts";
 
@@ -37,7 +37,7 @@ export class RipgrepMessages {
 }
 
 /** What ripgrep says of a pattern, as an error. */
-export function patternRefused(message: string, pattern: string): Error {
+export function patternRefused(message: string, pattern: string): BerthError {
   const words = message.replace(/^(?:rg: )?/, "");
   const reason = /(?:^|\n)error: ([^\n]+)/.exec(words)?.[1] ?? words.split("\n")[0] ?? "";
   return berthError("search.pattern_invalid", {

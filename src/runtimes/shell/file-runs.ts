@@ -61,8 +61,8 @@ export class FileRuns {
     path: string,
     options: FileOptions,
     more: Pick<CollectOptions, "input" | "onData"> & {
-      /** The error of a run that failed; default: one about `path`. */
-      readonly failure?: (result: ScriptResult) => BerthError;
+      /** The error of a run that failed, or undefined for one that did what it could; default: an error about `path`. */
+      readonly failure?: (result: ScriptResult) => BerthError | undefined;
     } = {},
   ): Promise<ScriptResult> {
     const result = await this.#place.collect(body, {
@@ -72,7 +72,10 @@ export class FileRuns {
       late: () =>
         berthError("fs.timeout", { hop: "transport", runtime: this.description, context: { path } }),
     });
-    if (result.status !== 0) throw more.failure?.(result) ?? fileFailure(result, path, this.description);
+    if (result.status === 0) return result;
+    const { failure = (failed) => fileFailure(failed, path, this.description) } = more;
+    const error = failure(result);
+    if (error !== undefined) throw error;
     return result;
   }
 

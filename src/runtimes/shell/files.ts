@@ -31,6 +31,7 @@ import * as scripts from "./file-scripts.ts";
 import { listDirectory, statPath, statPaths } from "./look.ts";
 import type { ShellPlace } from "./place.ts";
 import { readChunks, readWhole } from "./read.ts";
+import { searchPlace } from "./search.ts";
 import { ShellChanges } from "./text-change.ts";
 import { readText, requireRange } from "./text-read.ts";
 import { download, readArchive, upload, writeArchive } from "./transfer.ts";
@@ -99,8 +100,14 @@ export class ShellFileSystem extends PlaceFiles implements FileSystem {
     return await this.#changes.make(changes, options);
   }
 
-  async search(_options: SearchOptions = {}): Promise<SearchResult> {
-    throw berthError("runtime.capability_unsupported", { context: { capability: "search" } });
+  async search(options: SearchOptions = {}): Promise<SearchResult> {
+    return await searchPlace(this.#runs, options, () =>
+      berthError("runtime.capability_unsupported", {
+        runtime: this.description,
+        context: { capability: "search" },
+        hint: "The place has no find, stat, xargs or grep.",
+      }),
+    );
   }
 
   async realpath(path: string, options: FileOptions = {}): Promise<string> {

@@ -5,6 +5,15 @@ import type { PlaceTools } from "./tools.ts";
 const GNU_FORMAT = "%f %s %u %g %i %h %y";
 const BSD_FORMAT = "%p %z %u %g %i %l %Fm";
 
+/**
+ * Options of `stat` for lines of `_bst` with what comes behind them: the path ("n"), or that of the directory itself ("-"). Not for places whose tool
+ * is ls.
+ */
+export function statFormat(tools: PlaceTools, behind: "n" | "-"): string {
+  const [option, format, name] = tools.stat === "gnu" ? ["-c", GNU_FORMAT, "%n"] : ["-f", BSD_FORMAT, "%N"];
+  return `${option} '${format} ${behind === "n" ? name : "."}'`;
+}
+
 /** Defines `_bt PATH...`: one line for each path, which exist; a link is followed or not. */
 export function statFunction(tools: PlaceTools, follow: boolean): string {
   if (tools.stat === "gnu") return `_bst() { stat ${follow ? "-L " : ""}-c '${GNU_FORMAT}' "$@"; }`;

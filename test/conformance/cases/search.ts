@@ -7,7 +7,6 @@ export const SEARCH: readonly Case[] = [
   {
     id: "files.10.lines",
     title: "lines are found in the order of their paths, with context, without what is ignored and hidden",
-    needs: ["daemon"],
     run: async ({ runtime, directory }) => {
       const path = await directory();
       await runtime.fs.writeFile(`${path}/.gitignore`, "*.log\n");
@@ -41,7 +40,7 @@ export const SEARCH: readonly Case[] = [
   {
     id: "files.10.names",
     title: "files are found by their names, with size and time; nothing outside is looked at",
-    needs: ["daemon", "contained"],
+    needs: ["contained"],
     run: async ({ runtime, directory }) => {
       const path = await directory();
       await runtime.fs.writeFile(`${path}/in/a.ts`, "12345");
