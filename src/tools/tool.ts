@@ -150,7 +150,8 @@ export interface Tools extends AsyncDisposable {
   /**
    * Moves the command of a running `bash` call to the background: the call returns with what was written until then and the
    * id, and `bash_output` goes on with the next byte. It ends as other background commands do, unless it `stays`. Gives the
-   * id of the process; undefined when no command of that call runs. Capability `daemon`.
+   * id of the process; undefined, and the call goes on as before, when no command of that call runs, or the place has no
+   * daemon (`runtime.capabilities.daemon` tells that before). @throws transport.disconnected and what else asking gives
    */
   background(callId: string, options?: { readonly stays?: boolean }): Promise<string | undefined>;
   /**

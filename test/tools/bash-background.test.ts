@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { createTools } from "../../src/tools/create.ts";
+import { fileTools } from "../fixtures/file-tools.ts";
 import { waitFor } from "../fixtures/process.ts";
 import { type BashPlace, bashPlace, outputOf, textOf } from "./bash-place.ts";
 
@@ -310,4 +311,20 @@ test("closing waits for no place that does not answer, and what it is told when 
   await waitFor("it has ended", async () => {
     return (await at.runtime.exec(`kill -0 ${output.trim()}`)).exitCode !== 0;
   });
+});
+
+test("where no command can be moved to the background, the call goes on as before", async () => {
+  await using hands = await fileTools();
+  assert.equal(hands.tools.context.runtime.capabilities.daemon, false);
+  const { promise: runs, resolve } = Promise.withResolvers<void>();
+  const call = hands.tools.call(
+    "bash",
+    { command: "echo begun; until [ -e go ]; do sleep 0.05; done; echo ended; exit 5" },
+    { callId: "call-1", onOutput: () => resolve() },
+  );
+  await runs;
+  assert.equal(await hands.tools.background("call-1"), undefined);
+  await hands.text("file_write", { path: "go", content: "" });
+  const { output, exit_code } = outputOf(await call);
+  assert.deepEqual({ output, exit_code }, { output: "begun\nended", exit_code: 5 });
 });

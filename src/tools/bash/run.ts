@@ -72,7 +72,7 @@ export class Foreground {
     }
   }
 
-  /** Id of the process; undefined when no command of that call runs. @throws runtime.capability_unsupported */
+  /** Id of the process; undefined when no command of that call runs, or none can be moved in this place. */
   async toBackground(callId: string, stays: boolean): Promise<string | undefined> {
     const running = this.#running.get(callId);
     if (running === undefined) return undefined;
@@ -81,7 +81,9 @@ export class Foreground {
       return (await running.moved).process.id;
     } catch (error) {
       running.moved = undefined;
+      // It has ended, or can't be moved in this place: then the call goes on as before.
       if (isBerthError(error, "process.finished")) return undefined;
+      if (isBerthError(error, "runtime.capability_unsupported")) return undefined;
       throw error;
     }
   }
