@@ -131,6 +131,47 @@ test("file_write and apply_patch are refused, too, when the file was changed sin
   assert.equal(await readFile(path, "utf8"), "1\nzwei\n");
 });
 
+test("a call that was refused as the file was changed goes through when the very same is made again", async () => {
+  const begin = "one\ntwo\nthree\n";
+  const insert = [{ insert_line: 2, new_text: "x" }];
+  const all = [{ old_text: "t", new_text: "T", replace_all: true }];
+  const patch = "*** Begin Patch\n*** Update File: a.txt\n-two\n+2\n three\n*** End Patch";
+  const cases: readonly [tool: string, input: object, changed: string, after: string][] = [
+    ["file_edit", { edits: edits(["two", "2"]) }, "zero\none\ntwo\nthree\n", "zero\none\n2\nthree\n"],
+    ["file_edit", { edits: edits(["two", "2"]) }, "one\ntwo\n", "one\n2\n"],
+    ["file_edit", { edits: all }, "one\ntwo\n3\ntwenty\n", "one\nTwo\n3\nTwenTy\n"],
+    ["file_edit", { edits: insert }, "one\nTWO\nthree\n", "one\nTWO\nx\nthree\n"],
+    ["file_write", { content: "new\n" }, "one\n", "new\n"],
+    ["apply_patch", { patch }, "zero\none\ntwo\nthree\n", "zero\none\n2\nthree\n"],
+  ];
+  for (const [tool, given, changed, after] of cases) {
+    await using hands = await fileTools();
+    const path = await known(hands, "a.txt", begin);
+    await writeFile(path, changed);
+    const input = tool === "apply_patch" ? given : { path: "a.txt", ...given };
+    const refused = await hands.refused(tool, input, "fs.changed");
+    assert.match(refused, /\n[-+] +\d\t.*\nThis counts as read: the same call, made again, goes through/s);
+    assert.equal(await readFile(path, "utf8"), changed);
+    await hands.text(tool, input);
+    assert.equal(await readFile(path, "utf8"), after, JSON.stringify(input));
+  }
+
+  await using hands = await fileTools();
+  const path = join(hands.root, "a.txt");
+  await writeFile(path, begin);
+  await hands.text("file_read", { path: "a.txt", limit: 2 });
+  await writeFile(path, `${begin}four\n`);
+  const edit = { path: "a.txt", edits: edits(["two", "2"]) };
+  const elsewhere = await hands.refused("file_edit", edit, "fs.changed");
+  assert.match(elsewhere, /The lines that were read are the same as before\.\nThis counts as read/);
+  await hands.text("file_edit", edit);
+  await writeFile(path, "one\nZWEI\nthree\nfour\n");
+  const gone = { path: "a.txt", edits: edits(["2", "two"]) };
+  assert.match(await hands.refused("file_edit", gone, "fs.changed"), /- {5}2\t2\n\+ {5}2\tZWEI/);
+  await hands.refused("file_edit", gone, "edit.not_found");
+  assert.equal(await readFile(path, "utf8"), "one\nZWEI\nthree\nfour\n");
+});
+
 test("a difference that is too large to show does not count as read", async () => {
   await using hands = await fileTools();
   const lines = Array.from({ length: 400 }, (_, index) => `line ${index}`);

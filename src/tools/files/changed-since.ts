@@ -9,10 +9,11 @@ import { placeOptions, shownPath } from "./place.ts";
 /** Of a difference that is shown, and of a file that is looked at for it. */
 const MAX_SHOWN = { lines: 100, bytes: 8_000 };
 const MAX_LOOKED = { lines: 50_000, bytes: 2 * 1024 * 1024 };
+const AGAIN = "This counts as read: the same call, made again, goes through where it still fits.";
 
 /**
  * The refusal of a change to a file that is not what the model saw: with how the lines that it saw differ from those that
- * are there now. When all of that is shown, the file as it is now counts as seen, so that the change can be tried again.
+ * are there now. When all of that is shown, the file as it is now counts as seen: the very same call can be made again.
  * Costs a round trip that only a refused call makes.
  */
 export async function changedSince(
@@ -62,8 +63,8 @@ export async function changedSince(
   if (shown.cut) return refused(what, readAgain);
   context.seen.saw(path, now.version, known);
   return told.length === 0
-    ? refused("The lines that were read are the same as before.", "Call again: the change can be made now.")
-    : refused(what, "Base the change on this: it counts as read.");
+    ? refused("The lines that were read are the same as before.", AGAIN)
+    : refused(what, `${AGAIN} Lines are numbered as they are now.`);
 }
 
 function drawn({ kind, number, text }: ChangedLine): string {
