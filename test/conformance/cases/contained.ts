@@ -48,15 +48,18 @@ export const CONTAINED: readonly Case[] = [
         `${root}/magic${path}/outside/file`,
         "/etc/passwd",
       ];
-      for (const way of ways) {
-        for (const operation of [
+      // Without a daemon each of them is a run of a shell, and all find the entry by the same script.
+      const all = runtime.capabilities.daemon || process.env.BERTH_LONG !== undefined;
+      for (const [index, way] of ways.entries()) {
+        const operations = [
           () => runtime.fs.readFile(way, { contained }),
           () => bytesOf(runtime.fs.createReadStream(way, { contained })),
           () => runtime.fs.writeFile(way, "changed", { contained }),
           () => runtime.fs.stat(way, { contained }),
           () => runtime.fs.chmod(way, 0o777, { contained }),
           () => runtime.fs.realpath(way, { contained }),
-        ]) {
+        ];
+        for (const operation of all ? operations : operations.slice(index % 6, (index % 6) + 1)) {
           const error = await refused(operation(), "fs.outside_workspace");
           assert.equal(error.path, way);
         }
@@ -130,8 +133,10 @@ export const CONTAINED: readonly Case[] = [
       const swapping = runtime.exec(script, { cwd: root, signal: abort.signal }).catch(() => {});
       let inside = 0;
       // Without a daemon each turn is two runs of a shell.
-      const turns = runtime.capabilities.daemon ? 300 : 30;
-      for (let turn = 0; turn < turns; turn++) {
+      const few = process.env.BERTH_LONG === undefined ? 8 : 60;
+      const turns = runtime.capabilities.daemon ? 300 : few;
+      // It may be away at every look for a while.
+      for (let turn = 0; turn < turns || (inside === 0 && turn < 600); turn++) {
         const content = await runtime.fs
           .readFile(`${root}/real/file`, { contained: { root }, encoding: "utf8" })
           .catch((error: { code: string }) => error.code);
