@@ -50,7 +50,7 @@ export async function createTools(target: Runtime | ToolTarget, options: ToolOpt
 function chosen(all: readonly Tool[], { options, runtime }: ToolContext): readonly Tool[] {
   const allowed = options.readOnly === true ? all.filter(({ readOnly }) => readOnly) : all;
   if (options.tools === undefined) return allowed;
-  return options.tools.map((name) => {
+  return [...new Set(options.tools)].map((name) => {
     const tool = allowed.find((one) => one.name === name);
     if (tool !== undefined) return tool;
     throw berthError("runtime.capability_unsupported", {

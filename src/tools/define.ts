@@ -3,7 +3,7 @@ import * as z from "zod";
 import { type BerthError, berthError, toBerthError } from "../contract/errors.ts";
 import { HELD_SECRETS } from "../contract/mask.ts";
 import { shorten } from "./cut.ts";
-import type { BeforeCall, ToolCall } from "./hooks.ts";
+import { askBefore, type ToolCall, tellAfter } from "./hooks.ts";
 import { formOf, mended } from "./repair.ts";
 import { toldError } from "./told.ts";
 import type { Tool, ToolCallOptions, ToolContent, ToolContext, ToolName, ToolResult } from "./tool.ts";
@@ -79,7 +79,7 @@ async function runCall<Input, Output>(
     signal.throwIfAborted();
     let input = checked(definition, given);
     call = { id, tool: definition.name, readOnly: definition.readOnly, input };
-    const said = await before(context, call, signal);
+    const said = await askBefore(context.options.hooks, call, signal);
     if (said !== undefined && "refuse" in said) {
       throw berthError("tool.refused", { context: { reason: said.refuse } });
     }
@@ -92,24 +92,14 @@ async function runCall<Input, Output>(
   } catch (error) {
     result = failed(context, errorOf(error, signal));
   }
-  if (call === undefined || context.options.hooks?.after === undefined) return result;
+  if (call === undefined) return result;
   try {
-    const other = await context.options.hooks.after(call, result, performance.now() - startedAt);
+    const done = { call, result, durationMs: performance.now() - startedAt };
+    const other = await tellAfter(context.options.hooks, done, signal);
     return other === undefined ? result : (maskedResult(context, other) as ToolResult<Output>);
   } catch (cause) {
     const message = "the call was made, but a hook behind it failed: its result is not known";
     return failed(context, berthError("tool.hook_failed", { message, cause }));
-  }
-}
-
-/** @throws tool.hook_failed: nothing was done */
-async function before(context: ToolContext, call: ToolCall, signal: AbortSignal): Promise<BeforeCall> {
-  try {
-    return await context.options.hooks?.before?.(call, signal);
-  } catch (cause) {
-    if (signal.aborted) throw cause;
-    const message = "a hook before the call failed, and nothing was done";
-    throw berthError("tool.hook_failed", { message, cause });
   }
 }
 
@@ -118,7 +108,7 @@ function checked<Input>(
   definition: Pick<ToolDefinition<Input, unknown>, "name" | "input">,
   given: unknown,
 ): Input {
-  const parsed = mended(definition.name, definition.input, withoutNulls(given));
+  const parsed = parsedInput(definition, given);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) =>
     path.length === 0 ? message : `${path.join(".")}: ${message}`,
@@ -127,6 +117,22 @@ function checked<Input>(
     message: `the input does not fit ${definition.name}: ${problems.join("; ")}`,
     hint: `It takes ${formOf(definition.input)}`,
   });
+}
+
+function parsedInput<Input>(
+  { name, input }: Pick<ToolDefinition<Input, unknown>, "name" | "input">,
+  given: unknown,
+): z.ZodSafeParseResult<Input> {
+  try {
+    return mended(name, input, withoutNulls(given));
+  } catch (cause) {
+    // The stack is used up: by what is in itself, or thousands of levels deep.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw berthError("tool.input_invalid", {
+      message: `the input does not fit ${name}: it is nested too deeply`,
+      cause,
+    });
+  }
 }
 
 /** Some models give every field that there is, and null where they mean none; strict schemas make all of them do so. */

@@ -44,20 +44,21 @@ const DEFAULT_MAX_TIMEOUT_MS = 600_000;
 export interface CommandTimes {
   readonly timeoutMs: number;
   readonly maxTimeoutMs: number;
+  readonly leaseMs?: number | undefined;
 }
 
 /** The times of commands that hold; one that is not given makes room for the other. @throws config.invalid */
 export function commandTimes(
   given: { [Field in keyof CommandTimes]?: number | undefined } = {},
 ): CommandTimes {
-  for (const field of ["timeoutMs", "maxTimeoutMs"] as const) {
+  for (const field of ["timeoutMs", "maxTimeoutMs", "leaseMs"] as const) {
     const value = given[field] ?? 1;
     if (!Number.isSafeInteger(value) || value < 1) throw invalid(`bash.${field}`, "a whole number above 0");
   }
   const maxTimeoutMs = given.maxTimeoutMs ?? Math.max(given.timeoutMs ?? 0, DEFAULT_MAX_TIMEOUT_MS);
   const timeoutMs = given.timeoutMs ?? Math.min(maxTimeoutMs, DEFAULT_TIMEOUT_MS);
   if (timeoutMs > maxTimeoutMs) throw invalid("bash.timeoutMs", "at most bash.maxTimeoutMs");
-  return { timeoutMs, maxTimeoutMs };
+  return { timeoutMs, maxTimeoutMs, leaseMs: given.leaseMs };
 }
 
 function invalid(field: string, what: string): BerthError {

@@ -2,6 +2,9 @@ import { posix } from "node:path";
 import { berthError } from "../contract/errors.ts";
 import type { ToolContext } from "./tool.ts";
 
+/** Of Linux, with its NUL. */
+const MAX_PATH_BYTES = 4095;
+
 /** A directory of the place as an option names it. @throws config.invalid unless it is absolute */
 export function normalPath(field: string, path: string): string {
   if (path.startsWith("/") && !path.includes("\0")) return withoutEnd(posix.normalize(path));
@@ -31,6 +34,9 @@ export function outputOf({ outputs }: ToolContext, path: string): string | undef
 
 function requireInside(context: ToolContext, path: string, roots: readonly string[]): string {
   const whole = withoutEnd(posix.resolve(context.root, path));
+  if (Buffer.byteLength(whole) > MAX_PATH_BYTES) {
+    throw berthError("ENAMETOOLONG", { context: { path: `${path.slice(0, 100)}…` } });
+  }
   // `~` is a home wherever that is; nothing is known of it here.
   const isHome = path === "~" || path.startsWith("~/");
   if (!isHome && roots.some((root) => isInside(whole, root))) return whole;

@@ -9,7 +9,7 @@ import { CHANGED_FILE, change, changesText, expected, refuseMask, shownChange } 
 import { nearestLines, noSuchPath, withText } from "./errors.ts";
 import type { PatchedFile } from "./patch/lines.ts";
 import { MAX_PATCHED_FILES, parsePatch } from "./patch/parse.ts";
-import { shownPath } from "./place.ts";
+import { rootNote, shownPath } from "./place.ts";
 
 const INPUT = inputOf({
   patch: z
@@ -48,7 +48,7 @@ export function applyPatch(context: ToolContext): ToolDefinition<Input, Output> 
 +its lines
 *** Delete File: c.txt
 *** End Patch
-("*** Move to: PATH" behind Update File renames; "*** End of File" behind a hunk says that it is at the end.) The second: a unified diff, as of git. Give three lines of context, and enough for the place to be the only one. It is refused when a file was changed since it was read. Modes, links and binary files are not patched.`,
+("*** Move to: PATH" behind Update File renames; "*** End of File" behind a hunk says that it is at the end.) The second: a unified diff, as of git. Give three lines of context, and enough for the place to be the only one. When a file was changed since it was read, nothing is done and the difference is shown; then call again. Modes, links and binary files are not patched. ${rootNote(context)}`,
     input: INPUT,
     output: OUTPUT,
     readOnly: false,
@@ -110,6 +110,10 @@ function explained(context: ToolContext, { file, path }: Target, error: BerthErr
   const line = placed?.line ?? file.line;
   const name = shownPath(context, path);
   const start = `line ${line} of the patch: `;
+  if (error.code === "EEXIST" && file.type === "add") {
+    const hint = "Change it by Update File, or replace its content by file_write.";
+    return withText(error, `${start}${name} is there already; nothing was changed`, hint);
+  }
   if (error.code === "fs.changed") return withText(error, start + error.message, error.hint);
   if (error.code !== "edit.not_found" || placed === undefined) {
     return withText(error, start + error.message, error.hint + nearestLines(error));
