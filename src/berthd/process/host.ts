@@ -3,33 +3,24 @@ import { join } from "node:path";
 import { type BerthError, berthError, isBerthError } from "../../contract/errors.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
 import type { Params } from "../../wire/messages.ts";
-import { commandEnvironment, resolveCwd } from "./environment.ts";
+import { createProcess } from "./create-process.ts";
 import { EventLog } from "./event-log.ts";
 import { FinishedProcesses } from "./finished.ts";
 import type { HostedProcess } from "./hosted-process.ts";
 import { KeptFiles } from "./kept-files.ts";
-import { KeptOutput } from "./kept-output.ts";
 import { Lease } from "./lease.ts";
 import { logDirectory } from "./log-directory.ts";
 import { LogStorage } from "./log-storage.ts";
-import { OutputLog } from "./output-log.ts";
-import { ManagedProcess } from "./process.ts";
+import type { ManagedProcess } from "./process.ts";
 import { endedEvent, exitedEvent, leaseEvent, lostEvent, startedEvent } from "./process-events.ts";
 import { newProcessId } from "./process-id.ts";
 import { RecordKeeper } from "./record-keeper.ts";
-import {
-  LOG_LINK,
-  type RecoveredProcess,
-  recoveredInfo,
-  recoverProcesses,
-  removeProcess,
-} from "./records.ts";
+import { type RecoveredProcess, recoveredInfo, recoverProcesses, removeProcess } from "./records.ts";
 import { SpawnQueue } from "./spawn-queue.ts";
 import type { Spawner } from "./spawner.ts";
 import { StartRequests } from "./start-requests.ts";
 import { findUser, type PlaceUser } from "./users.ts";
 
-const DEFAULT_LOG_LIMIT_BYTES = 256 * 1024 * 1024;
 const MAX_PROCESSES = 10_000;
 
 export interface ProcessHostOptions {
@@ -147,44 +138,17 @@ export class ProcessHost {
     const id = newProcessId((taken) => this.#processes.has(taken) || this.#finished.knows(taken));
     this.#checkUser(user, params.user);
     const directory = this.#options.directory === undefined ? undefined : join(this.#options.directory, id);
-    const elsewhere = logs !== this.#options.directory && directory !== undefined;
-    const log = new OutputLog({
-      directory: logs === undefined ? undefined : join(logs, id),
-      link: elsewhere ? join(directory, LOG_LINK) : undefined,
-      limitBytes: params.logLimitBytes ?? DEFAULT_LOG_LIMIT_BYTES,
-      storage: this.#storage,
-    });
-    const otherUser = user === undefined || user.uid === this.#options.daemonUser.uid ? undefined : user;
-    const process = new ManagedProcess({
+    const process = createProcess({
       id,
-      name,
-      workspace,
-      userName: params.user,
-      overflow: params.overflow,
-      timeoutMs: params.timeoutMs,
-      killGraceMs: params.killGraceMs,
-      drainMs: params.drainMs,
-      log,
-      spec: {
-        argv: command,
-        cwd: resolveCwd(params.cwd, user?.home ?? base.HOME ?? self.home),
-        env: commandEnvironment({ base, user, tty: params.tty !== undefined, caller: params.env }),
-        stdin: params.stdin,
-        stderr: params.stderr,
-        tty: params.tty,
-        user: otherUser,
-      },
-      kept:
-        params.keepOutput === undefined || this.#kept === undefined
-          ? undefined
-          : new KeptOutput({
-              id,
-              log,
-              files: this.#kept,
-              aboveBytes: params.keepOutput.aboveBytes,
-              logs: elsewhere ? logs : undefined,
-              user: otherUser,
-            }),
+      params,
+      command,
+      base,
+      user,
+      daemonUser: this.#options.daemonUser,
+      records: this.#options.directory,
+      logs,
+      storage: this.#storage,
+      kept: this.#kept,
     });
     process.detached = params.detached;
     const hosted: HostedProcess = {
@@ -217,7 +181,7 @@ export class ProcessHost {
       this.#processes.delete(id);
       this.#releaseName(hosted);
       process.dispose();
-      await removeProcess(directory, log);
+      await removeProcess(directory, process.log);
       throw started.error;
     }
     this.events.append(startedEvent(hosted));
