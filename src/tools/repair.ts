@@ -116,9 +116,10 @@ function meant(value: unknown, expected: string): unknown {
   return Array.isArray(parsed) || isFields(parsed) ? parsed : [value];
 }
 
+/** With null as left out, as in all input. */
 function parsedJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, (_, value: unknown) => (value === null ? undefined : value));
   } catch {
     return undefined;
   }

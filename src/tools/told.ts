@@ -92,9 +92,9 @@ function messageOf(context: ToolContext, { message, path }: BerthError): string 
     );
 }
 
-function whereToStay({ root, options }: ToolContext, { path = "" }: BerthError): string {
-  const extra = options.extraRoots ?? [];
-  const others = extra.length === 0 ? "" : `; these further directories may be used: ${extra.join(", ")}`;
+function whereToStay({ root, extraRoots }: ToolContext, { path = "" }: BerthError): string {
+  const others =
+    extraRoots.length === 0 ? "" : `; these further directories may be used: ${extraRoots.join(", ")}`;
   const home = path.startsWith("~") ? " ~ is not known here." : "";
   return `Stay in ${root}${others}.${home}`;
 }

@@ -19,7 +19,7 @@ test("an edit is understood in every form in which models give one", async () =>
     { filename: "a.txt", old_str: "two", new_str: "2" },
     { path: "a.txt", edits: one },
     { path: "a.txt", edits: JSON.stringify([one]) },
-    { path: "a.txt", edits: JSON.stringify(one) },
+    { path: "a.txt", edits: JSON.stringify({ ...one, insert_line: null }) },
     { path: "a.txt", edits: [JSON.stringify(one)] },
     { path: "a.txt", edits: JSON.stringify([{ old_string: "two", new_string: "2", replace_all: "true" }]) },
     { path: "a.txt", edits: null, ...one },

@@ -96,12 +96,12 @@ function describe(commands: Commands): string {
   const { tty } = context.runtime.capabilities;
   const lines = [
     `Runs a command in ${shell.name === "bash" ? "bash" : "sh (POSIX; there is no bash here)"}, on ${context.runtime.description}, in ${context.root}. Every call is a shell of its own: cd and variables don't carry over.`,
-    `stdout and stderr come together, in the order written; the last line says how the command ended. Output above ${formatNumber(maxBytes)} bytes or ${formatNumber(maxLines)} lines is cut in the middle${commands.canKeepOutput ? ", and a file with all of it is named" : ""}.`,
+    `stdout and stderr come together, in the order written; the last line says how the command ended. Output above ${formatNumber(maxBytes)} bytes or ${formatNumber(maxLines)} lines is cut in the middle${commands.canKeepOutput ? ", and a file with all of it is named, for file_read and grep" : ""}.`,
     `Nobody can type: stdin is empty, there is no terminal, no pager and no editor. Use options that ask nothing. A command is ended after ${formatNumber(timeoutMs)} ms unless timeout_ms says otherwise (at most ${formatNumber(maxTimeoutMs)}).`,
   ];
   if (canFollow) {
     lines.push(
-      `With background: true it runs on by itself with its input open: bash_output reads what it writes, bash_input types, bash_kill ends it${tty ? "; tty: true gives it a terminal" : ""}. It ends with this conversation at the latest.`,
+      `With background: true it runs on by itself with its input open: bash_output reads what it writes, bash_input types, bash_kill ends it${tty ? "; tty: true gives it a terminal" : ""}. It ends with this conversation${context.runtime.capabilities.daemon ? ", unless stays: true" : ""}.`,
     );
   } else {
     lines.push("Background commands are not available here: a command has to end within its timeout.");

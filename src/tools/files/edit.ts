@@ -7,7 +7,7 @@ import { insidePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
 import { CHANGED_FILE, change, changesText, expected, refuseMask, shownChange } from "./change.ts";
 import { nearestLines, noSuchPath, withText } from "./errors.ts";
-import { shownPath } from "./place.ts";
+import { rootNote, shownPath } from "./place.ts";
 
 const MAX_EDITS = 100;
 
@@ -53,11 +53,12 @@ type Edit = Input["edits"][number];
 
 /** `file_edit`: exact replacements and insertions in one file, all of them or none. */
 export function fileEdit(context: ToolContext): ToolDefinition<Input, Output> {
+  const requireRead = context.options.files?.requireRead !== false;
+  const rule = requireRead ? " To insert behind a line, the file has to have been read." : "";
   return {
     name: "file_edit",
     title: "Edit a file",
-    description:
-      "Changes parts of a text file: replaces text that is in it exactly once, or everywhere with replace_all, or inserts lines. Several edits of a call are all made or none. It is refused when the file was changed since it was read, with the difference. Line ends of the file (CRLF) are kept. Afterwards the file counts as read. The result is the difference, with line numbers.",
+    description: `Changes parts of a text file: replaces text that is in it exactly once, or everywhere with replace_all, or inserts lines. Several edits of a call are all made or none.${rule} When the file was changed since it was read, nothing is done and the difference is shown; then call again. Line ends of the file (CRLF) are kept. Afterwards the file counts as read. The result is the difference, with line numbers. ${rootNote(context)}`,
     input: INPUT,
     output: CHANGED_FILE,
     readOnly: false,

@@ -4,7 +4,7 @@ import { formatNumber } from "../cut.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
 import { readablePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
-import { inLine, shownPath } from "./place.ts";
+import { inLine, rootNote, shownPath } from "./place.ts";
 import { fitting } from "./room.ts";
 import { patternWithin, searchIn, skippedNotes } from "./search.ts";
 
@@ -41,8 +41,7 @@ export function glob(context: ToolContext): ToolDefinition<Input, Output> {
   return {
     name: "glob",
     title: "Find files by name",
-    description:
-      "Finds files whose path matches a pattern, the newest first. Hidden files and those that .gitignore leaves out are not looked at unless asked for; .git never.",
+    description: `Finds files whose path matches a pattern, the newest first. Hidden files and those that .gitignore leaves out are not looked at unless asked for; .git never. ${rootNote(context)}`,
     input: INPUT,
     output: OUTPUT,
     readOnly: true,

@@ -4,7 +4,7 @@ import { formatNumber } from "../cut.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
 import { readablePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
-import { inLine, shownPath } from "./place.ts";
+import { inLine, rootNote, shownPath } from "./place.ts";
 import { fitting } from "./room.ts";
 import { sealed } from "./sealed.ts";
 import { searchIn, skippedNotes } from "./search.ts";
@@ -16,7 +16,10 @@ const MAX_CONTEXT = 50;
 const MAX_LINE_BYTES = 500;
 
 const INPUT = inputOf({
-  pattern: z.string().min(1).describe("Regular expression that a line has to match."),
+  pattern: z
+    .string()
+    .min(1)
+    .describe("Regular expression that a line has to match, without look-around and back references."),
   path: z.string().min(1).optional().describe("File or directory to look in. Default: the root."),
   globs: z
     .array(z.string().min(1))
@@ -76,8 +79,7 @@ export function grep(context: ToolContext): ToolDefinition<Input, Output> {
   return {
     name: "grep",
     title: "Search in files",
-    description:
-      "Finds lines that match a regular expression in all files below a directory, or in one file. A matching line is shown as path:number:text, one of its context as path-number-text. Hidden files and those that .gitignore leaves out are not looked at unless asked for, binary files and .git never.",
+    description: `Finds lines that match a regular expression in all files below a directory, or in one file. A matching line is shown as path:number:text, one of its context as path-number-text. Hidden files and those that .gitignore leaves out are not looked at unless asked for, binary files and .git never. ${rootNote(context)}`,
     input: INPUT,
     output: OUTPUT,
     readOnly: true,

@@ -5,7 +5,7 @@ import { formatNumber } from "../cut.ts";
 import { inputOf, type ToolDefinition } from "../define.ts";
 import { readablePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
-import { inLine, shownPath } from "./place.ts";
+import { inLine, rootNote, shownPath } from "./place.ts";
 import { fitting } from "./room.ts";
 import { searchIn, skippedNotes } from "./search.ts";
 
@@ -45,8 +45,7 @@ export function list(context: ToolContext): ToolDefinition<Input, Output> {
   return {
     name: "list",
     title: "List a directory",
-    description:
-      "Lists a directory, with depth also those below it, as an indented tree: directories with a slash, links with @, files with their size. Where there are many entries, each directory tells how many more it has. .git, pipes, sockets and devices are never listed.",
+    description: `Lists a directory, with depth also those below it, as an indented tree: directories with a slash, links with @, files with their size. Where there are many entries, each directory tells how many more it has. .git, pipes, sockets and devices are never listed. ${rootNote(context)}`,
     input: INPUT,
     output: OUTPUT,
     readOnly: true,

@@ -18,6 +18,11 @@ export function placeOptions(
   return { contained, signal: call.signal };
 }
 
+/** What the descriptions of the file tools say of where paths begin, and may lead. */
+export function rootNote({ root, extraRoots }: ToolContext): string {
+  return `Root: ${root}.${extraRoots.length === 0 ? "" : ` Also allowed: ${extraRoots.join(", ")}.`}`;
+}
+
 /** As models name it: relative to the root where it is inside. */
 export function shownPath(context: ToolContext, path: string): string {
   if (path === context.root) return ".";

@@ -8,7 +8,7 @@ import { toldError } from "../told.ts";
 import type { ToolContent, ToolContext } from "../tool.ts";
 import { noSuchPath } from "./errors.ts";
 import { END_OF_FILE } from "./known-lines.ts";
-import { placeOptions, shownPath } from "./place.ts";
+import { placeOptions, rootNote, shownPath } from "./place.ts";
 import { fairShares, fitting } from "./room.ts";
 import { sealed } from "./sealed.ts";
 
@@ -92,7 +92,7 @@ export function fileRead(context: ToolContext): ToolDefinition<Input, Output> {
   return {
     name: "file_read",
     title: "Read files",
-    description: `Reads a file, or several at once (files), each with its own range. Every line of text is shown as its number, a tab, and its content; the number and the tab are no part of the file. Up to ${formatNumber(maxLines)} lines and ${formatNumber(maxBytes)} bytes a call: what is left out is told, with the offset to go on with. Images are shown; of other binary files size and type are told. For directories use list.`,
+    description: `Reads a file, or several at once (files), each with its own range. Every line of text is shown as its number, a tab, and its content; the number and the tab are no part of the file. Up to ${formatNumber(maxLines)} lines and ${formatNumber(maxBytes)} bytes a call: what is left out is told, with the offset to go on with. Images are shown; of other binary files size and type are told. For directories use list. ${rootNote(context)}`,
     input: INPUT,
     output: OUTPUT,
     readOnly: true,

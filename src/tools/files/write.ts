@@ -5,6 +5,7 @@ import { inputOf, type ToolDefinition } from "../define.ts";
 import { insidePath } from "../paths.ts";
 import type { ToolContext } from "../tool.ts";
 import { CHANGED_FILE, change, changesText, expected, refuseMask, shownChange } from "./change.ts";
+import { rootNote } from "./place.ts";
 
 const INPUT = inputOf({
   path: z.string().min(1).describe("File, relative to the root or absolute. Missing directories are made."),
@@ -22,7 +23,7 @@ export function fileWrite(context: ToolContext): ToolDefinition<Input, Output> {
   return {
     name: "file_write",
     title: "Write a file",
-    description: `Creates a file, or replaces its whole content.${rule} It is refused when the file was changed since it was read. To change a part of a file use file_edit.`,
+    description: `Creates a file, or replaces its whole content.${rule} It is refused when the file was changed since it was read. To change a part of a file use file_edit. ${rootNote(context)}`,
     input: INPUT,
     output: OUTPUT,
     readOnly: false,
