@@ -137,7 +137,13 @@ export interface ChangedFile {
 export interface SearchOptions extends FileOptions {
   /** Directories and files to look in. Default: the workdir. */
   readonly paths?: readonly string[];
-  /** Regular expression that a line has to match; without it files are found by their names alone. */
+  /**
+   * Regular expression that a line has to match; without it files are found by their names alone. ripgrep's dialect; Berth's
+   * own engine has looks around and references back besides, and may take time that grows with the square of a line's length
+   * (`(\w+)x`) or worse: `deadlineMs` ends that. Without a daemon and without ripgrep it is what an extended expression of
+   * grep can say, byte by byte: no `multiline`, looks around, references back or Unicode properties, and only ASCII without
+   * regard to case (search.pattern_invalid).
+   */
   readonly pattern?: string;
   /** `pattern` is plain text. Default false. */
   readonly literal?: boolean;
@@ -157,14 +163,17 @@ export interface SearchOptions extends FileOptions {
   readonly hidden?: boolean;
   /** Also what .gitignore, .ignore and .rgignore leave out. Default false. */
   readonly ignored?: boolean;
-  /** What is told of a file: its matching lines, that it has some, or how many. Default "lines". */
+  /**
+   * What is told of a file: its matching lines, that it has some, or how many. Default "lines". With "files" and "count"
+   * each file is one result, for `maxResults` and `SearchResult.results`.
+   */
   readonly show?: "lines" | "files" | "count";
   /** Lines of context. Default 0. */
   readonly before?: number;
   readonly after?: number;
-  /** Matching lines (entries, when there is no pattern) at most. Default 1,000. */
+  /** Matching lines (files, when `show` is not "lines"; entries, when there is no pattern) at most. Default 1,000. */
   readonly maxResults?: number;
-  /** Matching lines of one file at most. Default: all. */
+  /** Matching lines of one file that are told, or counted, at most: what is behind them is not `truncated`. Default: all. */
   readonly maxPerFile?: number;
   /** Text of lines at most, in bytes. Default 256 KiB. */
   readonly maxBytes?: number;
@@ -202,7 +211,7 @@ export interface SearchedFile {
 
 export interface SearchResult {
   readonly files: readonly SearchedFile[];
-  /** Matching lines (entries, when there is no pattern) in `files`. */
+  /** Of what `maxResults` counts, so much is in `files`. */
   readonly results: number;
   /** There is more than the limits let through. */
   readonly truncated: boolean;

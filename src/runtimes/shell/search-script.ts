@@ -8,7 +8,7 @@ import {
 import type { TreeSearch } from "../../files/search/tree.ts";
 import { shellQuote } from "../../transports/shell-quote.ts";
 import type { ScriptPath } from "./contained.ts";
-import { inPath } from "./file-scripts.ts";
+import { inPath, isContained } from "./file-scripts.ts";
 import { words } from "./script.ts";
 import { statFormat } from "./stat-format.ts";
 import type { PlaceTools } from "./tools.ts";
@@ -61,7 +61,7 @@ command -v "$_bx" >/dev/null 2>&1 || _bE runtime.capability_unsupported
 done`,
     tools.stat === "ls" ? "_bE runtime.capability_unsupported" : ":",
     byName || pattern !== undefined ? ":" : "_bE search.pattern_invalid",
-    pattern === undefined ? ":" : grepFunctions(search, pattern),
+    pattern === undefined ? ":" : grepFunctions(search, pattern, isContained(path)),
     `printf 'g%s%s\\000' "$_bk" "$_bv"`,
     byName
       ? `if [ "$_bk" = f ]; then stat -L ${statFormat(tools, "-")} "$_bp" || _bF "$_bp"; exit 0; fi`
@@ -170,28 +170,35 @@ printf '\\000e\\000\\000'
 fi`;
 }
 
-function grepFunctions(search: ShellSearch, { flags, text }: GrepPattern): string {
+function grepFunctions(search: ShellSearch, { flags, text }: GrepPattern, contained: boolean): string {
   const { show, after, maxPerFile, maxResults } = search.limits;
   const before = search.pattern?.before ?? 0;
   const most = after === 0 ? ` -m ${Math.min(maxPerFile, maxResults + 1)}` : "";
   const pattern = `${words(flags)} -e ${shellQuote(text)}`;
   const around = `${before > 0 ? ` -B ${before}` : ""}${after > 0 ? ` -A ${after}` : ""}`;
   const tells = {
-    lines: `grep -n${around}${most} $_bi ${pattern} -- "$1" </dev/null`,
-    count: `grep -c${most} $_bi ${pattern} -- "$1" </dev/null`,
+    lines: `grep -n${around}${most} $_bi ${pattern} -- "$_bo" </dev/null`,
+    count: `grep -c${most} $_bi ${pattern} -- "$_bo" </dev/null`,
     files: ":",
   };
+  // A name on the way may have become a link: what was opened is looked at, when the kernel says that it is inside.
+  const held = `exec 8<"$1"
+_br /proc/self/fd/8
+case $_bk$_bl in f*|d"\${_bv%/}"/*) ;; *) exit ;; esac
+_bo=/proc/self/fd/8`;
   // Where grep does not know binary files (that of busybox takes -I and does nothing), what has a NUL is one.
   return `_bi=-I
 printf 'x\\000' | grep -I x >/dev/null 2>&1
 if [ "$?" -ne 1 ] || ! echo x | grep -I x >/dev/null 2>&1; then _bi=; fi
 grep $_bi ${pattern} -- /dev/null
 if [ "$?" -gt 1 ]; then exit ${REFUSED}; fi
-_bg() {
-if [ -z "$_bi" ] && [ "$(dd bs=${BINARY_BYTES} count=1 <"$1" 2>/dev/null | tr -dc '\\000' | wc -c)" -ne 0 ]; then return; fi
+_bg() (
+_bo=$1
+${contained ? held : ":"}
+if [ -z "$_bi" ] && [ "$(dd bs=${BINARY_BYTES} count=1 <"$_bo" 2>/dev/null | tr -dc '\\000' | wc -c)" -ne 0 ]; then exit; fi
 printf ':%s\\n' "$1"
 ${tells[show]}
-}`;
+)`;
 }
 
 function look({ flags, text }: GrepPattern): string {
