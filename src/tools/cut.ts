@@ -1,3 +1,4 @@
+import { startOfWholeCharacters } from "../contract/utf8.ts";
 import type { ToolLimits } from "./limits.ts";
 
 /** Text that is to be shown; its middle may be missing already. */
@@ -85,7 +86,7 @@ export function lastBytes(text: string, maxBytes: number): string {
   let start = Math.max(0, bytes.length - maxBytes);
   // A character whose other half was cut off before is not there at all.
   if (start === 0 && isLowSurrogate(text, text.length - maxBytes)) start = REPLACEMENT_BYTES;
-  while (start < bytes.length && (bytes[start]! & 0xc0) === 0x80) start++;
+  start += startOfWholeCharacters(bytes.subarray(start));
   return bytes.toString("utf8", start);
 }
 

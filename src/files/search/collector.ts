@@ -1,4 +1,5 @@
 import type { SearchedFile, SearchLine, SearchOptions, SearchResult } from "../../contract/text.ts";
+import { endOfWholeCharacters, startOfWholeCharacters } from "../../contract/utf8.ts";
 import { nameToBytes } from "../names.ts";
 
 /** Reasons for what was skipped that are told. */
@@ -177,24 +178,9 @@ function cutLine(
   }
   let from = start + Math.max(0, windowStart(at, maxLineBytes) - before);
   let to = Math.min(last, from + maxLineBytes);
-  if (from > start || before > 0) while (from < to && isContinuation(bytes[from])) from += 1;
-  if (to < last || more) to = characterEnd(bytes, from, to);
+  if (from > start || before > 0) from += startOfWholeCharacters(bytes.subarray(from, to));
+  if (to < last || more) to = from + endOfWholeCharacters(bytes.subarray(from, to));
   return { text: bytes.toString("utf8", from, to), bytes: to - from, cut: true };
-}
-
-/** The end of the last whole character that ends at or before `to`, where something comes behind. */
-function characterEnd(bytes: Buffer, from: number, to: number): number {
-  for (let at = to - 1; at >= from && at > to - 4; at--) {
-    const byte = bytes[at] ?? 0;
-    if (isContinuation(byte)) continue;
-    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return at + length > to ? at : to;
-  }
-  return to;
-}
-
-function isContinuation(byte: number | undefined): boolean {
-  return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
 /** Files in the order of their paths, name by name and byte by byte, as a walk through sorted directories finds them. */

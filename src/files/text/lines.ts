@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { berthError } from "../../contract/errors.ts";
 import type { TextLine } from "../../contract/text.ts";
+import { characterBytes, endOfWholeCharacters } from "../../contract/utf8.ts";
 
 /** One piece of a file that is looked through; so much is done in one turn. */
 export const CHUNK_BYTES = 256 * 1024;
@@ -158,7 +159,7 @@ class Scan {
     let rest = chunk;
     if (this.#open.length > 0) {
       const joined = Buffer.concat([this.#open, chunk.subarray(0, 4)]);
-      const wanted = sequenceLength(joined[0]!);
+      const wanted = characterBytes(joined[0]!);
       if (joined.length < wanted) {
         this.#open = joined;
         return;
@@ -169,7 +170,7 @@ class Scan {
       }
       rest = chunk.subarray(wanted - this.#open.length);
     }
-    const cut = rest.length - incompleteEnd(rest);
+    const cut = endOfWholeCharacters(rest);
     this.#open = Buffer.from(rest.subarray(cut));
     this.#invalid = !isUtf8(rest.subarray(0, cut));
   }
@@ -249,24 +250,9 @@ class Collector {
 function cutAtCharacter(kept: Uint8Array, length: number, limit: number): Uint8Array {
   if (length <= limit) return kept;
   const start = kept.subarray(0, limit);
-  return start.subarray(0, limit - incompleteEnd(start));
+  return start.subarray(0, endOfWholeCharacters(start));
 }
 
 export function hasByteOrderMark(bytes: Uint8Array): boolean {
   return bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
-/** Bytes at the end that begin a character of UTF-8 and lack its rest. */
-export function incompleteEnd(bytes: Uint8Array): number {
-  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
-    const byte = bytes[bytes.length - back]!;
-    if ((byte & 0xc0) === 0x80) continue;
-    return sequenceLength(byte) > back ? back : 0;
-  }
-  return 0;
-}
-
-/** Bytes of a character by its first byte; 1 for what begins none. */
-function sequenceLength(first: number): number {
-  return first < 0xc2 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 1;
 }

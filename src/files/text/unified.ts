@@ -2,7 +2,7 @@ import { type ByteText, fromByteText } from "./byte-text.ts";
 import { type Change, diffLines } from "./diff.ts";
 import { KIND_BYTES, kindOf } from "./kind.ts";
 
-export const MAX_DIFF_BYTES = 64 * 1024;
+const MAX_DIFF_BYTES = 64 * 1024;
 const CONTEXT_LINES = 3;
 const LF = 0x0a;
 const BLOCK_BYTES = 64 * 1024;

@@ -1,5 +1,6 @@
 import { exitToJson } from "../../api/json-processes.ts";
 import type { ExitStatus, OutputChunk, OutputStream, Process } from "../../contract/process.ts";
+import { endOfWholeCharacters } from "../../contract/utf8.ts";
 import type { FoundProcess, RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
 import { startCursor } from "./start-cursor.ts";
@@ -103,13 +104,7 @@ class OutputPage {
     const last = this.#parts?.data.at(-1);
     if (last === undefined || this.#encoding === "base64") return 0;
     const tail = Buffer.concat(this.#parts?.data.slice(-4) ?? []).subarray(-3);
-    for (let back = 1; back <= tail.length; back += 1) {
-      const byte = tail[tail.length - back]!;
-      if ((byte & 0xc0) === 0x80) continue;
-      const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-      return length > back ? back : 0;
-    }
-    return 0;
+    return tail.length - endOfWholeCharacters(tail);
   }
 
   #seal(): void {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Capture, endOfWholeCharacters, startOfWholeCharacters } from "./capture.ts";
+import { endOfWholeCharacters, startOfWholeCharacters } from "../../contract/utf8.ts";
+import { Capture } from "./capture.ts";
 import { LineSplitter } from "./lines.ts";
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));

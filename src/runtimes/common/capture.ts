@@ -1,4 +1,5 @@
 import type { OutputStream } from "../../contract/process.ts";
+import { endOfWholeCharacters, startOfWholeCharacters } from "../../contract/utf8.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -155,22 +156,4 @@ export class Capture {
 /** UTF-8 with U+FFFD for what is not; a byte order mark stays, as it is output like any other. */
 export function decode(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-}
-
-/** Length of `bytes` without a character that is cut off at its end. */
-export function endOfWholeCharacters(bytes: Uint8Array): number {
-  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
-    const byte = bytes[bytes.length - back]!;
-    if ((byte & 0xc0) === 0x80) continue;
-    const width = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return width > back ? bytes.length - back : bytes.length;
-  }
-  return bytes.length;
-}
-
-/** Index of the first byte that is not the rest of a character cut off before. */
-export function startOfWholeCharacters(bytes: Uint8Array): number {
-  let at = 0;
-  while (at < Math.min(3, bytes.length) && (bytes[at]! & 0xc0) === 0x80) at++;
-  return at;
 }

@@ -1,5 +1,6 @@
 import type { OutputChunk, OutputStream } from "../../contract/process.ts";
-import { decode, endOfWholeCharacters } from "./capture.ts";
+import { endOfWholeCharacters } from "../../contract/utf8.ts";
+import { decode } from "./capture.ts";
 
 const NEWLINE = 0x0a;
 /** A longer line is given in pieces of this size, so that output without line ends stays bounded. */

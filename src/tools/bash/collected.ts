@@ -1,4 +1,5 @@
 import { HELD_SECRETS } from "../../contract/mask.ts";
+import { endOfWholeCharacters, startOfWholeCharacters } from "../../contract/utf8.ts";
 import type { Pieces } from "../cut.ts";
 
 const LINE_FEED = 10;
@@ -89,12 +90,10 @@ export function cutPieces(
   head: Uint8Array,
   tail: Uint8Array,
 ): { readonly head: string; readonly tail: string } {
-  let start = 0;
-  while (start < Math.min(3, tail.length) && (tail[start]! & 0xc0) === 0x80) start++;
-  // A stream that goes on keeps the first bytes of a character for later.
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(head, { stream: true });
+  const start = startOfWholeCharacters(tail);
+  const end = endOfWholeCharacters(head);
   return {
-    head: text,
+    head: Buffer.from(head.buffer, head.byteOffset, end).toString(),
     tail: Buffer.from(tail.buffer, tail.byteOffset + start, tail.length - start).toString(),
   };
 }
@@ -109,16 +108,6 @@ export function openBytes(bytes: Uint8Array, masked: boolean): number {
   if (!masked) return end.length - whole;
   const text = Buffer.from(end.buffer, end.byteOffset, whole).toString();
   return end.length - whole + Buffer.byteLength(text.slice(HELD_SECRETS.closedLength(text)));
-}
-
-function endOfWholeCharacters(bytes: Uint8Array): number {
-  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
-    const byte = bytes[bytes.length - back]!;
-    if ((byte & 0xc0) === 0x80) continue;
-    const width = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return width > back ? bytes.length - back : bytes.length;
-  }
-  return bytes.length;
 }
 
 function without(bytes: Buffer, count: number): Buffer {
