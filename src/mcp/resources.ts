@@ -12,6 +12,7 @@ import type { ProcessInfo } from "../contract/process.ts";
 import { cleanText } from "../tools/ansi.ts";
 import { commandText } from "../tools/bash/say.ts";
 import { placeOptions } from "../tools/files/place.ts";
+import { sealed } from "../tools/files/sealed.ts";
 import { readablePath } from "../tools/paths.ts";
 import type { ToolContext, Tools } from "../tools/tool.ts";
 import type { Conversation } from "./conversation.ts";
@@ -68,7 +69,7 @@ export async function listResources(
 
 /** @throws ProtocolError, ResourceNotFoundError */
 export async function readResource(
-  conversation: Conversation,
+  conversation: Pick<Conversation, "tools">,
   uri: string,
   signal: AbortSignal,
 ): Promise<ReadResourceResult> {
@@ -188,8 +189,14 @@ async function readLog(
     }
     const tail = Buffer.concat(chunks);
     // Where it begins may be in the middle of a character or of a secret.
-    const text = (end > bytes ? tail.subarray(tail.indexOf("\n") + 1) : tail).toString("utf8");
-    return { uri, mimeType: "text/plain", text: cleanText(context.maskOutput(text), "strip") };
+    const cut = end > bytes;
+    const text = (cut ? tail.subarray(tail.indexOf("\n") + 1) : tail).toString("utf8");
+    // Cleaned first: colours in the middle of a secret do not hide it.
+    const clean = sealed(context, cleanText(text, "strip"), {
+      start: cut,
+      end: process.found.state === "running",
+    });
+    return { uri, mimeType: "text/plain", text: context.maskOutput(clean) };
   } finally {
     process.release();
   }
