@@ -8,7 +8,7 @@ test("every line of SEMANTICS has a case, and every case a name of its own", () 
   assert.deepEqual(ids.length, new Set(ids).size);
   const lines = [
     ...Array.from({ length: 19 }, (_, line) => `commands.${line}.`),
-    ...Array.from({ length: 9 }, (_, line) => `files.${line + 1}.`),
+    ...Array.from({ length: 10 }, (_, line) => `files.${line + 1}.`),
     "errors.",
     "secrets.",
     "ports.",
