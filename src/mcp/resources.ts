@@ -159,10 +159,11 @@ async function readFile(
     });
   }
   const mimeType = mimeTypeOf(path);
-  if (isUtf8(bytes) && !bytes.includes(0)) {
-    const text = context.maskOutput(Buffer.from(bytes).toString("utf8"));
-    return { uri, mimeType: mimeType ?? "text/plain", text };
-  }
+  const content = Buffer.from(bytes).toString("utf8");
+  const text = context.maskOutput(content);
+  if (isUtf8(bytes) && !bytes.includes(0)) return { uri, mimeType: mimeType ?? "text/plain", text };
+  // Bytes can't be masked: what holds a secret is given as the text that is left of it.
+  if (text !== content) return { uri, mimeType: "text/plain", text };
   return {
     uri,
     mimeType: mimeType ?? "application/octet-stream",

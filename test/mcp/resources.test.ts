@@ -15,3 +15,21 @@ test("a log as a resource shows no secret, however it is coloured, nor the begin
   await at.tools.call("bash_kill", { process: outputOf(started).process });
   assert.deepEqual(await read(), [{ uri, mimeType: "text/plain", text: `${text}correct hor` }]);
 });
+
+test("a binary file as a resource shows no secret", async () => {
+  await using at = await bashPlace({ secrets: ["correct horse battery"] });
+  await at.bash("printf 'a\\000correct horse battery' > held; printf 'a\\000b' > plain");
+  const conversation = { tools: async () => at.tools };
+  const read = async (name: string) =>
+    (await readResource(conversation, `berth://files/${name}`, new AbortController().signal)).contents[0];
+  assert.deepEqual(await read("held"), {
+    uri: "berth://files/held",
+    mimeType: "text/plain",
+    text: "a\0[secret]",
+  });
+  assert.deepEqual(await read("plain"), {
+    uri: "berth://files/plain",
+    mimeType: "application/octet-stream",
+    blob: Buffer.from("a\0b").toString("base64"),
+  });
+});
