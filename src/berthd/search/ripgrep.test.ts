@@ -38,8 +38,7 @@ test("a ripgrep that is too old, or none, is left alone", async () => {
 
 test("a ripgrep that hangs is ended with the search", async () => {
   await using bench = await withProgram(
-    () =>
-      '#!/bin/sh\ncase "$*" in *--version*) echo ripgrep 13.0.0; exit ;; esac\nkill -STOP $$\n',
+    () => '#!/bin/sh\ncase "$*" in *--version*) echo ripgrep 13.0.0; exit ;; esac\nkill -STOP $$\n',
   );
   const asked = bench.client.call("fs.search", {
     paths: [bench.directory],
