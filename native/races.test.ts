@@ -39,6 +39,8 @@ test("200 children that ignore TERM are ended by one KILL_TREE", async () => {
   const storm = "trap '' TERM; i=0; while [ $i -lt 200 ]; do sleep 60 & i=$((i+1)); done; echo ready; wait";
   const run = helper.run(["sh", "-c", storm], { env });
   await until("ready", () => run.output().includes("ready"));
+  // A child that is about to become `sleep` has no environment to be known by for a moment.
+  await until("all to be known", () => left().length === 201);
   assert.equal(await run.signal(signals.SIGTERM), 0);
   assert.equal(left().length, 201);
   assert.equal(await run.killTree(5000), 0);
