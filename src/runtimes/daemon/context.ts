@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { CapabilityName } from "../../contract/capabilities.ts";
 import type { BerthError } from "../../contract/errors.ts";
 import type { Command, CommandOptions } from "../../contract/process.ts";
+import { within } from "../../contract/within.ts";
 import type { ParamsInput } from "../../wire/messages.ts";
 import type { WireClient } from "../../wire/types.ts";
 import {
@@ -110,12 +111,7 @@ export class RuntimeContext {
   /** Settles when nothing is under way in the background, or after `limitMs`. */
   async settle(limitMs: number): Promise<void> {
     if (this.#background.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, limitMs);
-    });
-    await Promise.race([this.#settled(), limit]);
-    clearTimeout(timer);
+    await within(limitMs, this.#settled());
   }
 
   /** One task may lead to the next. */

@@ -21,6 +21,7 @@ import type {
   Runtime,
   ShellOptions,
 } from "../../contract/runtime.ts";
+import { within } from "../../contract/within.ts";
 import type { Hello } from "../../wire/messages.ts";
 import type { WireClient } from "../../wire/types.ts";
 import { BulkLink } from "./bulk-link.ts";
@@ -241,13 +242,4 @@ class DaemonRuntime implements Runtime {
 /** All that names the user of the daemon. */
 function ownUser({ user }: Hello): string[] {
   return user === undefined ? [] : [user.name, String(user.uid), `${user.uid}:${user.gid}`];
-}
-
-async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs);
-  });
-  await Promise.race([work, limit]);
-  clearTimeout(timer);
 }

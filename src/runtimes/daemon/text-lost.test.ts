@@ -71,22 +71,28 @@ test("a change whose request is cut anywhere is made once, or not at all when no
   }
 });
 
-test("an answer that is lost is asked for again, and the change is made once", async () => {
-  await using place = await TestPlace.open();
-  writeFileSync(join(place.directory, "a"), "0\n");
-  let cuts = 0;
+/** The answer to a change never leaves the first connection's daemon; `then` gets the near end. Returns how many connections there were. */
+function loseAnswer(place: TestPlace, then: (near: Duplex) => void): () => number {
+  let connections = 0;
   place.onConnection = (near, far) => {
-    if (cuts++ > 0) return;
+    if (connections++ > 0) return;
     const write = far.write.bind(far) as (chunk: Buffer, ...rest: unknown[]) => boolean;
     far.write = ((chunk: Buffer, ...rest: unknown[]) => {
       if (!chunk.includes("additions")) return write(chunk, ...rest);
-      setImmediate(() => near.destroy());
+      then(near);
       return true;
     }) as typeof far.write;
   };
+  return () => connections;
+}
+
+test("an answer that is lost is asked for again, and the change is made once", async () => {
+  await using place = await TestPlace.open();
+  writeFileSync(join(place.directory, "a"), "0\n");
+  const connections = loseAnswer(place, (near) => setImmediate(() => near.destroy()));
   await using runtime = await place.runtime();
   const [file] = await runtime.fs.change([append("a", "1")]);
-  assert.equal(cuts, 2);
+  assert.equal(connections(), 2);
   assert.equal(file?.additions, 1);
   assert.equal(readFileSync(join(place.directory, "a"), "utf8"), "0\n1\n");
 });
@@ -94,16 +100,7 @@ test("an answer that is lost is asked for again, and the change is made once", a
 test("a daemon that ended before its answer: it is said that nobody knows", async () => {
   await using place = await TestPlace.open();
   writeFileSync(join(place.directory, "a"), "0\n");
-  let cuts = 0;
-  place.onConnection = (near, far) => {
-    if (cuts++ > 0) return;
-    const write = far.write.bind(far) as (chunk: Buffer, ...rest: unknown[]) => boolean;
-    far.write = ((chunk: Buffer, ...rest: unknown[]) => {
-      if (!chunk.includes("additions")) return write(chunk, ...rest);
-      void place.restart().then(() => near.destroy());
-      return true;
-    }) as typeof far.write;
-  };
+  loseAnswer(place, (near) => void place.restart().then(() => near.destroy()));
   await using runtime = await place.runtime();
   await assert.rejects(runtime.fs.change([append("a", "1")]), { code: "edit.outcome_unknown" });
   assert.equal(readFileSync(join(place.directory, "a"), "utf8"), "0\n1\n");
