@@ -12,6 +12,8 @@ export interface FollowEventsOptions {
   readonly process?: string | undefined;
   /** Dotted prefixes: "process" takes "process.started". */
   readonly types?: readonly string[] | undefined;
+  /** Told when the connection was lost, and when it is there again. */
+  readonly onConnection?: ((state: "lost" | "restored") => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -23,7 +25,7 @@ export interface FollowEventsOptions {
  */
 export async function* followEvents(
   connection: Connection,
-  { after, workspace, process, types = [], signal }: FollowEventsOptions,
+  { after, workspace, process, types = [], onConnection, signal }: FollowEventsOptions,
   head: () => Promise<number>,
 ): AsyncGenerator<BerthEvent, void, undefined> {
   const query = new URLSearchParams();
@@ -32,7 +34,11 @@ export async function* followEvents(
   for (const type of types) query.append("type", type);
   // Without a number what happens while a lost connection is made again would be missed.
   const start = async () => String(after ?? (await head()));
-  for await (const { data } of followServerEvents(connection, `v1/events?${query}`, { start, signal })) {
+  for await (const { data } of followServerEvents(connection, `v1/events?${query}`, {
+    start,
+    onConnection,
+    signal,
+  })) {
     yield eventFromJson(data as EventJson);
   }
 }

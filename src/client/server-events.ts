@@ -18,6 +18,8 @@ export interface FollowOptions {
   readonly start?: (() => Promise<string>) | undefined;
   /** Milliseconds without an answer behind which the last failure is thrown. Default: never. */
   readonly awayMs?: number | undefined;
+  /** Told when the connection was lost, and when it is there again. */
+  readonly onConnection?: ((state: "lost" | "restored") => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,14 +30,19 @@ export interface FollowOptions {
 export async function* followServerEvents(
   connection: Connection,
   path: string,
-  { start, awayMs = Number.POSITIVE_INFINITY, signal }: FollowOptions,
+  { start, awayMs = Number.POSITIVE_INFINITY, onConnection, signal }: FollowOptions,
 ): AsyncGenerator<ReceivedEvent, void, undefined> {
   let last: string | undefined;
   let heardMs = performance.now();
+  let isLost = false;
+  const onOpen = () => {
+    if (isLost) onConnection?.("restored");
+    isLost = false;
+  };
   for (let failures = 0; ; failures++) {
     try {
       if (start !== undefined) last ??= await start();
-      for await (const event of serverEvents(connection, path, { lastEventId: last, signal })) {
+      for await (const event of serverEvents(connection, path, { lastEventId: last, onOpen, signal })) {
         if (event.event === "error") throw errorFromJson(event.data as ErrorJson);
         failures = -1;
         if (start !== undefined) last = event.id ?? last;
@@ -47,6 +54,8 @@ export async function* followServerEvents(
       if (signal?.aborted) throw abortedBy(signal);
       if (!mayPass(error) || performance.now() - heardMs > awayMs) throw error;
     }
+    if (!isLost) onConnection?.("lost");
+    isLost = true;
     await pause(backoffMs(Math.max(failures, 0)), signal);
   }
 }
@@ -58,9 +67,13 @@ export async function* followServerEvents(
 async function* serverEvents(
   { url, token, fetch }: Connection,
   path: string,
-  options: { readonly lastEventId?: string | undefined; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly lastEventId?: string | undefined;
+    readonly onOpen: () => void;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): AsyncGenerator<ReceivedEvent, void, undefined> {
-  const { signal, lastEventId } = options;
+  const { signal, lastEventId, onOpen } = options;
   const target = new URL(path, url);
   const headers = new Headers({ accept: "text/event-stream" });
   if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
@@ -76,6 +89,7 @@ async function* serverEvents(
   try {
     const response = await fetch(new Request(target, { headers, signal: stop }));
     if (!response.ok) throw await answeredError(response);
+    onOpen();
     if (response.body === null) return;
     const decoder = new TextDecoder();
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
