@@ -46,6 +46,12 @@ export const runtimeConfig = z
 /** Configuration, name of berth.yaml, or URI. */
 export const runtimeChoice = z.union([z.string().min(1).max(4096), runtimeConfig]);
 
+/** Details of an error, for programs. */
+const errorContext = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]),
+);
+
 /** The error of every answer from 400 on. */
 export const errorBody = z
   .object({
@@ -55,9 +61,7 @@ export const errorBody = z
     retryable: z.boolean(),
     hop: z.enum(["client", "runner", "transport", "berthd"]).optional(),
     runtime: z.string().optional(),
-    context: z
-      .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]))
-      .optional(),
+    context: errorContext.optional(),
   })
   .meta({ id: "Error", description: "docs/errors.md lists the codes." });
 
@@ -65,19 +69,44 @@ export const errorResponse = z
   .object({ error: errorBody.extend({ request_id: z.string() }) })
   .meta({ id: "ErrorResponse" });
 
-export const checkReport = z
+export const checkStep = z
   .object({
+    name: z.string(),
     ok: z.boolean(),
-    runtime: z.string(),
-    steps: z.array(
-      z.object({
-        name: z.string(),
-        ok: z.boolean(),
-        duration_ms: z.number(),
-        detail: z.string(),
-        code: z.string().optional(),
-        hint: z.string().optional(),
-      }),
-    ),
+    duration_ms: z.number(),
+    detail: z.string(),
+    code: z.string().optional().describe("Of a step that failed."),
+    hint: z.string().optional().describe("What to do; also advice for a step that is ok."),
+    context: errorContext
+      .optional()
+      .describe(
+        "Of the error of a step that failed: of ssh.host_key_unknown `host`, `fingerprint` and `keyType`.",
+      ),
   })
+  .meta({ id: "CheckStep" });
+
+export const checkReport = z
+  .object({ ok: z.boolean(), runtime: z.string(), steps: z.array(checkStep) })
   .meta({ id: "CheckReport" });
+
+/** What a check tells while it runs, by the name of the event. */
+export const checkEvent = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("started"), name: z.string().describe("Of the step that begins.") }),
+    z.object({ type: z.literal("step"), step: checkStep }),
+    z.object({ type: z.literal("end"), report: checkReport }),
+  ])
+  .meta({ id: "CheckEvent" });
+
+/** Answers of a check. */
+export const CHECK_RESPONSES = {
+  200: {
+    description: "Every step; a failed one is no error. As events: started, step, end.",
+    schema: checkReport,
+    events: checkEvent,
+  },
+} as const;
+
+export const CHECK_DESCRIPTION =
+  "With `Accept: text/event-stream` it is told live which step begins and how it ended; the report is the last event, " +
+  "and a caller that leaves ends the check.";

@@ -29,7 +29,33 @@ export const preview = z
   })
   .meta({ id: "Preview" });
 
+export const listeningPort = z
+  .object({
+    port,
+    host: z.string().describe("Address that it listens at: 127.0.0.1, 0.0.0.0, ::1, ::."),
+    process_id: z
+      .string()
+      .nullable()
+      .describe("The process of Berth whose it is; null: another one's, or not known."),
+    command: z.string().nullable().describe("Name of the program; null where it may not be seen."),
+  })
+  .meta({ id: "ListeningPort" });
+
 export const portRoutes = [
+  {
+    operationId: "listPorts",
+    place: true,
+    method: "GET",
+    path: "/v1/workspaces/{workspace}/ports",
+    tag: "ports",
+    summary: "What listens in the place, by TCP",
+    scope: "read",
+    params: workspaceParams,
+    responses: {
+      200: { description: "As it is now, by port.", schema: z.object({ items: z.array(listeningPort) }) },
+    },
+    errors: ["runtime.capability_unsupported"],
+  },
   {
     operationId: "createForward",
     place: true,

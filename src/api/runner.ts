@@ -33,6 +33,7 @@ export const overview = z
           runtime: z.string().describe("Its type."),
           workspace_state: z.string(),
           running: z.int().nullable().describe("Processes that run; null while it is not connected."),
+          last_event_at: time.nullable().describe("Time of the newest event of the workspace that is kept."),
         }),
       )
       .describe("One a workspace."),
@@ -124,6 +125,8 @@ export const runnerRoutes = [
     path: "/v1/overview",
     tag: "runner",
     summary: "How runner, places, processes and sessions are now",
+    description:
+      "A token limited to workspaces is told of their places and processes; sums of sessions, requests and bytes are the runner's.",
     scope: "read",
     responses: { 200: { description: "As it is now.", schema: overview } },
     errors: [],

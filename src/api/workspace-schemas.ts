@@ -62,6 +62,38 @@ export const workspaceStatus = z
   })
   .meta({ id: "WorkspaceStatus", description: "What is in a workspace, and what would be lost with it." });
 
+const lines = z.int().nullable();
+
+export const workspaceChanges = z
+  .object({
+    base: z.string().nullable().describe("The commit that is compared with; null: there is none yet."),
+    files: z
+      .array(
+        z.object({
+          path: z.string(),
+          old_path: z.string().nullable().describe("Of a renamed or copied one."),
+          status: z.enum([
+            "added",
+            "modified",
+            "deleted",
+            "renamed",
+            "copied",
+            "type_changed",
+            "untracked",
+            "conflicted",
+          ]),
+          added: lines.describe("Lines; null of a binary file."),
+          deleted: lines,
+          binary: z.boolean(),
+        }),
+      )
+      .describe("Sorted by path, at most 10,000."),
+    added: z.int().describe("Lines of all files, also of those that are not listed."),
+    deleted: z.int(),
+    truncated: z.boolean().describe("There are more files than are listed."),
+  })
+  .meta({ id: "WorkspaceChanges", description: "What a workspace has that a commit has not." });
+
 export const deleteReport = z
   .object({
     workspace,

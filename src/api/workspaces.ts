@@ -1,6 +1,7 @@
 import * as z from "zod";
 import {
-  checkReport,
+  CHECK_DESCRIPTION,
+  CHECK_RESPONSES,
   pageOf,
   pageQuery,
   path,
@@ -11,7 +12,7 @@ import {
 } from "./common.ts";
 import { operation } from "./operations.ts";
 import type { Route } from "./route.ts";
-import { workspace, workspaceStatus } from "./workspace-schemas.ts";
+import { workspace, workspaceChanges, workspaceStatus } from "./workspace-schemas.ts";
 
 const name = z.string().min(1).max(255);
 const branch = z.string().min(1).max(255);
@@ -24,6 +25,8 @@ const maxWait = {
     .describe("Wait so long for a host that does not let in now and may soon. Default 30,000."),
 };
 const wait = z.strictObject({ ...waitQuery });
+
+const diffBase = z.string().min(1).max(255).default("trunk").describe('"trunk", "head", or a commit.');
 
 /** Answers of what takes a while. */
 const OPERATION = {
@@ -246,11 +249,25 @@ export const workspaceRoutes = [
     scope: "read",
     params: workspaceParams,
     query: z.strictObject({
-      base: z.string().min(1).max(255).default("trunk").describe('"trunk", "head", or a commit.'),
+      base: diffBase,
       format: z.enum(["patch", "stat", "name-status"]).default("patch"),
       path: z.array(path).max(1000).optional().describe("Only these."),
     }),
     responses: { 200: { description: "The diff.", contentType: "text/x-diff" } },
+    errors: [...COMMON, "workspace.start_unknown", "workspace.missing"],
+  },
+  {
+    operationId: "workspaceChanges",
+    place: true,
+    method: "GET",
+    path: "/v1/workspaces/{workspace}/changes",
+    tag: "workspaces",
+    summary: "Which files were changed in it, and by how many lines",
+    description: "The files of `GET …/diff` with the same base, untracked ones included.",
+    scope: "read",
+    params: workspaceParams,
+    query: z.strictObject({ base: diffBase }),
+    responses: { 200: { description: "As it is now.", schema: workspaceChanges } },
     errors: [...COMMON, "workspace.start_unknown", "workspace.missing"],
   },
   {
@@ -288,7 +305,8 @@ export const workspaceRoutes = [
     summary: "Tries whether its place can be used, step by step",
     scope: "operate",
     params: workspaceParams,
-    responses: { 200: { description: "Every step; a failed one is no error.", schema: checkReport } },
+    description: CHECK_DESCRIPTION,
+    responses: CHECK_RESPONSES,
     errors: [],
   },
 ] as const satisfies readonly Route[];

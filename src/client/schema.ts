@@ -94,6 +94,28 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/v1/runtimes/suggestions": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get: operations["suggestRuntimes"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/v1/ssh/host-keys": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    post: operations["trustHostKey"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/v1/projects": {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
     get: operations["listProjects"];
@@ -240,6 +262,17 @@ export interface paths {
   "/v1/workspaces/{workspace}/diff": {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
     get: operations["workspaceDiff"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/v1/workspaces/{workspace}/changes": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get: operations["workspaceChanges"];
     put?: never;
     post?: never;
     delete?: never;
@@ -545,6 +578,17 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/v1/workspaces/{workspace}/ports": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get: operations["listPorts"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/v1/workspaces/{workspace}/forwards": {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
     get: operations["listForwards"];
@@ -644,6 +688,50 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/v1/sessions/codes": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    post: operations["createSessionCode"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/v1/sessions": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get: operations["listSessions"];
+    put?: never;
+    post: operations["createSession"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/v1/sessions/current": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get: operations["getCurrentSession"];
+    put?: never;
+    post?: never;
+    delete: operations["endCurrentSession"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/v1/sessions/{id}": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    post?: never;
+    delete: operations["deleteSession"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/v1/workspaces/{workspace}/wire": {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
     get: operations["wire"];
@@ -731,17 +819,30 @@ export interface components {
           /** Another one is the writer; this client is a viewer from now on. */
           type: "taken_over";
         };
-    CheckReport: {
+    CheckEvent:
+      | {
+          type: "started";
+
+          /** Of the step that begins. */
+          name: string;
+        }
+      | { type: "step"; step: components["schemas"]["CheckStep"] }
+      | { type: "end"; report: components["schemas"]["CheckReport"] };
+    CheckReport: { ok: boolean; runtime: string; steps: components["schemas"]["CheckStep"][] };
+    CheckStep: {
+      name: string;
       ok: boolean;
-      runtime: string;
-      steps: {
-        name: string;
-        ok: boolean;
-        duration_ms: number;
-        detail: string;
-        code?: string;
-        hint?: string;
-      }[];
+      duration_ms: number;
+      detail: string;
+
+      /** Of a step that failed. */
+      code?: string;
+
+      /** What to do; also advice for a step that is ok. */
+      hint?: string;
+
+      /** Of the error of a step that failed: of ssh.host_key_unknown `host`, `fingerprint` and `keyType`. */
+      context?: { [name: string]: string | number | boolean | null | string[] };
     };
     DeleteReport: {
       workspace: components["schemas"]["Workspace"];
@@ -902,6 +1003,17 @@ export interface components {
       /** Differs after every start. */
       instance_id: string;
     };
+    HostKey: {
+      host: string;
+      key_type: string;
+      fingerprint: string;
+
+      /** The known_hosts file that has it. */
+      file: string;
+
+      /** false: it was there already. */
+      added: boolean;
+    };
     InitResult: {
       started_at: string;
       ended_at: string;
@@ -910,6 +1022,18 @@ export interface components {
       exit: components["schemas"]["ExitStatus"] | null;
       output: string;
       skipped?: "untrusted";
+    };
+    ListeningPort: {
+      port: number;
+
+      /** Address that it listens at: 127.0.0.1, 0.0.0.0, ::1, ::. */
+      host: string;
+
+      /** The process of Berth whose it is; null: another one's, or not known. */
+      process_id: string | null;
+
+      /** Name of the program; null where it may not be seen. */
+      command: string | null;
     };
 
     /** One message of JSON-RPC 2.0, as the Model Context Protocol has them. */
@@ -1017,6 +1141,9 @@ export interface components {
 
         /** Processes that run; null while it is not connected. */
         running: number | null;
+
+        /** Time of the newest event of the workspace that is kept. */
+        last_event_at: string | null;
       }[];
 
       /** Number by state. */
@@ -1131,6 +1258,58 @@ export interface components {
       hint: string | null;
     };
 
+    /** At most 500 of each. */
+    RuntimeSuggestions: {
+      /** Aliases of the ssh configuration of who runs the runner. */
+      ssh_hosts: {
+        /** What `ssh` and `ssh://` take. */
+        name: string;
+
+        /** null where the configuration does not say. */
+        hostname: string | null;
+        user: string | null;
+        port: number | null;
+      }[];
+
+      /** Those of others; Berth's own are left out. */
+      docker_containers: {
+        id: string;
+        name: string;
+        image: string;
+
+        /** "running", … */
+        state: string;
+      }[];
+      docker_images: { reference: string; bytes: number; created_at: string }[];
+
+      /** Why the engine was not asked, or did not answer in time. */
+      docker_error: components["schemas"]["Error"] | null;
+
+      /** Of the project's berth.yaml. */
+      named: { name: string; type: string }[];
+    };
+
+    /** A browser that is signed in. */
+    Session: {
+      /** "ses_…" */
+      id: string;
+
+      /** Token that it was made with: its scope and workspaces are the session's. */
+      token_id: string;
+      token_name: string;
+
+      /** What the browser calls itself. */
+      user_agent: string | null;
+      created_at: string;
+      last_used_at: string;
+
+      /** 30 days from its last use, at most 90 from the sign-in, and with its token. */
+      expires_at: string;
+
+      /** Whether this call is made by it. */
+      current: boolean;
+    };
+
     /** Kept in this state directory and sent nowhere. */
     Stats: {
       since: string | null;
@@ -1196,6 +1375,41 @@ export interface components {
       } | null;
       created_at: string;
       updated_at: string;
+    };
+
+    /** What a workspace has that a commit has not. */
+    WorkspaceChanges: {
+      /** The commit that is compared with; null: there is none yet. */
+      base: string | null;
+
+      /** Sorted by path, at most 10,000. */
+      files: {
+        path: string;
+
+        /** Of a renamed or copied one. */
+        old_path: string | null;
+        status:
+          | "added"
+          | "modified"
+          | "deleted"
+          | "renamed"
+          | "copied"
+          | "type_changed"
+          | "untracked"
+          | "conflicted";
+
+        /** Lines; null of a binary file. */
+        added: number | null;
+        deleted: number | null;
+        binary: boolean;
+      }[];
+
+      /** Lines of all files, also of those that are not listed. */
+      added: number;
+      deleted: number;
+
+      /** There are more files than are listed. */
+      truncated: boolean;
     };
 
     /** What is in a workspace, and what would be lost with it. */
@@ -1303,7 +1517,49 @@ export interface operations {
     responses: {
       200: {
         headers: { [name: string]: unknown };
-        content: { "application/json": components["schemas"]["CheckReport"] };
+        content: { "application/json": components["schemas"]["CheckReport"]; "text/event-stream": string };
+      };
+      default: ErrorAnswer;
+    };
+  };
+  suggestRuntimes: {
+    parameters: {
+      query?: {
+        /** Id or directory. */
+        project?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: { [name: string]: unknown };
+        content: { "application/json": components["schemas"]["RuntimeSuggestions"] };
+      };
+      default: ErrorAnswer;
+    };
+  };
+  trustHostKey: {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    requestBody: {
+      content: {
+        "application/json": {
+          runtime: string | components["schemas"]["RuntimeConfig"];
+
+          /** Id or directory: whose berth.yaml has the name. */
+          project?: string;
+
+          /** Compared with the host's own by who asks. */
+          fingerprint: string;
+        };
+      };
+    };
+    responses: {
+      200: {
+        headers: { [name: string]: unknown };
+        content: { "application/json": components["schemas"]["HostKey"] };
       };
       default: ErrorAnswer;
     };
@@ -1772,6 +2028,28 @@ export interface operations {
       default: ErrorAnswer;
     };
   };
+  workspaceChanges: {
+    parameters: {
+      query?: {
+        /** "trunk", "head", or a commit. */
+        base?: string;
+      };
+      header?: never;
+      path: {
+        /** Id, name, or PROJECT/NAME with the slash as %2F. */
+        workspace: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: { [name: string]: unknown };
+        content: { "application/json": components["schemas"]["WorkspaceChanges"] };
+      };
+      default: ErrorAnswer;
+    };
+  };
   getConfig: {
     parameters: {
       query?: never;
@@ -1824,7 +2102,7 @@ export interface operations {
     responses: {
       200: {
         headers: { [name: string]: unknown };
-        content: { "application/json": components["schemas"]["CheckReport"] };
+        content: { "application/json": components["schemas"]["CheckReport"]; "text/event-stream": string };
       };
       default: ErrorAnswer;
     };
@@ -2566,6 +2844,25 @@ export interface operations {
       default: ErrorAnswer;
     };
   };
+  listPorts: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** Id, name, or PROJECT/NAME with the slash as %2F. */
+        workspace: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: { [name: string]: unknown };
+        content: { "application/json": { items: components["schemas"]["ListeningPort"][] } };
+      };
+      default: ErrorAnswer;
+    };
+  };
   createForward: {
     parameters: {
       query?: never;
@@ -2820,6 +3117,84 @@ export interface operations {
     };
   };
   deleteToken: {
+    parameters: { query?: never; header?: never; path: { id: string }; cookie?: never };
+    requestBody?: never;
+    responses: { 204: { headers: { [name: string]: unknown }; content?: never }; default: ErrorAnswer };
+  };
+  createSessionCode: {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    requestBody?: never;
+    responses: {
+      201: {
+        headers: { [name: string]: unknown };
+        content: {
+          "application/json": {
+            code: string;
+
+            /** Page that signs in with it: the code is in the fragment, which no server is sent. */
+            url: string;
+            expires_at: string;
+          };
+        };
+      };
+      default: ErrorAnswer;
+    };
+  };
+  createSession: {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    requestBody: { content: { "application/json": { code: string } | { token: string } } };
+    responses: {
+      201: {
+        headers: { [name: string]: unknown };
+        content: { "application/json": { session: components["schemas"]["Session"]; key: string } };
+      };
+      default: ErrorAnswer;
+    };
+  };
+  listSessions: {
+    parameters: {
+      query?: {
+        /** Items at most. */
+        limit?: number;
+
+        /** `next` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: { [name: string]: unknown };
+        content: { "application/json": { items: components["schemas"]["Session"][]; next: string | null } };
+      };
+      default: ErrorAnswer;
+    };
+  };
+  getCurrentSession: {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: { [name: string]: unknown };
+        content: {
+          "application/json": {
+            token: components["schemas"]["Token"];
+            session: components["schemas"]["Session"] | null;
+          };
+        };
+      };
+      default: ErrorAnswer;
+    };
+  };
+  endCurrentSession: {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    requestBody?: never;
+    responses: { 204: { headers: { [name: string]: unknown }; content?: never }; default: ErrorAnswer };
+  };
+  deleteSession: {
     parameters: { query?: never; header?: never; path: { id: string }; cookie?: never };
     requestBody?: never;
     responses: { 204: { headers: { [name: string]: unknown }; content?: never }; default: ErrorAnswer };

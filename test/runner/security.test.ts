@@ -56,14 +56,13 @@ test("scope matrix: every route, with each scope, none, and a limit to workspace
     "applyWorkspace",
     "checkRuntime",
     "createWorkspace",
-    "eventHead",
     "forkWorkspace",
     "listProjects",
     "metrics",
-    "overview",
     "pullWorkspace",
     "setConfig",
     "stats",
+    "suggestRuntimes",
   ]);
 });
 

@@ -21,6 +21,7 @@ function place(name: string, more: Partial<Overview["places"][number]> = {}): Ov
     runtime: "docker",
     workspace_state: "ready",
     running: 2,
+    last_event_at: null,
     ...more,
   };
 }

@@ -14,9 +14,11 @@ const FOR_LIMITED: ReadonlySet<string> = new Set([
   "health",
   "listRuntimes",
   "listWorkspaces",
+  "overview",
   "listAllProcesses",
   "listOperations",
   "listEvents",
+  "eventHead",
 ]);
 /** Things by an id of their own, each of a workspace, which its handler asks for. */
 const OF_WORKSPACES =

@@ -18,6 +18,8 @@ export interface Figures {
   readonly health: ReadonlyMap<string, PlaceHealth>;
   /** By workspace, of places that answered. */
   readonly processes: ReadonlyMap<string, readonly ProcessInfo[]>;
+  /** Time of the newest event of each workspace that has one. */
+  readonly lastEvents: ReadonlyMap<string, string>;
   readonly eventSequence: number;
   readonly eventLagMs: number;
   readonly loopDelayMs: number;
@@ -44,6 +46,7 @@ export function figuresOf(context: Looked, metrics: KeptMetrics): FiguresSource 
     ]);
     const figures: Figures = {
       workspaces,
+      lastEvents: await lastEventsOf(context, workspaces),
       health: new Map(context.runtimes.health().map((one) => [one.workspace, one])),
       processes,
       eventSequence: sequence,
@@ -111,6 +114,21 @@ async function eventsOf({ events }: Looked): Promise<{ sequence: number; lagMs: 
   const lagMs = performance.now() - startedMs;
   const { sequence } = await events.head();
   return { sequence, lagMs };
+}
+
+/** Each is one step in the index of the log, however long that is. */
+async function lastEventsOf(
+  { events }: Looked,
+  workspaces: readonly Workspace[],
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  await Promise.all(
+    workspaces.map(async ({ id }) => {
+      const [last] = await events.read({ workspace: id, newest: true, limit: 1 });
+      if (last !== undefined) found.set(id, last.event.time);
+    }),
+  );
+  return found;
 }
 
 /** Of this process, by /proc; undefined where there is none. */

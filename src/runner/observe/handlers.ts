@@ -24,10 +24,11 @@ export function observeHandlers(
       return { status: 200, body: await stats() };
     },
 
-    async overview() {
+    async overview({ caller }) {
       const now = await figures.look();
       const { user, system } = process.cpuUsage();
-      const all = [...now.processes.values()].flat();
+      const workspaces = now.workspaces.filter(({ id }) => caller.workspaces?.has(id) ?? true);
+      const processes = workspaces.flatMap(({ id }) => now.processes.get(id) ?? []);
       const sessions = (role: string): number => metrics.total("berth_attach_sessions", { role });
       return {
         status: 200,
@@ -42,7 +43,7 @@ export function observeHandlers(
             event_loop_delay_ms: now.loopDelayMs,
             open_descriptors: now.openDescriptors ?? null,
           },
-          places: now.workspaces.map((workspace) => {
+          places: workspaces.map((workspace) => {
             const health = now.health.get(workspace.id);
             const running = now.processes
               .get(workspace.id)
@@ -58,10 +59,11 @@ export function observeHandlers(
               runtime: workspace.runtime.type,
               workspace_state: workspace.state,
               running: running ?? null,
+              last_event_at: now.lastEvents.get(workspace.id) ?? null,
             };
           }),
-          workspaces: Object.fromEntries(countBy(now.workspaces, ({ state }) => state)),
-          processes: Object.fromEntries(countBy(all, ({ state }) => state)),
+          workspaces: Object.fromEntries(countBy(workspaces, ({ state }) => state)),
+          processes: Object.fromEntries(countBy(processes, ({ state }) => state)),
           attach_sessions: { writers: sessions("writer"), viewers: sessions("viewer") },
           clients: {
             wire: metrics.total("berth_wire_clients"),

@@ -1,12 +1,15 @@
 import { checkReportToJson } from "../../api/json-workspaces.ts";
 import type { RuntimeConfig } from "../../contract/config.ts";
+import { berthError } from "../../contract/errors.ts";
 import { checkRuntime } from "../../runtimes/check.ts";
 import { availableKinds } from "../../runtimes/kinds.ts";
 import type { RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
 import { projectDirectory } from "./projects.ts";
 
-export function runtimeHandlers(context: RunnerContext): Handlers<"listRuntimes" | "checkRuntime"> {
+export function runtimeHandlers(
+  context: RunnerContext,
+): Handlers<"listRuntimes" | "checkRuntime" | "suggestRuntimes" | "trustHostKey"> {
   const { stateDirectory } = context.options;
   return {
     listRuntimes: async () => {
@@ -30,6 +33,12 @@ export function runtimeHandlers(context: RunnerContext): Handlers<"listRuntimes"
         maxWaitMs: 0,
       });
       return { status: 200, body: checkReportToJson(report) };
+    },
+    suggestRuntimes: () => {
+      throw berthError("internal", { hop: "runner" });
+    },
+    trustHostKey: () => {
+      throw berthError("internal", { hop: "runner" });
     },
   };
 }

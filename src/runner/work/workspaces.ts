@@ -29,7 +29,9 @@ type Looks =
   | "workspaceDiff"
   | "getConfig"
   | "setConfig"
-  | "checkWorkspace";
+  | "checkWorkspace"
+  | "workspaceChanges"
+  | "listPorts";
 type Verbs =
   | "createWorkspace"
   | "forkWorkspace"
@@ -71,6 +73,12 @@ export function workspaceHandlers(context: RunnerContext): Handlers<Looks> {
         status: 200,
         stream: await primed(workspaces.diff(id, { ...BY_ID, signal, base, format, ...paths })),
       };
+    },
+    workspaceChanges: () => {
+      throw berthError("internal", { hop: "runner" });
+    },
+    listPorts: () => {
+      throw berthError("internal", { hop: "runner" });
     },
     getConfig: async ({ params, caller }) => ({
       status: 200,
