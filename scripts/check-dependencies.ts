@@ -50,7 +50,11 @@ const ALLOWED: Record<string, readonly string[]> = {
 const COMPOSITION_FILE = "runtimes/factory.ts";
 const COMPOSITION_ROOMS = ["berthd"];
 
-const root = resolve(import.meta.dirname, "..", "src");
+/** The page runs in browsers: of ours it has the client and what that is made of. */
+const PAGE = ["client", "api", "contract"];
+
+const checkout = resolve(import.meta.dirname, "..");
+const root = join(checkout, "src");
 const problems: string[] = [];
 let files = 0;
 for (const path of readdirSync(root, { recursive: true, encoding: "utf8" })) {
@@ -70,6 +74,17 @@ for (const path of readdirSync(root, { recursive: true, encoding: "utf8" })) {
     const composed =
       path === COMPOSITION_FILE && match[0].startsWith("import(") && COMPOSITION_ROOMS.includes(target);
     if (!composed) problems.push(`${path}: ${room} must not import ${target} (${match[1]})`);
+  }
+}
+
+for (const path of readdirSync(join(checkout, "web", "src"), { recursive: true, encoding: "utf8" })) {
+  if (!/\.tsx?$/.test(path)) continue;
+  files += 1;
+  const from = join(checkout, "web", "src", path);
+  for (const [, name = ""] of readFileSync(from, "utf8").matchAll(/"(\.{1,2}\/[^"]+)"/g)) {
+    const target = relative(root, resolve(dirname(from), name));
+    if (!target.startsWith("..") && !PAGE.includes(roomOf(target)))
+      problems.push(`web/src/${path}: the page must not import ${roomOf(target)} (${name})`);
   }
 }
 

@@ -42,7 +42,7 @@ export function ensureInstalled() {
 /** dist/ from the sources; again when one of them has changed. */
 export function ensureBuilt() {
   const sources = hashOf(
-    ["src", "native", "scripts"],
+    ["src", "native", "scripts", "web"],
     ["package.json", "tsconfig.json", "tsconfig.build.json"],
   );
   if (stampIs("built", sources) && existsSync(join(root, "dist", "command", "main.js"))) return;

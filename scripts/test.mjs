@@ -19,9 +19,10 @@ ensureBuilt();
 if (patterns.length === 0) {
   step("format and lint", "biome", ["ci", "--error-on-warnings", "."]);
   step("types", "tsc", ["--noEmit"]);
+  step("types of the page", "tsc", ["-p", "web"]);
   step("dependency directions", node, ["scripts/check-dependencies.ts"]);
 }
-const all = ["{src,native,scripts}/**/*.test.ts", "test/**/*.test.ts"];
+const all = ["{src,native,scripts,web}/**/*.test.ts", "test/**/*.test.ts"];
 const files = globSync(patterns.length > 0 ? patterns : all, {
   cwd: root,
   exclude: (path) => path.includes("node_modules"),

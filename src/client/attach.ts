@@ -283,7 +283,7 @@ class Session implements Attachment {
   async #why(): Promise<BerthError> {
     const { url, token, fetch } = this.#connection;
     const target = new URL(`v1/processes/${encodeURIComponent(this.processId)}`, url);
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const headers = new Headers(token === undefined ? {} : { authorization: `Bearer ${token}` });
     try {
       const response = await fetch(new Request(target, { headers }));
       if (!response.ok) return await answeredError(response);

@@ -21,7 +21,7 @@ export function nodeFetch(request: Request, ca: string): Promise<Response> {
       if (BODILESS.has(status)) {
         message.resume();
         resolve(new Response(null, init));
-      } else resolve(new Response(Readable.toWeb(message) as ReadableStream<Uint8Array<ArrayBuffer>>, init));
+      } else resolve(new Response(Readable.toWeb(message) as unknown as globalThis.ReadableStream, init));
     });
     sent.on("error", reject);
     if (body === null) sent.end();

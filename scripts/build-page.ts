@@ -1,0 +1,43 @@
+/** Builds the page that the runner serves into dist/web, with what compresses compressed beside it. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build } from "vite";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const directory = join(root, "dist", "web");
+
+await build({
+  configFile: false,
+  root: join(root, "web"),
+  logLevel: "warn",
+  // No part of the client that only Node can run gets in.
+  define: { "process.versions?.node": "undefined", "process.env.NODE_ENV": '"production"' },
+  build: {
+    outDir: directory,
+    emptyOutDir: true,
+    target: "es2023",
+    // Files only: the page's rules allow nothing inline.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 1024,
+  },
+});
+
+let bytes = 0;
+for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || !/\.(?:js|css|html|svg|json|webmanifest)$/.test(entry.name)) continue;
+  const path = join(entry.parentPath, entry.name);
+  const content = readFileSync(path);
+  const small = brotliCompressSync(content, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: content.length },
+  });
+  bytes += small.length;
+  // The document itself gets a nonce each time, and is sent as it is.
+  if (entry.name.endsWith(".html")) continue;
+  writeFileSync(`${path}.br`, small);
+  writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
+}
+console.log(`page: ${(bytes / 1024).toFixed(0)} KiB compressed`);
