@@ -83,6 +83,7 @@ const TAGS: Readonly<Record<string, string>> = {
   ports: "Ports of a place: on the runner's machine, or at an address of their own.",
   events: "What happened, in one order, in a chain of hashes.",
   tokens: "Who may do what.",
+  sessions: "Browsers that are signed in.",
   wire: "Berth's own protocol, for programs that use a workspace as a runtime.",
   mcp: "A workspace's tools for agents, by the Model Context Protocol.",
 };

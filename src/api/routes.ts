@@ -8,6 +8,7 @@ import { processRoutes } from "./processes.ts";
 import type { Route } from "./route.ts";
 import { runnerRoutes } from "./runner.ts";
 import { runtimeRoutes } from "./runtimes.ts";
+import { sessionRoutes } from "./sessions.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { wireRoutes } from "./wire.ts";
 import { workspaceRoutes } from "./workspaces.ts";
@@ -23,6 +24,7 @@ export const ROUTES = [
   ...portRoutes,
   ...eventRoutes,
   ...tokenRoutes,
+  ...sessionRoutes,
   ...wireRoutes,
   ...mcpRoutes,
 ] as const satisfies readonly Route[];

@@ -281,9 +281,8 @@ class Session implements Attachment {
 
   /** A page is not told why it was refused; the process itself says most of it. */
   async #why(): Promise<BerthError> {
-    const { url, token, fetch } = this.#connection;
+    const { url, headers, fetch } = this.#connection;
     const target = new URL(`v1/processes/${encodeURIComponent(this.processId)}`, url);
-    const headers = new Headers(token === undefined ? {} : { authorization: `Bearer ${token}` });
     try {
       const response = await fetch(new Request(target, { headers }));
       if (!response.ok) return await answeredError(response);

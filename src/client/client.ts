@@ -90,11 +90,11 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
   return client;
 }
 
-function apiOf({ url, token, fetch }: Connection): Client<paths> {
+function apiOf({ url, headers, fetch }: Connection): Client<paths> {
   const api = createOpenApiClient<paths>({
     baseUrl: url.href.replace(/\/$/, ""),
     fetch,
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    headers,
   });
   api.use({
     onResponse: async ({ response }) => {

@@ -6,6 +6,8 @@ export interface RunnerClientOptions {
   readonly url: string;
   /** Of the runner; without one only what needs none can be called. */
   readonly token?: string | undefined;
+  /** Key of a session, for a page of the runner's own origin: the browser adds the cookie that belongs to it. */
+  readonly session?: string | undefined;
   /** PEM text of certificates that the runner's is signed by. Node only; elsewhere the system's are all there are. */
   readonly ca?: string | undefined;
   /** In place of the global fetch. */
@@ -16,7 +18,8 @@ export interface RunnerClientOptions {
 export interface Connection {
   /** Ends with a slash. */
   readonly url: URL;
-  readonly token: string | undefined;
+  /** By which the runner knows who calls. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly fetch: (request: Request) => Promise<Response>;
   readonly openSocket: SocketOpener;
 }
@@ -24,15 +27,19 @@ export interface Connection {
 const isNode = typeof process !== "undefined" && process.versions?.node !== undefined;
 
 /** Node gets what browsers have no way for: headers of a WebSocket, and certificates. */
-export function connectionOf({ url, token, ca, fetch }: RunnerClientOptions): Connection {
+export function connectionOf({ url, token, session, ca, fetch }: RunnerClientOptions): Connection {
   const base = new URL(url.endsWith("/") ? url : `${url}/`);
-  const send = fetch ?? (ca === undefined ? (request: Request) => globalThis.fetch(request) : fetchWith(ca));
+  const send =
+    fetch ?? (!isNode || ca === undefined ? (request: Request) => globalThis.fetch(request) : fetchWith(ca));
   return {
     url: base,
-    token,
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(session === undefined ? {} : { "berth-session": session }),
+    },
     fetch: keepingRequests(send),
     openSocket: async (target, handlers) => {
-      const given = { token, ca };
+      const given = { token, session, ca };
       if (isNode) return (await import("./node-socket.ts")).openNodeSocket(target, given, handlers);
       return (await import("./page-socket.ts")).openPageSocket(target, given, handlers);
     },

@@ -1,12 +1,18 @@
 import type { ClientSocket, SocketCredentials, SocketHandlers, SocketTarget } from "./socket.ts";
 
-/** A WebSocket of a page. It has no headers: the token is a second subprotocol, which the runner never answers with. */
+/**
+ * A WebSocket of a page. It has no headers: the token, or the key of the session, is another subprotocol, which the runner
+ * never answers with.
+ */
 export function openPageSocket(
   { url, protocol }: SocketTarget,
-  { token }: SocketCredentials,
+  { token, session }: SocketCredentials,
   handlers: SocketHandlers,
 ): ClientSocket {
-  const socket = new WebSocket(url, token === undefined ? [protocol] : [protocol, `berth.token.${token}`]);
+  const protocols = [protocol];
+  if (token !== undefined) protocols.push(`berth.token.${token}`);
+  if (session !== undefined) protocols.push(`berth.session.${session}`);
+  const socket = new WebSocket(url, protocols);
   socket.binaryType = "arraybuffer";
   socket.addEventListener("open", () => handlers.onOpen());
   socket.addEventListener("message", ({ data }: { data: unknown }) => {

@@ -65,7 +65,7 @@ export async function* followServerEvents(
  * @throws runner.unreachable when the connection is lost, what the runner answers, operation.aborted
  */
 async function* serverEvents(
-  { url, token, fetch }: Connection,
+  { url, headers: own, fetch }: Connection,
   path: string,
   options: {
     readonly lastEventId?: string | undefined;
@@ -75,8 +75,7 @@ async function* serverEvents(
 ): AsyncGenerator<ReceivedEvent, void, undefined> {
   const { signal, lastEventId, onOpen } = options;
   const target = new URL(path, url);
-  const headers = new Headers({ accept: "text/event-stream" });
-  if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+  const headers = new Headers({ ...own, accept: "text/event-stream" });
   if (lastEventId !== undefined) headers.set("last-event-id", lastEventId);
   const silent = new AbortController();
   const stop = signal === undefined ? silent.signal : AbortSignal.any([silent.signal, signal]);

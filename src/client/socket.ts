@@ -29,5 +29,6 @@ export type SocketOpener = (target: SocketTarget, handlers: SocketHandlers) => P
 
 export interface SocketCredentials {
   readonly token: string | undefined;
+  readonly session: string | undefined;
   readonly ca: string | undefined;
 }

@@ -116,6 +116,12 @@ export const RUNNER_ERRORS = {
     "there is a token {name} already",
     "Choose another name, or revoke that one.",
   ),
+  "session.unknown": entry(404, "there is no session {id}", "It is over, or was made with another token."),
+  "session.code_over": entry(
+    410,
+    "this sign-in link was used already, or is older than a minute",
+    "Make another one: berth open",
+  ),
   "preview.unknown": entry(404, "there is no preview at {host}", "Make one: berth preview WORKSPACE PORT"),
   "preview.link_over": entry(
     410,

@@ -142,6 +142,8 @@ export const EVENT_TYPES = {
   "runner.stopped": type("a runner ends", "instanceId"),
   "token.created": type("a token was made", "token_id", "name", "scope", "workspaces", "expires_at"),
   "token.revoked": type("a token was revoked", "token_id", "name", "scope", "workspaces", "expires_at"),
+  "session.created": type("a browser was signed in", "session_id", "token_id", "address", "user_agent"),
+  "session.ended": type("a browser was signed out, by itself or by somebody else", "session_id", "token_id"),
   "access.refused": type("a call was refused before it did anything", "reason", "method", "address", "count"),
   "request.failed": type("a call that was to change something has failed", "operation", "code", "status"),
 

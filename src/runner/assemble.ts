@@ -8,6 +8,7 @@ import { openWorkspaces } from "../workspaces/open.ts";
 import { aboutHandlers } from "./about.ts";
 import { tokenHandlers } from "./access/handlers.ts";
 import { openAccess, requireSecureBinding } from "./access/open.ts";
+import { sessionHandlers } from "./access/session-handlers.ts";
 import type { RunnerContext, RunnerOptions } from "./context.ts";
 import { eventHandlers } from "./events.ts";
 import type { Handlers, Upgrades } from "./handlers.ts";
@@ -23,6 +24,8 @@ import { createLog, type LogOptions } from "./observe/log.ts";
 import { logEvent } from "./observe/log-event.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import { startTracing } from "./observe/tracing.ts";
+import { readPageFiles } from "./page/files.ts";
+import { createPage } from "./page/page.ts";
 import { createPreviews } from "./previews/previews.ts";
 import { openProcessIndex } from "./processes/process-index.ts";
 import { createProcesses } from "./processes/processes.ts";
@@ -115,6 +118,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
     ...eventHandlers(context),
     ...observeHandlers(context, metrics, stack.use(figuresOf(context, metrics))),
     ...tokenHandlers(context, access),
+    ...sessionHandlers(context, access),
     ...processes.handlers,
     ...previews.handlers,
     ...mcp.handlers,
@@ -130,6 +134,7 @@ export async function assemble(options: RunnerOptions, logOptions: LogOptions): 
       upgrades,
       access,
       elsewhere: previews.elsewhere,
+      page: createPage(await readPageFiles(options.pageDirectory)),
       idempotency: idempotencyStore(access.store),
       metrics,
       log,

@@ -17,6 +17,8 @@ import type { CounterName, GaugeName, HistogramName, LabelsOf } from "./observe/
 export interface Caller {
   /** Of the token: "tok_…"; "local" for the token of the state directory. */
   readonly tokenId: string;
+  /** Of the session by which a browser calls. */
+  readonly sessionId?: string | undefined;
   readonly name: string;
   readonly scope: Scope;
   /** Ids of the workspaces that the token is limited to: everything else does not exist for it. undefined: all. */
@@ -49,6 +51,8 @@ export interface RunnerOptions {
   readonly callsPerMinute?: number | undefined;
   /** Milliseconds without a request after which an MCP session is ended. Default 30 min. */
   readonly mcpIdleMs?: number | undefined;
+  /** Files of the page. Default: those of this package. */
+  readonly pageDirectory?: string | undefined;
   readonly logLevel?: string | undefined;
 }
 

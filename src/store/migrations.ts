@@ -2,6 +2,7 @@ import type { CreateTableBuilder, Kysely } from "kysely";
 import { answers } from "./answer-migration.ts";
 import { eventLog } from "./event-log-migration.ts";
 import { processes } from "./process-migration.ts";
+import { sessions } from "./session-migration.ts";
 
 export type Engine = "sqlite" | "postgres";
 
@@ -9,7 +10,7 @@ export type Engine = "sqlite" | "postgres";
 export type Migration = (db: Kysely<unknown>, engine: Engine) => Promise<void>;
 
 /** In order; the version of a schema is the number of migrations that it has had. */
-export const MIGRATIONS: readonly Migration[] = [workspaces, access, eventLog, answers, processes];
+export const MIGRATIONS: readonly Migration[] = [workspaces, access, eventLog, answers, processes, sessions];
 
 /** A key that grows; the engines spell it differently. */
 function growingId<T extends string>(table: CreateTableBuilder<T>, engine: Engine) {

@@ -10,6 +10,7 @@ export interface Schema {
   operation: OperationTable;
   journal: JournalTable;
   token: TokenTable;
+  session: SessionTable;
   preview: PreviewTable;
   answer: AnswerTable;
   process: ProcessTable;
@@ -80,6 +81,25 @@ export interface TokenTable {
   expires_at: string | null;
   /** Coarse: at most one write a minute. */
   last_used_at: string | null;
+}
+
+/** Browsers that are signed in; what they sign in with is nowhere. */
+export interface SessionTable {
+  /** "ses_", and the letters of the key that tell which it is. */
+  id: string;
+  /** SHA-256 of the key, in hex. */
+  key_hash: string;
+  /** SHA-256 of the cookie, in hex. */
+  cookie_hash: string;
+  /** The letters of its token that tell which it is: the local one has others when it is made anew. */
+  token_letters: string;
+  user_agent: string | null;
+  created_at: string;
+  /** Coarse: at most one write a minute. */
+  last_used_at: string;
+  /** Moves on with its use, up to `ends_at`. */
+  expires_at: string;
+  ends_at: string;
 }
 
 /** Ports of workspaces that have an address of their own, `<port>-<label>`. A label is of one workspace. */

@@ -232,7 +232,7 @@ test("as in a page: the global WebSocket, whose token is a subprotocol and whose
   const connection = {
     ...connectionOf({ url, token }),
     openSocket: async (...[target, handlers]: Parameters<ReturnType<typeof connectionOf>["openSocket"]>) =>
-      openPageSocket(target, { token, ca: undefined }, handlers),
+      openPageSocket(target, { token, session: undefined, ca: undefined }, handlers),
   };
   const { id } = await runner.client().post("/v1/workspaces/{workspace}/processes", {
     params: { path: { workspace: workspace.id } },

@@ -13,7 +13,8 @@ export interface Access {
   admit(request: IncomingMessage): void;
   /**
    * By the token, in `Authorization: Bearer …`; of an upgrade also as the subprotocol `berth.token.…`, as pages can set no
-   * header there. `requestId` is that of the caller. Failures of one address are slowed down.
+   * header there. Without a token by the session: its cookie together with its key, in `Berth-Session` or the subprotocol
+   * `berth.session.…`. `requestId` is that of the caller. Failures of one address are slowed down.
    * @throws auth.missing, auth.invalid, request.rate_limited
    */
   identify(request: IncomingMessage, requestId: string): Promise<Caller>;
@@ -26,7 +27,7 @@ export interface Access {
   refused(request: IncomingMessage, error: BerthError, about: RefusedCall): void;
   /**
    * For everything that stays open (attach, wire, server-sent events): `end` is called once when the token is revoked or
-   * expires. Dispose it when the connection is over.
+   * expires, or the session ends. Dispose it when the connection is over.
    */
   hold(caller: Caller, end: (error: BerthError) => void): Disposable;
   /** Of who calls, behind trusted proxies. */

@@ -5,6 +5,7 @@ import { databasePath } from "../../store/engine.ts";
 import { openStore, type Store } from "../../store/open.ts";
 import type { Caller, RunnerMetrics, RunnerOptions } from "../context.ts";
 import type { Access, RefusedCall } from "./access.ts";
+import { sessionCookies } from "./cookies.ts";
 import { FailureLimit } from "./failure-limit.ts";
 import {
   checkOrigin,
@@ -18,11 +19,13 @@ import {
 import { Proxies } from "./proxies.ts";
 import { Refusals } from "./refusals.ts";
 import { authorize } from "./scopes.ts";
+import { type NewSession, Sessions, sessionOver } from "./sessions.ts";
 import { tokenPrefix } from "./token-text.ts";
-import { Tokens } from "./tokens.ts";
+import { type TokenInfo, Tokens } from "./tokens.ts";
 
-/** Subprotocol that carries a token: `new WebSocket(url, ["berth.attach.v1", "berth.token.…"])`. */
+/** Subprotocols that carry a token, or a session's key: `new WebSocket(url, ["berth.attach.v1", "berth.token.…"])`. */
 const TOKEN_PROTOCOL = "berth.token.";
+const SESSION_PROTOCOL = "berth.session.";
 /** Where people try to put a token into an address; and a token itself, wherever it is in there. */
 const TOKEN_IN_URL =
   /[?&](?:access_|berth_|auth_)?(?:token|authorization)=|berth_[0-9a-z]{8}[0-9A-Za-z]{16}/i;
@@ -45,8 +48,17 @@ export interface OpenAccessOptions {
 
 export interface RunnerAccess extends Access, AsyncDisposable {
   readonly tokens: Tokens;
+  readonly sessions: Sessions;
   readonly store: Store;
   readonly proxies: Proxies;
+  /**
+   * Signs a browser in. Failures of one address are slowed down.
+   * @throws session.code_over, auth.invalid, request.rate_limited
+   */
+  signIn(
+    by: { readonly code: string } | { readonly token: string },
+    about: { readonly address: string; readonly userAgent: string | undefined },
+  ): Promise<NewSession>;
   /** A name that the runner itself is called by, and so no preview's. */
   isOwnName(name: string): boolean;
 }
@@ -72,7 +84,9 @@ export async function openAccess(given: OpenAccessOptions): Promise<RunnerAccess
   const names = namesOf(options);
   const store = await openStore(options.database ?? databasePath(options.stateDirectory));
   try {
-    return new OpenAccess(given, store, new Tokens(store, options.stateDirectory), proxies, names);
+    const access = new OpenAccess(given, store, new Tokens(store, options.stateDirectory), proxies, names);
+    await access.sessions.prune();
+    return access;
   } catch (error) {
     await store[Symbol.asyncDispose]();
     throw error;
@@ -81,6 +95,7 @@ export async function openAccess(given: OpenAccessOptions): Promise<RunnerAccess
 
 class OpenAccess implements RunnerAccess {
   readonly tokens: Tokens;
+  readonly sessions: Sessions;
   readonly store: Store;
   readonly proxies: Proxies;
   readonly #names: ReadonlySet<string>;
@@ -98,6 +113,7 @@ class OpenAccess implements RunnerAccess {
   ) {
     this.store = store;
     this.tokens = tokens;
+    this.sessions = new Sessions(store, tokens);
     this.proxies = proxies;
     this.#names = names;
     this.#publicOrigin = options.publicUrl === undefined ? undefined : new URL(options.publicUrl).origin;
@@ -122,12 +138,31 @@ class OpenAccess implements RunnerAccess {
   async identify(request: IncomingMessage, requestId: string): Promise<Caller> {
     const address = this.addressOf(request);
     const text = tokenTextOf(request);
-    if (text === undefined) throw berthError("auth.missing", { hop: "runner" });
+    if (text === undefined) return { ...(await this.#bySession(request)), address, requestId };
     const info = await this.tokens.verify(text);
-    if (info === undefined) throw this.#failed(address, text);
-    const { id, name, scope, workspaces } = info;
-    return { tokenId: id, name, scope, workspaces, address, requestId };
+    if (info === undefined) throw this.#failed(address, tokenInvalid(text));
+    return { ...callerOf(info), address, requestId };
   }
+
+  /** @throws auth.missing, auth.invalid */
+  async #bySession(request: IncomingMessage): Promise<ReturnType<typeof callerOf>> {
+    const key = sessionKeyOf(request);
+    if (key === undefined) throw berthError("auth.missing", { hop: "runner" });
+    // Not slowed down: nobody finds two secrets of 256 bits, and a page whose session is over asks a few times at once.
+    const session = await this.sessions.verify(key, sessionCookies(request));
+    if (session === undefined) throw sessionOver();
+    return { ...callerOf(session.token), sessionId: session.id };
+  }
+
+  signIn: RunnerAccess["signIn"] = async (by, { address, userAgent }) => {
+    const made =
+      "code" in by
+        ? await this.sessions.byCode(by.code, userAgent)
+        : await this.sessions.byToken(by.token, userAgent);
+    if (made !== undefined) return made;
+    const error = "code" in by ? berthError("session.code_over", { hop: "runner" }) : tokenInvalid(by.token);
+    throw this.#failed(address, error);
+  };
 
   isOwnName(name: string): boolean {
     return this.#names.has(name);
@@ -138,7 +173,8 @@ class OpenAccess implements RunnerAccess {
   refused(request: IncomingMessage, error: BerthError, { route, requestId, caller }: RefusedCall): void {
     const { host, origin } = request.headers;
     this.#metrics.count("berth_refusals_total", { reason: error.code });
-    const given = caller === undefined ? tokenPrefix(tokenTextOf(request) ?? "") : caller.name;
+    const given =
+      caller === undefined ? tokenPrefix(tokenTextOf(request) ?? sessionKeyOf(request) ?? "") : caller.name;
     this.#refusals.add({
       reason: error.code,
       address: this.addressOf(request),
@@ -152,7 +188,14 @@ class OpenAccess implements RunnerAccess {
   }
 
   hold(caller: Caller, end: (error: BerthError) => void): Disposable {
-    return this.tokens.hold(caller.tokenId, end);
+    const stack = new DisposableStack();
+    const endOnce = (error: BerthError): void => {
+      stack.dispose();
+      end(error);
+    };
+    stack.use(this.tokens.hold(caller.tokenId, endOnce));
+    if (caller.sessionId !== undefined) stack.use(this.sessions.hold(caller.sessionId, endOnce));
+    return stack;
   }
 
   addressOf(request: IncomingMessage): string {
@@ -165,6 +208,7 @@ class OpenAccess implements RunnerAccess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#refusals[Symbol.dispose]();
+    this.sessions[Symbol.dispose]();
     this.tokens[Symbol.dispose]();
     await this.store[Symbol.asyncDispose]();
   }
@@ -175,23 +219,34 @@ class OpenAccess implements RunnerAccess {
     return name === withoutMapping(request.socket.localAddress ?? "").toLowerCase();
   }
 
-  #failed(address: string, text: string): BerthError {
+  /** The error, or that this address has to wait. */
+  #failed(address: string, error: BerthError): BerthError {
     const waitMs = this.#failures.failed(address);
-    if (waitMs > 0) {
-      const retryAfterSeconds = Math.ceil(waitMs / 1000);
-      return berthError("request.rate_limited", {
-        hop: "runner",
-        message: "too many calls from this address had no valid token",
-        context: { retryAfterSeconds },
-      });
-    }
-    // That the text is no whole token says nothing of those that there are.
-    if (tokenPrefix(text) !== undefined) return berthError("auth.invalid", { hop: "runner" });
-    return berthError("auth.invalid", {
+    if (waitMs === 0) return error;
+    return berthError("request.rate_limited", {
       hop: "runner",
-      hint: "It is not a whole token: those begin with berth_ and have 63 letters and digits.",
+      message: "too many calls from this address had no valid token",
+      context: { retryAfterSeconds: Math.ceil(waitMs / 1000) },
     });
   }
+}
+
+function callerOf({
+  id,
+  name,
+  scope,
+  workspaces,
+}: TokenInfo): Pick<Caller, "tokenId" | "name" | "scope" | "workspaces" | "sessionId"> {
+  return { tokenId: id, name, scope, workspaces };
+}
+
+/** That the text is no whole token says nothing of those that there are. */
+function tokenInvalid(text: string): BerthError {
+  if (tokenPrefix(text) !== undefined) return berthError("auth.invalid", { hop: "runner" });
+  return berthError("auth.invalid", {
+    hop: "runner",
+    hint: "It is not a whole token: those begin with berth_ and have 63 letters and digits.",
+  });
 }
 
 /** "http://127.0.0.1:7777", as browsers write it: the scheme's own port is left out. */
@@ -202,9 +257,19 @@ function originAt(scheme: string, { name, port }: HostName): string {
 
 function tokenTextOf({ headers }: IncomingMessage): string | undefined {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
-  if (bearer !== undefined || headers.upgrade === undefined) return bearer;
+  return bearer ?? protocolText(headers, TOKEN_PROTOCOL);
+}
+
+function sessionKeyOf({ headers }: IncomingMessage): string | undefined {
+  const { "berth-session": key } = headers;
+  return typeof key === "string" ? key : protocolText(headers, SESSION_PROTOCOL);
+}
+
+/** What an upgrade has behind the beginning of one of its subprotocols. */
+function protocolText(headers: IncomingMessage["headers"], start: string): string | undefined {
+  if (headers.upgrade === undefined) return undefined;
   const protocols = (headers["sec-websocket-protocol"] ?? "").split(",").map((text) => text.trim());
-  return protocols.find((text) => text.startsWith(TOKEN_PROTOCOL))?.slice(TOKEN_PROTOCOL.length);
+  return protocols.find((text) => text.startsWith(start))?.slice(start.length);
 }
 
 /** Names that requests may be for besides the addresses of this machine. @throws cli.usage */

@@ -18,6 +18,11 @@ const FOR_LIMITED: ReadonlySet<string> = new Set([
   "listAllProcesses",
   "listOperations",
   "listEvents",
+  "createSessionCode",
+  "getCurrentSession",
+  "endCurrentSession",
+  "listSessions",
+  "deleteSession",
   "eventHead",
 ]);
 /** Things by an id of their own, each of a workspace, which its handler asks for. */

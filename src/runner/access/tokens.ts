@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import type { Scope } from "../../api/route.ts";
 import { type BerthError, berthError } from "../../contract/errors.ts";
 import { isUniqueViolation, type Store } from "../../store/open.ts";
+import { Holds } from "./holds.ts";
 import { ensureLocalToken, readLocalToken, rotateLocalToken, tokenFilePath } from "./local-token.ts";
 import { newToken, tokenHash, tokenKey } from "./token-text.ts";
 
@@ -10,8 +11,6 @@ import { newToken, tokenHash, tokenKey } from "./token-text.ts";
 const LOCAL_TOKEN_ID = "local";
 /** How coarse "last used" is. */
 const USED_EVERY_MS = 60_000;
-/** How late the end of a token reaches connections that are open, when another program has ended it. */
-const SWEEP_EVERY_MS = 1_000;
 /** In place of the hash of a token that there is none of. */
 const NO_HASH = Buffer.alloc(32);
 
@@ -35,12 +34,6 @@ export interface NewToken {
   readonly expiresInMs?: number | undefined;
 }
 
-/** A connection that ends with its token. */
-interface Held {
-  readonly id: string;
-  readonly end: (error: BerthError) => void;
-}
-
 interface LocalToken {
   readonly key: string;
   readonly hash: Buffer;
@@ -56,9 +49,15 @@ export class Tokens implements Disposable {
   readonly #store: Store;
   readonly #stateDirectory: string;
   readonly #usedMs = new Map<string, number>();
-  readonly #held = new Set<Held>();
+  readonly #holds = new Holds({
+    valid: (ids) => this.#valid(ids),
+    over: () =>
+      berthError("auth.invalid", {
+        hop: "runner",
+        message: "the token of this connection was revoked, or has expired",
+      }),
+  });
   #local: LocalToken | undefined;
-  #sweeping: NodeJS.Timeout | undefined;
 
   /** Makes the local token if there is none. @throws errors of files */
   constructor(store: Store, stateDirectory: string) {
@@ -88,6 +87,14 @@ export class Tokens implements Disposable {
     return row === undefined || isOver(row.expires_at) ? undefined : infoOf(row);
   }
 
+  /** A valid token by its id. @throws token.unknown */
+  async get(id: string): Promise<TokenInfo> {
+    if (id === LOCAL_TOKEN_ID) return this.#localInfo();
+    const row = await this.#row(id);
+    if (row !== undefined && !isOver(row.expires_at)) return infoOf(row);
+    throw berthError("token.unknown", { hop: "runner", context: { id } });
+  }
+
   /** The letters of a token that tell which it is. */
   keyOf(id: string): string {
     return id === LOCAL_TOKEN_ID ? this.#localToken().key : id.slice("tok_".length);
@@ -106,8 +113,7 @@ export class Tokens implements Disposable {
   /** Those by name that are valid, and the local one first. */
   async list(): Promise<TokenInfo[]> {
     const rows = await this.#store.db.selectFrom("token").selectAll().orderBy("created_at").execute();
-    const local = { ...LOCAL, createdAt: statSync(tokenFilePath(this.#stateDirectory)).mtime.toISOString() };
-    return [local, ...rows.filter((row) => !isOver(row.expires_at)).map(infoOf)];
+    return [this.#localInfo(), ...rows.filter((row) => !isOver(row.expires_at)).map(infoOf)];
   }
 
   /**
@@ -158,64 +164,34 @@ export class Tokens implements Disposable {
     const row = (await this.#row(idOrName)) ?? (await this.#row(idOrName, "name"));
     if (row === undefined) throw berthError("token.unknown", { hop: "runner", context: { id: idOrName } });
     await this.#store.db.deleteFrom("token").where("id", "=", row.id).execute();
-    this.#end(row.id);
+    this.#holds.end(row.id);
     return infoOf(row);
   }
 
   /** `end` is called when the token is revoked or expires before this is disposed. */
   hold(id: string, end: (error: BerthError) => void): Disposable {
     // Of calls that need no token.
-    if (id === "") return { [Symbol.dispose]: () => undefined };
-    const held = { id, end };
-    this.#held.add(held);
-    this.#sweeping ??= setInterval(() => void this.#sweep(), SWEEP_EVERY_MS).unref();
-    return {
-      [Symbol.dispose]: () => {
-        this.#held.delete(held);
-        this.#rest();
-      },
-    };
+    return id === "" ? { [Symbol.dispose]: () => undefined } : this.#holds.hold(id, end);
   }
 
   [Symbol.dispose](): void {
-    this.#held.clear();
-    this.#rest();
+    this.#holds[Symbol.dispose]();
   }
 
-  #rest(): void {
-    if (this.#held.size > 0) return;
-    clearInterval(this.#sweeping);
-    this.#sweeping = undefined;
-  }
-
-  async #sweep(): Promise<void> {
+  async #valid(ids: readonly string[]): Promise<ReadonlySet<string>> {
     this.#localToken();
-    const ids = [...new Set([...this.#held].map(({ id }) => id))].filter((id) => id !== LOCAL_TOKEN_ID);
-    if (ids.length === 0) return;
-    try {
-      const rows = await this.#store.db
-        .selectFrom("token")
-        .select(["id", "expires_at"])
-        .where("id", "in", ids)
-        .execute();
-      const valid = new Set(rows.filter((row) => !isOver(row.expires_at)).map(({ id }) => id));
-      for (const id of ids) if (!valid.has(id)) this.#end(id);
-    } catch {
-      // A store that is busy or away: looked at again in a second.
-    }
+    const named = ids.filter((id) => id !== LOCAL_TOKEN_ID);
+    if (named.length === 0) return new Set([LOCAL_TOKEN_ID]);
+    const rows = await this.#store.db
+      .selectFrom("token")
+      .select(["id", "expires_at"])
+      .where("id", "in", named)
+      .execute();
+    return new Set([LOCAL_TOKEN_ID, ...rows.filter((row) => !isOver(row.expires_at)).map(({ id }) => id)]);
   }
 
-  #end(id: string): void {
-    const error = berthError("auth.invalid", {
-      hop: "runner",
-      message: "the token of this connection was revoked, or has expired",
-    });
-    for (const held of [...this.#held]) {
-      if (held.id !== id) continue;
-      this.#held.delete(held);
-      held.end(error);
-    }
-    this.#rest();
+  #localInfo(): TokenInfo {
+    return { ...LOCAL, createdAt: statSync(tokenFilePath(this.#stateDirectory)).mtime.toISOString() };
   }
 
   #row(value: string, column: "id" | "name" = "id") {
@@ -235,7 +211,7 @@ export class Tokens implements Disposable {
       token === undefined || key === undefined
         ? { key: "", hash: NO_HASH, stamp }
         : { key, hash: tokenHash(token), stamp };
-    if (before !== undefined && !before.hash.equals(this.#local.hash)) this.#end(LOCAL_TOKEN_ID);
+    if (before !== undefined && !before.hash.equals(this.#local.hash)) this.#holds.end(LOCAL_TOKEN_ID);
     return this.#local;
   }
 

@@ -107,7 +107,7 @@ export class Calls {
     routing(response);
   }
 
-  /** A path or method that there is none for. */
+  /** What is of the page; and a path or method that there is none for. */
   async unknown(asked: FastifyRequest, response: ServerResponse): Promise<void> {
     const request = asked.raw;
     const exchange = this.#begin(request, response, undefined);
@@ -116,6 +116,10 @@ export class Calls {
     try {
       this.#options.access.admit(request);
       await this.#count(asked);
+      if (this.#options.page?.answer(request, response) === true) {
+        exchange.isOfPage = true;
+        return;
+      }
       const methods = methodsOf(path);
       if (methods === undefined) {
         throw berthError("request.unknown_route", { hop: "runner", context: { method, path: shown(path) } });

@@ -8,7 +8,7 @@ import { newRequestId, type Subject } from "./cause.ts";
 import type { HttpServerOptions } from "./options.ts";
 
 /** Refusals: a call that gets one leaves no other trace. */
-const REFUSALS = /^(?:auth\.|request\.(?:host_refused|origin_refused|rate_limited)$)/;
+const REFUSALS = /^(?:auth\.|session\.code_over$|request\.(?:host_refused|origin_refused|rate_limited)$)/;
 
 /** A request on its way. */
 export interface Exchange {
@@ -20,6 +20,8 @@ export interface Exchange {
   caller: Caller | undefined;
   error: BerthError | undefined;
   readonly subject: Subject;
+  /** The page, or a file of it. */
+  isOfPage: boolean;
   /** Goes on for as long as its caller likes: how long it took says nothing. */
   isFollowed: boolean;
   /** Of the connection, when the call began. */
@@ -40,6 +42,7 @@ export function openExchange(
     caller: undefined,
     error: undefined,
     subject: {},
+    isOfPage: false,
     isFollowed: false,
     bytes: {
       socket: request.socket,
@@ -61,7 +64,7 @@ export function recordCall(
 ): void {
   const { request, response, requestId, startedMs, route, caller, error, bytes } = exchange;
   const seconds = (performance.now() - startedMs) / 1000;
-  const operation = route?.operationId ?? "unknown";
+  const operation = route?.operationId ?? (exchange.isOfPage ? "page" : "unknown");
   const status = error === undefined ? response.statusCode : errorHead(error).status;
   metrics.count("berth_requests_total", { route: operation, status: String(status) });
   if (!exchange.isFollowed) metrics.observe("berth_request_seconds", seconds, { route: operation });

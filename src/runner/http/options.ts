@@ -6,6 +6,7 @@ import type { Access } from "../access/access.ts";
 import type { TlsPair } from "../access/tls.ts";
 import type { RunnerMetrics } from "../context.ts";
 import type { Handlers, Upgrades } from "../handlers.ts";
+import type { Page } from "../page/page.ts";
 import type { IdempotencyStore } from "./idempotency.ts";
 import type { HttpLimits } from "./limits.ts";
 
@@ -26,6 +27,8 @@ export interface HttpServerOptions {
   readonly access: Access;
   readonly idempotency: IdempotencyStore;
   readonly elsewhere?: Elsewhere | undefined;
+  /** Of this origin, and not of the API. */
+  readonly page?: Page | undefined;
   readonly metrics: Pick<RunnerMetrics, "count" | "gauge" | "observe">;
   readonly log: Logger;
   readonly emit: (event: BerthEventInput) => void;

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { cookiesOf } from "../access/cookies.ts";
 import { cookieName } from "./sessions.ts";
 
 /** Of one connection, never of what is passed on (RFC 9110, 7.6.1). */
@@ -126,16 +127,6 @@ function ownAddress(
   return match !== null && Number(match[1]) === port
     ? `${scheme}://${host}${value.slice(match[0].length)}`
     : value;
-}
-
-function cookiesOf(header: string | undefined): [name: string, value: string][] {
-  if (header === undefined) return [];
-  return header.split(";").flatMap((text): [string, string][] => {
-    const pair = text.trim();
-    if (pair === "") return [];
-    const equals = pair.indexOf("=");
-    return [equals === -1 ? ["", pair] : [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()]];
-  });
 }
 
 function connectionNames(header: string | undefined): Set<string> {

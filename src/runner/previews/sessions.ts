@@ -1,27 +1,18 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { type OneTimeCode, OneTimeCodes } from "../access/one-time-codes.ts";
 import { holds } from "../access/scopes.ts";
-import { newToken, tokenHash, tokenKey } from "../access/token-text.ts";
 import type { TokenInfo, Tokens } from "../access/tokens.ts";
 import type { PreviewEntry } from "./labels.ts";
 
-/** A link opens within this time, once. */
-const LINK_LIFE_MS = 60_000;
-const MAX_LINKS = 1_000;
 /** A cookie ends with its token, or after this time. */
 const COOKIE_LIFE_MS = 30 * 24 * 3_600_000;
 const COOKIE = /^berth_([0-9a-z]{8})([0-9a-f]{10})([0-9a-f]{64})$/;
-
-export interface Link {
-  readonly code: string;
-  readonly expiresAt: string;
-}
 
 interface Promised {
   /** What the preview is, so that one that is made anew at the same address is another one. */
   readonly preview: string;
   readonly tokenId: string;
   readonly path: string;
-  readonly expiresMs: number;
 }
 
 /** Name of the cookie. With the prefix, which needs HTTPS, browsers take it from nobody but the host itself. */
@@ -36,19 +27,15 @@ export function cookieName(isSecure: boolean): string {
  */
 export class PreviewSessions {
   readonly #tokens: Tokens;
-  readonly #links = new Map<string, Promised>();
+  readonly #links = new OneTimeCodes<Promised>();
 
   constructor(tokens: Tokens) {
     this.#tokens = tokens;
   }
 
-  /** A code that `redeem` takes once; it has the form of a token, which is masked everywhere. */
-  promise(entry: PreviewEntry, tokenId: string, path: string): Link {
-    const code = newToken();
-    const expiresMs = Date.now() + LINK_LIFE_MS;
-    this.#links.set(keyOf(code), { preview: statementOf(entry), tokenId, path, expiresMs });
-    if (this.#links.size > MAX_LINKS) this.#links.delete(this.#links.keys().next().value ?? "");
-    return { code, expiresAt: new Date(expiresMs).toISOString() };
+  /** A code that `redeem` takes once. */
+  promise(entry: PreviewEntry, tokenId: string, path: string): OneTimeCode {
+    return this.#links.make({ preview: statementOf(entry), tokenId, path });
   }
 
   /** The cookie for a code of this preview, and where to go; undefined: used, too old, or of another host. */
@@ -57,11 +44,8 @@ export class PreviewSessions {
     code: string,
     isSecure: boolean,
   ): Promise<{ readonly cookie: string; readonly path: string } | undefined> {
-    const key = keyOf(code);
-    const promised = this.#links.get(key);
-    if (promised === undefined || promised.preview !== statementOf(entry)) return undefined;
-    this.#links.delete(key);
-    if (promised.expiresMs < Date.now()) return undefined;
+    const promised = this.#links.take(code, ({ preview }) => preview === statementOf(entry));
+    if (promised === undefined) return undefined;
     const letters = this.#tokens.keyOf(promised.tokenId);
     const info = await this.#tokens.byKey(letters);
     if (info === undefined) return undefined;
@@ -99,11 +83,6 @@ export class PreviewSessions {
 
 function statementOf({ port, label, workspaceId, createdAt }: PreviewEntry): string {
   return `${port}-${label} ${workspaceId} ${createdAt}`;
-}
-
-/** Codes are looked for by their hash, so that how long it takes says nothing of them. */
-function keyOf(code: string): string {
-  return tokenKey(code) === undefined ? "" : tokenHash(code).toString("hex");
 }
 
 function hex(seconds: number): string {
