@@ -13,7 +13,7 @@ await build({
   root: join(root, "web"),
   logLevel: "warn",
   // No part of the client that only Node can run gets in.
-  define: { "process.versions?.node": "undefined", "process.env.NODE_ENV": '"production"' },
+  define: { process: "undefined", "process.env.NODE_ENV": '"production"' },
   build: {
     outDir: directory,
     emptyOutDir: true,

@@ -6,7 +6,7 @@ import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import WebSocket from "ws";
-import { ATTACH_PROTOCOL } from "../../src/api/attach.ts";
+import { ATTACH_PROTOCOL } from "../../src/api/attach-format.ts";
 import type { RuntimeConfig } from "../../src/contract/config.ts";
 import type { Workspace } from "../../src/contract/workspace.ts";
 import { readRunnerFile } from "../../src/runner/runner-file.ts";

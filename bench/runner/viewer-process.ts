@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { setPriority } from "node:os";
 import WebSocket from "ws";
-import { ATTACH_PROTOCOL } from "../../src/api/attach.ts";
+import { ATTACH_PROTOCOL } from "../../src/api/attach-format.ts";
 
 export interface ViewersAsked {
   readonly url: string;

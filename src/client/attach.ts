@@ -1,10 +1,5 @@
-import {
-  ATTACH_CHANNELS,
-  ATTACH_MESSAGE_BYTES,
-  ATTACH_PROTOCOL,
-  type AttachClientMessage,
-  type AttachServerMessage,
-} from "../api/attach.ts";
+import type { AttachClientMessage, AttachServerMessage } from "../api/attach.ts";
+import { ATTACH_CHANNELS, ATTACH_MESSAGE_BYTES, ATTACH_PROTOCOL } from "../api/attach-format.ts";
 import { errorFromJson } from "../api/json-errors.ts";
 import { exitFromJson } from "../api/json-processes.ts";
 import { type BerthError, berthError } from "../contract/errors.ts";

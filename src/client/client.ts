@@ -4,6 +4,7 @@ import { errorFromJson } from "../api/json-errors.ts";
 import type { BerthEvent } from "../contract/events.ts";
 import { answeredError, noAnswer } from "./answers.ts";
 import { type Attachment, type AttachOptions, attach } from "./attach.ts";
+import { type CheckEvent, type CheckedPlace, followCheck } from "./checks.ts";
 import { type Connection, connectionOf, type RunnerClientOptions } from "./connection.ts";
 import { type FollowEventsOptions, followEvents } from "./events.ts";
 import { followOperation, type Operation, type OperationEvent } from "./operations.ts";
@@ -44,6 +45,11 @@ export interface RunnerClient {
   attach(processId: string, options?: AttachOptions): Promise<Attachment>;
   /** Live events with no gap and no repeat, also over restarts of the runner. */
   events(options?: FollowEventsOptions): AsyncGenerator<BerthEvent, void, undefined>;
+  /** What a check of a place finds, step by step; the report comes last. Who stops reading ends the check. */
+  check(
+    place: CheckedPlace,
+    options?: { readonly signal?: AbortSignal },
+  ): AsyncGenerator<CheckEvent, void, undefined>;
   /** Progress and output of an operation; its end comes last. */
   operation(
     id: string,
@@ -75,6 +81,7 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
         const init = given.signal === undefined ? {} : { signal: given.signal };
         return (await client.get("/v1/events/head", init)).sequence;
       }),
+    check: (place, { signal } = {}) => followCheck(connection, place, signal),
     operation: (id, { signal } = {}) => followOperation(connection, id, signal),
     async completed(operation, { signal } = {}) {
       let last = operation;

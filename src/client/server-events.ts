@@ -64,18 +64,24 @@ export async function* followServerEvents(
  * Those of one connection, until the runner ends it.
  * @throws runner.unreachable when the connection is lost, what the runner answers, operation.aborted
  */
-async function* serverEvents(
+export async function* serverEvents(
   { url, headers: own, fetch }: Connection,
   path: string,
   options: {
+    /** Default GET. */
+    readonly method?: "GET" | "POST";
+    /** Sent as JSON. */
+    readonly body?: unknown;
     readonly lastEventId?: string | undefined;
-    readonly onOpen: () => void;
+    readonly onOpen?: () => void;
     readonly signal?: AbortSignal | undefined;
   },
 ): AsyncGenerator<ReceivedEvent, void, undefined> {
-  const { signal, lastEventId, onOpen } = options;
+  const { signal, lastEventId, onOpen, method = "GET" } = options;
   const target = new URL(path, url);
   const headers = new Headers({ ...own, accept: "text/event-stream" });
+  const body = options.body === undefined ? null : JSON.stringify(options.body);
+  if (body !== null) headers.set("content-type", "application/json");
   if (lastEventId !== undefined) headers.set("last-event-id", lastEventId);
   const silent = new AbortController();
   const stop = signal === undefined ? silent.signal : AbortSignal.any([silent.signal, signal]);
@@ -86,9 +92,9 @@ async function* serverEvents(
       received.push({ event: event ?? "message", id, data: JSON.parse(data) }),
   });
   try {
-    const response = await fetch(new Request(target, { headers, signal: stop }));
+    const response = await fetch(new Request(target, { method, headers, body, signal: stop }));
     if (!response.ok) throw await answeredError(response);
-    onOpen();
+    onOpen?.();
     if (response.body === null) return;
     const decoder = new TextDecoder();
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {

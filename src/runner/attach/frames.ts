@@ -1,4 +1,5 @@
-import { ATTACH_CHANNELS, type AttachServerMessage } from "../../api/attach.ts";
+import type { AttachServerMessage } from "../../api/attach.ts";
+import { ATTACH_CHANNELS } from "../../api/attach-format.ts";
 import type { OutputStream } from "../../contract/process.ts";
 import { SharedFrame } from "./shared-frame.ts";
 

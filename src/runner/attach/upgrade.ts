@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { ATTACH_MESSAGE_BYTES, ATTACH_PROTOCOL } from "../../api/attach.ts";
+import { ATTACH_MESSAGE_BYTES, ATTACH_PROTOCOL } from "../../api/attach-format.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
 import { within } from "../../contract/within.ts";
