@@ -17,6 +17,7 @@ import type { Workspace } from "../../src/contract/workspace.ts";
 import { tokenHandlers } from "../../src/runner/access/handlers.ts";
 import { readLocalToken } from "../../src/runner/access/local-token.ts";
 import { openAccess, type RunnerAccess } from "../../src/runner/access/open.ts";
+import { sessionHandlers } from "../../src/runner/access/session-handlers.ts";
 import type { Call, RunnerOptions } from "../../src/runner/context.ts";
 import type { Handlers, Upgrades } from "../../src/runner/handlers.ts";
 import { createHttpServer } from "../../src/runner/http/server.ts";
@@ -115,7 +116,12 @@ export async function openDesk(
     stopping: stopping.signal,
   };
   const previews = stack.use(createPreviews(context, access, previewHeartbeatMs));
-  const real: Partial<Handlers> = { ...tokenHandlers(context, access), ...previews.handlers, ...given };
+  const real: Partial<Handlers> = {
+    ...tokenHandlers(context, access),
+    ...sessionHandlers(context, access),
+    ...previews.handlers,
+    ...given,
+  };
   const handlers = new Proxy(real, {
     get: (target, name: keyof Handlers) =>
       target[name] ??

@@ -29,7 +29,7 @@ export interface Access {
    * For everything that stays open (attach, wire, server-sent events): `end` is called once when the token is revoked or
    * expires, or the session ends. Dispose it when the connection is over.
    */
-  hold(caller: Caller, end: (error: BerthError) => void): Disposable;
+  hold(caller: Pick<Caller, "tokenId" | "sessionId">, end: (error: BerthError) => void): Disposable;
   /** Of who calls, behind trusted proxies. */
   addressOf(request: IncomingMessage): string;
   /** Address that the request was sent to: "http://127.0.0.1:7777". */

@@ -187,7 +187,7 @@ class OpenAccess implements RunnerAccess {
     });
   }
 
-  hold(caller: Caller, end: (error: BerthError) => void): Disposable {
+  hold(caller: Pick<Caller, "tokenId" | "sessionId">, end: (error: BerthError) => void): Disposable {
     const stack = new DisposableStack();
     const endOnce = (error: BerthError): void => {
       stack.dispose();

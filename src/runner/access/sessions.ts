@@ -29,6 +29,14 @@ export interface SessionInfo {
   readonly expiresAt: string;
 }
 
+/** What somebody is let in by. */
+export interface Admittance {
+  readonly token: TokenInfo;
+  readonly sessionId?: string;
+  /** Of a token; a session's moves on with its use. */
+  readonly expiresAt: string | undefined;
+}
+
 /** What a code stands for. */
 interface Promised {
   readonly letters: string;
@@ -122,12 +130,31 @@ export class Sessions implements Disposable {
     return found;
   }
 
-  /** One by its id. @throws session.unknown */
-  async get(id: string): Promise<SessionInfo> {
+  /** One that is valid, by its id. */
+  async find(id: string): Promise<SessionInfo | undefined> {
     const [row] = await this.#rows([id]);
     const token = row && (await this.#tokens.byKey(row.token_letters));
-    if (row !== undefined && token !== undefined) return infoOf(row, token);
-    throw berthError("session.unknown", { hop: "runner", context: { id } });
+    return row && token && infoOf(row, token);
+  }
+
+  /** @throws session.unknown */
+  async get(id: string): Promise<SessionInfo> {
+    const found = await this.find(id);
+    if (found === undefined) throw berthError("session.unknown", { hop: "runner", context: { id } });
+    return found;
+  }
+
+  /** Letters that tell what a caller is let in by, and are no secret. */
+  lettersOf({ tokenId, sessionId }: Pick<Caller, "tokenId" | "sessionId">): string {
+    return sessionId === undefined ? this.#tokens.keyOf(tokenId) : sessionId.slice("ses_".length);
+  }
+
+  /** The token or session that such letters are of, if it is valid: those of two are never the same. */
+  async byLetters(letters: string): Promise<Admittance | undefined> {
+    const token = await this.#tokens.byKey(letters);
+    if (token !== undefined) return { token, expiresAt: token.expiresAt };
+    const session = await this.find(`ses_${letters}`);
+    return session && { token: session.token, sessionId: session.id, expiresAt: undefined };
   }
 
   /** It is worth nothing from now on, and its connections end. */
@@ -147,7 +174,7 @@ export class Sessions implements Disposable {
       .execute();
     const ended: SessionInfo[] = [];
     for (const { id } of rows) {
-      const info = await this.get(id).catch(() => undefined);
+      const info = await this.find(id);
       await this.end(id);
       if (info !== undefined) ended.push(info);
     }

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { type BerthError, berthError, isBerthError, toBerthError } from "../../contract/errors.ts";
 import { checkOrigin, hostOf, parseHost } from "../access/hosts.ts";
 import type { RunnerAccess } from "../access/open.ts";
-import type { RunnerContext } from "../context.ts";
+import type { Caller, RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
 import { errorHead } from "../http/answer.ts";
 import { newRequestId } from "../http/cause.ts";
@@ -38,7 +38,7 @@ export interface Previews extends Disposable {
 interface Admitted {
   readonly entry: PreviewEntry;
   readonly target: Target;
-  readonly tokenId: string;
+  readonly by: Pick<Caller, "tokenId" | "sessionId">;
 }
 
 /** Servers in workspaces at addresses of their own: `http://3000-fix-login.localhost:7777`. */
@@ -69,7 +69,7 @@ class OpenPreviews implements Previews {
     this.#access = access;
     this.#baseDomain = baseDomainOf(context.options.baseDomain);
     this.#entries = new PreviewEntries(access.store, context.workspaces);
-    this.#sessions = new PreviewSessions(access.tokens);
+    this.#sessions = new PreviewSessions(access);
     const { metrics } = context;
     this.#proxy = {
       heartbeatMs,
@@ -99,7 +99,7 @@ class OpenPreviews implements Previews {
       createPreview: async ({ params, body, caller, origin }) => {
         const workspace = await context.workspace(params.workspace, caller);
         const entry = await this.#entries.ensure(workspace, body.port, body.host);
-        const link = this.#sessions.promise(entry, caller.tokenId, body.path);
+        const link = this.#sessions.promise(entry, caller, body.path);
         const json = this.#json(entry, origin);
         context.emit({
           type: "preview.created",
@@ -170,8 +170,8 @@ class OpenPreviews implements Previews {
         await this.#openLink(request, response, found);
         return;
       }
-      const { target, tokenId } = await this.#admit(request, found);
-      using _ = this.#held(socket, target, tokenId);
+      const { target, by } = await this.#admit(request, found);
+      using _ = this.#held(socket, target, by);
       await proxyRequest(request, response, target, this.#proxy);
     } catch (cause) {
       this.#fail(request, response, cause);
@@ -190,17 +190,17 @@ class OpenPreviews implements Previews {
     response.once("finish", () => socket.end());
     try {
       const found = await this.#find(request);
-      const { target, tokenId } = await this.#admit(request, found);
-      using _ = this.#held(socket, target, tokenId);
+      const { target, by } = await this.#admit(request, found);
+      using _ = this.#held(socket, target, by);
       await proxyUpgrade(request, { socket, head, response }, target, this.#proxy);
     } catch (cause) {
       this.#fail(request, response, cause);
     }
   }
 
-  /** Ends the connection with its token and its preview, until it is disposed. */
-  #held(socket: Duplex, { workspaceId, port }: Target, tokenId: string): Disposable {
-    const held = this.#access.tokens.hold(tokenId, () => socket.destroy());
+  /** Ends the connection with its token or session and with its preview, until it is disposed. */
+  #held(socket: Duplex, { workspaceId, port }: Target, by: Admitted["by"]): Disposable {
+    const held = this.#access.hold(by, () => socket.destroy());
     this.#open.set(socket, keyOf(workspaceId, port));
     return {
       [Symbol.dispose]: () => {
@@ -228,8 +228,8 @@ class OpenPreviews implements Previews {
     const scheme = this.#access.proxies.schemeOf(request);
     const host = request.headers.host ?? "";
     checkOrigin(request, [new URL(`${scheme}://${host}`).origin]);
-    const info = await this.#sessions.admit(entry, previewCookies(request));
-    if (info === undefined) {
+    const admitted = await this.#sessions.admit(entry, previewCookies(request));
+    if (admitted === undefined) {
       throw berthError("auth.missing", {
         hop: "runner",
         message: "this preview is open only to who came by its link",
@@ -244,7 +244,8 @@ class OpenPreviews implements Previews {
       host,
       hostForApplication: entry.host === "preview" ? host : `localhost:${entry.port}`,
     };
-    return { entry, target, tokenId: info.id };
+    const { token, sessionId } = admitted;
+    return { entry, target, by: { tokenId: token.id, sessionId } };
   }
 
   /** The one-time link: sets the cookie, and leads to the application by an address without the code. */
