@@ -4,16 +4,10 @@ import type { WorkspaceSettings } from "../../contract/berth-file.ts";
 import type { RuntimeConfig } from "../../contract/config.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { Workspace } from "../../contract/workspace.ts";
+import { branchProblem, isWorkspaceName, slug } from "../../contract/workspace-name.ts";
 import { findBerthFile } from "../../runtimes/find-berth-file.ts";
 import { resolveRuntime } from "../../runtimes/open.ts";
-import {
-  checkBranchName,
-  checkWorkspaceName,
-  defaultBranch,
-  isBranchName,
-  isWorkspaceName,
-  slug,
-} from "../git/names.ts";
+import { checkBranchName, checkWorkspaceName, defaultBranch } from "../git/names.ts";
 
 const WORKTREE: RuntimeConfig = { type: "worktree" };
 
@@ -35,7 +29,7 @@ export function nameAndBranch(
   if (isWorkspaceName(name)) {
     return { name, branch: checkBranchName(defaultBranch(name, settings.branchPrefix)) };
   }
-  if (!isBranchName(name)) checkWorkspaceName(name);
+  if (branchProblem(name) !== undefined) checkWorkspaceName(name);
   return { name: slug(name), branch: name };
 }
 

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
+import { slug } from "../../contract/workspace-name.ts";
 import { gitArgv } from "../git/environment.ts";
-import { slug } from "../git/names.ts";
 import { localGitPlace } from "../git/places.ts";
 import type { ProjectFacts } from "../git/project.ts";
 import type { StoredProject } from "../registry/registry.ts";
