@@ -83,7 +83,7 @@ async function withVisitors(
     async signedIn(path = "/", { token, origin = runner.url, ...options } = {}) {
       const one = await at.visitor({ ...options, origin });
       await one.page.goto(new URL(await oneTimeLink(runner, token), origin).href);
-      await one.page.getByRole("heading", { level: 1 }).waitFor();
+      await shown(who(one.page));
       if (path !== "/") await one.page.goto(new URL(path, origin).href);
       return one;
     },
@@ -98,6 +98,11 @@ async function withVisitors(
     }
     throw error;
   }
+}
+
+/** The button that says who is signed in; only who is has it. */
+export function who(page: Page): Locator {
+  return page.getByRole("button", { name: /^Signed in by/ });
 }
 
 /** Path and fragment of a link that signs in once. */

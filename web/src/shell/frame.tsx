@@ -54,14 +54,8 @@ export function Frame({ children }: { readonly children: ReactNode }) {
         </Link>
         <Crumbs />
         <LinkState />
-        <Button
-          kind="quiet"
-          icon="search"
-          className={css.find}
-          onClick={() => setOpen("palette")}
-          aria-label="Commands"
-        >
-          <span className={css.wide}>Commands</span>
+        <Button kind="quiet" icon="search" className={css.find} onClick={() => setOpen("palette")}>
+          <span className={css.findName}>Commands </span>
           <kbd className={css.wide}>{keysForPeople("Mod+K")}</kbd>
         </Button>
         <IconButton
