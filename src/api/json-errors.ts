@@ -27,7 +27,7 @@ export function errorStatus(error: BerthError): number {
   return errorEntry(error.code)?.status ?? 500;
 }
 
-function contextToJson(context: ErrorContext): NonNullable<ErrorJson["context"]> {
+export function contextToJson(context: ErrorContext): NonNullable<ErrorJson["context"]> {
   return Object.fromEntries(
     Object.entries(context)
       .filter((entry) => entry[1] !== undefined)

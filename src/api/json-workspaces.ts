@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { MASKED } from "../contract/mask.ts";
-import type { CheckReport } from "../contract/runtime.ts";
+import type { CheckReport, CheckStep } from "../contract/runtime.ts";
 import type {
   InitResult,
   Project,
@@ -9,7 +9,8 @@ import type {
   WorkspaceProgress,
   WorkspaceStatus,
 } from "../contract/workspace.ts";
-import type { checkReport, runtimeConfig } from "./common.ts";
+import type { checkReport, checkStep, runtimeConfig } from "./common.ts";
+import { contextToJson } from "./json-errors.ts";
 import { exitFromJson, exitToJson } from "./json-processes.ts";
 import type { operationProgress } from "./operations.ts";
 import type { project } from "./runtimes.ts";
@@ -19,6 +20,7 @@ export type ProjectJson = z.infer<typeof project>;
 export type WorkspaceJson = z.infer<typeof workspace>;
 export type WorkspaceStatusJson = z.infer<typeof workspaceStatus>;
 export type InitResultJson = z.infer<typeof initResult>;
+export type CheckStepJson = z.infer<typeof checkStep>;
 export type CheckReportJson = z.infer<typeof checkReport>;
 export type RuntimeConfigJson = z.infer<typeof runtimeConfig>;
 export type OperationProgressJson = z.infer<typeof operationProgress>;
@@ -159,17 +161,19 @@ export function progressToJson(progress: WorkspaceProgress): OperationProgressJs
   };
 }
 
-export function checkReportToJson(report: CheckReport): CheckReportJson {
+export function checkStepToJson(step: CheckStep): CheckStepJson {
+  const { context = {} } = step;
   return {
-    ok: report.ok,
-    runtime: report.runtime,
-    steps: report.steps.map((step) => ({
-      name: step.name,
-      ok: step.ok,
-      duration_ms: step.durationMs,
-      detail: step.detail,
-      code: step.code,
-      hint: step.hint,
-    })),
+    name: step.name,
+    ok: step.ok,
+    duration_ms: step.durationMs,
+    detail: step.detail,
+    code: step.code,
+    hint: step.hint,
+    context: Object.keys(context).length === 0 ? undefined : contextToJson(context),
   };
+}
+
+export function checkReportToJson({ ok, runtime, steps }: CheckReport): CheckReportJson {
+  return { ok, runtime, steps: steps.map(checkStepToJson) };
 }

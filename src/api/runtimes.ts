@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { FINGERPRINT } from "../contract/config-ssh.ts";
 import {
   CHECK_DESCRIPTION,
   CHECK_RESPONSES,
@@ -121,9 +122,15 @@ export const runtimeRoutes = [
       .strictObject({
         runtime: runtimeChoice,
         project: projectOfName,
+        host: z
+          .string()
+          .min(1)
+          .max(1024)
+          .optional()
+          .describe("A host on the way to it, as `host` of the error names it. Default: the runtime's own."),
         fingerprint: z
           .string()
-          .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, { message: "is SHA256: and 43 letters" })
+          .regex(FINGERPRINT, { message: "is SHA256: and 43 letters" })
           .describe("Compared with the host's own by who asks."),
       })
       .meta({

@@ -358,6 +358,17 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/v1/workspaces/{workspace}/shells": {
+    parameters: { query?: never; header?: never; path?: never; cookie?: never };
+    get?: never;
+    put?: never;
+    post: operations["startShell"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/v1/processes": {
     parameters: { query?: never; header?: never; path?: never; cookie?: never };
     get: operations["listAllProcesses"];
@@ -766,7 +777,12 @@ export interface components {
           /** HUP INT QUIT ABRT USR1 USR2 TERM WINCH. */
           name: string;
         }
-      | { type: "stdin_eof" };
+      | { type: "stdin_eof" }
+      | {
+          /** No output until `resume`, for who can't stop reading a socket; viewers may, too. */
+          type: "pause";
+        }
+      | { type: "resume" };
     AttachServerMessage:
       | {
           /** First. */
@@ -814,6 +830,12 @@ export interface components {
           /** The socket closes behind it. */
           fatal: boolean;
           error: components["schemas"]["Error"];
+        }
+      | {
+          /** The writer has given the terminal another size. */
+          type: "resized";
+          columns: number;
+          rows: number;
         }
       | {
           /** Another one is the writer; this client is a viewer from now on. */
@@ -1205,6 +1227,9 @@ export interface components {
       pid: number | null;
       state: "running" | "exited" | "lost";
       tty: components["schemas"]["TtySize"] | null;
+
+      /** Sizes that the terminal had, each from its cursor on; not in lists. As it was is how its output is read. */
+      tty_sizes?: { cursor: number; columns: number; rows: number }[];
       detached: boolean;
       started_at: string;
       ended_at: string | null;
@@ -1550,6 +1575,9 @@ export interface operations {
 
           /** Id or directory: whose berth.yaml has the name. */
           project?: string;
+
+          /** A host on the way to it, as `host` of the error names it. Default: the runtime's own. */
+          host?: string;
 
           /** Compared with the host's own by who asks. */
           fingerprint: string;
@@ -2268,6 +2296,52 @@ export interface operations {
       200: {
         headers: { [name: string]: unknown };
         content: { "application/json": { items: components["schemas"]["Process"][]; next: string | null } };
+      };
+      default: ErrorAnswer;
+    };
+  };
+  startShell: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** 1 to 255 visible ASCII characters; a repeat is answered as the first. */
+        "Idempotency-Key"?: string;
+      };
+      path: {
+        /** Id, name, or PROJECT/NAME with the slash as %2F. */
+        workspace: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** It reads the profile, as at a login. */
+          login?: boolean;
+
+          /** Default: the workspace's directory. */
+          cwd?: string;
+
+          /** Added to the place's environment; null removes a variable. `{ secret }` is masked in every event, log, error and answer but the command's own output, until the runner ends. */
+          env?: { [name: string]: string | null | { secret: string } };
+          user?: string;
+          name?: string;
+
+          /** Default 80 × 24. */
+          tty?: components["schemas"]["TtySize"];
+
+          /** Runs until it ends; else it has a lease. Default false. */
+          detached?: boolean;
+
+          /** Default 3 hours. */
+          lease_ms?: number;
+        };
+      };
+    };
+    responses: {
+      201: {
+        headers: { [name: string]: unknown };
+        content: { "application/json": components["schemas"]["Process"] };
       };
       default: ErrorAnswer;
     };

@@ -11,6 +11,9 @@ const UNSAFE = /^-|[\s\0-\x1f\x7f'`"$;&<>|(){}]/;
 /** A user name may have an @ and a backslash, as those of directories do: me@corp.example, CORP\me. */
 const isUserName = (text: string): boolean => text !== "" && !UNSAFE.test(text) && !/[:/]|\\$/.test(text);
 
+/** As OpenSSH prints the fingerprint of a key: 43 letters of base64, whose padding it leaves out. */
+export const FINGERPRINT = /^SHA256:[A-Za-z0-9+/]{43}=?$/;
+
 const PORT = "has to be a number from 1 to 65535, such as 2222";
 const EXAMPLE = "for example box, dev@box, dev@box.example:2222 or ssh://dev@box/srv/app";
 

@@ -140,6 +140,13 @@ export const EVENT_TYPES = {
 
   "runner.started": type("a runner listens", "version", "instanceId", "replaced"),
   "runner.stopped": type("a runner ends", "instanceId"),
+  "ssh.host_key_trusted": type(
+    "the key of a host was recorded as known",
+    "host",
+    "keyType",
+    "fingerprint",
+    "file",
+  ),
   "token.created": type("a token was made", "token_id", "name", "scope", "workspaces", "expires_at"),
   "token.revoked": type("a token was revoked", "token_id", "name", "scope", "workspaces", "expires_at"),
   "session.created": type("a browser was signed in", "session_id", "token_id", "address", "user_agent"),

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Capabilities, Isolation } from "./capabilities.ts";
 import type { RuntimeConfig } from "./config.ts";
+import type { ErrorContext } from "./errors.ts";
 import type { BerthEventInput } from "./events.ts";
 import type { FileSystem } from "./files.ts";
 import type { Command, ExecHandle, ExecOptions, Process, ProcessInfo, SpawnOptions } from "./process.ts";
@@ -42,12 +43,23 @@ export interface CheckStep {
   readonly code?: string | undefined;
   /** What to do; also given as advice for steps that are ok. */
   readonly hint?: string | undefined;
+  /** Of the error of a step that failed, such as host, fingerprint and keyType of ssh.host_key_unknown. */
+  readonly context?: ErrorContext | undefined;
 }
 
 export interface CheckReport {
   readonly ok: boolean;
   readonly runtime: string;
   readonly steps: readonly CheckStep[];
+}
+
+/** Who is told of a check while it runs. */
+export interface CheckOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** A step of this name begins. Steps that were a part of another one are only told when they are done. */
+  readonly onStart?: ((name: string) => void) | undefined;
+  /** A step is done. */
+  readonly onStep?: ((step: CheckStep) => void) | undefined;
 }
 
 /** What happens while a place is made ready, for progress displays. */
@@ -132,9 +144,6 @@ export interface Runtime extends AsyncDisposable {
   /** The other direction: connections to a port in the place reach `localPort` here. */
   reverseForward(localPort: number, options?: ReverseForwardOptions): Promise<Forward>;
   /** "Test connection": every step with its time, and what to do where one fails. Never throws for a failed step. */
-  check(options?: {
-    readonly signal?: AbortSignal;
-    readonly onStep?: (step: CheckStep) => void;
-  }): Promise<CheckReport>;
+  check(options?: CheckOptions): Promise<CheckReport>;
   close(): Promise<void>;
 }

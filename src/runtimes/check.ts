@@ -1,15 +1,12 @@
 import type { RuntimeConfig } from "../contract/config.ts";
 import { toBerthError } from "../contract/errors.ts";
-import type { CheckReport, CheckStep, OpenOptions } from "../contract/runtime.ts";
+import type { CheckOptions, CheckReport, OpenOptions } from "../contract/runtime.ts";
 import { CheckSteps, StepFailed } from "./common/check-steps.ts";
 import { createRuntime, embedDaemon } from "./factory.ts";
 import { resolveRuntime } from "./open.ts";
 import { stateDirectoryPath } from "./state-directory.ts";
 
-export interface CheckRuntimeOptions extends OpenOptions {
-  /** Told of each step when it is done. */
-  readonly onStep?: (step: CheckStep) => void;
-}
+export type CheckRuntimeOptions = OpenOptions & Pick<CheckOptions, "onStart" | "onStep">;
 
 /**
  * "Test connection": opens a runtime step by step, looks at it, and closes it again. A step that fails is in the report
@@ -19,8 +16,9 @@ export async function checkRuntime(
   runtime?: RuntimeConfig | string,
   options: CheckRuntimeOptions = {},
 ): Promise<CheckReport> {
-  const { onStep, ...openOptions } = options;
-  const steps = new CheckSteps(onStep);
+  const { onStart, onStep, ...openOptions } = options;
+  const told = { onStart, onStep };
+  const steps = new CheckSteps(told);
   let description = typeof runtime === "string" ? runtime : (runtime?.type ?? "");
   const since = performance.now();
   try {
@@ -32,11 +30,11 @@ export async function checkRuntime(
     };
     if (config.type === "ssh") {
       const { checkSsh } = await import("./ssh/check.ts");
-      return await checkSsh(config, { ...context, embed: embedDaemon }, onStep);
+      return await checkSsh(config, { ...context, embed: embedDaemon }, told);
     }
     if (config.type === "remote") {
       const { checkRemote } = await import("./remote/check.ts");
-      return await checkRemote(config, { ...context, embed: embedDaemon }, onStep);
+      return await checkRemote(config, { ...context, embed: embedDaemon }, told);
     }
     await using opened = await steps.run(
       "open",
@@ -44,9 +42,9 @@ export async function checkRuntime(
       (place) => ({ detail: place.description }),
     );
     ({ description } = opened);
-    const { signal } = options;
     const report = await opened.check({
-      ...(signal === undefined ? {} : { signal }),
+      signal: options.signal,
+      onStart: (name) => steps.start(name),
       onStep: (step) => steps.add(step),
     });
     return { ...report, steps: steps.done };

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { LocalConfig, WorktreeConfig } from "../contract/config.ts";
 import { berthError } from "../contract/errors.ts";
-import type { CheckStep, Runtime } from "../contract/runtime.ts";
+import type { Runtime } from "../contract/runtime.ts";
 import { VERSION } from "../contract/version.ts";
 import { createLocalTransport } from "../transports/local.ts";
 import { loopbackPair } from "../wire/loopback.ts";
@@ -50,17 +50,14 @@ export async function openLocal(
   return createDaemonRuntime({
     ...base,
     dial: (options) => connector.connect(options),
-    check: async ({ onStep }) => {
-      const startedAt = performance.now();
-      const directory = await connector.directory();
-      const step: CheckStep = {
-        name: "state",
-        ok: true,
-        durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
-        detail: `${process.platform}-${process.arch}, Node ${process.versions.node}, the daemon's directory is ${directory}`,
-      };
-      onStep(step);
-      return [step];
+    check: async (steps) => {
+      await steps.run(
+        "state",
+        () => connector.directory(),
+        (directory) => ({
+          detail: `${process.platform}-${process.arch}, Node ${process.versions.node}, the daemon's directory is ${directory}`,
+        }),
+      );
     },
   });
 }

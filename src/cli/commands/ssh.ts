@@ -1,12 +1,11 @@
 import type { Command } from "commander";
 import { parseRuntimeConfig, type SshConfig } from "../../contract/config.ts";
-import { berthError } from "../../contract/errors.ts";
+import { FINGERPRINT } from "../../contract/config-ssh.ts";
 import { findBerthFile } from "../../runtimes/find-berth-file.ts";
 import { type CleanReport, cleanSsh } from "../../runtimes/ssh/clean.ts";
-import { fetchHostKey } from "../../transports/ssh/fetch-host-key.ts";
-import { recordHostKey } from "../../transports/ssh/host-keys.ts";
+import { showHostKey, trustHostKey } from "../../runtimes/ssh/trust.ts";
 import { listSshHosts } from "../../transports/ssh/hosts.ts";
-import { checkHostKey, fingerprint, typeForPeople } from "../../transports/ssh/known-hosts.ts";
+import { typeForPeople } from "../../transports/ssh/known-hosts.ts";
 import { listMasters } from "../../transports/ssh/openssh/list-masters.ts";
 import { socketDirectoryPath } from "../../transports/ssh/openssh/socket-directory.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
@@ -69,7 +68,7 @@ function addTrust(ssh: Command): void {
 
 async function trust(host: string, flags: TrustFlags): Promise<number> {
   const wanted = flags.fingerprint;
-  if (wanted !== undefined && !/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(wanted)) {
+  if (wanted !== undefined && !FINGERPRINT.test(wanted)) {
     throw usageError(
       "the fingerprint is not one",
       "It is SHA256: and 43 letters, as `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints it on the host.",
@@ -81,37 +80,28 @@ async function trust(host: string, flags: TrustFlags): Promise<number> {
       "Give the host's own by --fingerprint SHA256:…, or run it in a terminal.",
     );
   }
-  const target = await resolveSshTarget(hostConfig(host, flags));
-  const key = await fetchHostKey(target);
-  const shown = fingerprint(key.blob);
-  const type = typeForPeople(key.type);
+  const shown = await showHostKey(hostConfig(host, flags));
+  const { target, status } = shown;
   if (!flags.json) {
     const address = `${target.hostname} port ${target.port}`;
-    process.stdout.write(`${visible(target.name)} (${visible(address)}) shows its key\n  ${type} ${shown}\n`);
-  }
-  const { status } = await checkHostKey(target, key.blob);
-  if (wanted !== undefined && wanted.replace(/=$/, "") !== shown) {
-    throw berthError("ssh.host_key_unknown", {
-      message: `${target.name} shows ${type} ${shown}, which is not the fingerprint that was given`,
-      hint: "Somebody may be in between; or the fingerprint is of another one of the host's keys.",
-      context: { host: target.name, fingerprint: shown, keyType: key.type },
-    });
+    process.stdout.write(
+      `${visible(target.name)} (${visible(address)}) shows its key\n  ${typeForPeople(shown.key.type)} ${shown.fingerprint}\n`,
+    );
   }
   if (wanted === undefined && status === "unknown") {
     process.stdout.write(
       "It is not known yet. The host's own is what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints there\n(or the file of another type).\n",
     );
     const answer = (await askLine("Are they the same? (yes, no, or the host's own fingerprint) "))?.trim();
-    if (answer !== "yes" && answer !== shown) {
+    if (answer !== "yes" && answer !== shown.fingerprint) {
       process.stdout.write("Nothing was recorded.\n");
       return 1;
     }
   }
-  // Looks again and refuses a key that is changed or revoked.
-  const { file, added } = await recordHostKey(target, key);
-  if (flags.json) {
-    printJson({ host: target.name, keyType: key.type, fingerprint: shown, file, added });
-  } else process.stdout.write(added ? `Recorded in ${file}\n` : `It is known already, by ${file}\n`);
+  const trusted = await trustHostKey(shown, wanted);
+  const { file, added } = trusted;
+  if (flags.json) printJson(trusted);
+  else process.stdout.write(added ? `Recorded in ${file}\n` : `It is known already, by ${file}\n`);
   return 0;
 }
 

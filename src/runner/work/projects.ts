@@ -24,6 +24,14 @@ export async function projectDirectory(
   });
 }
 
+/** Where berth.yaml is looked for: names are those of a project, never of the directory that the runner was started in. */
+export async function namesOf(
+  context: Pick<RunnerContext, "workspaces">,
+  project: string | undefined,
+): Promise<string> {
+  return project === undefined ? "/" : await projectDirectory(context, project);
+}
+
 export function projectHandlers(context: RunnerContext): Handlers<"listProjects" | "trustProject"> {
   const { workspaces } = context;
   return {

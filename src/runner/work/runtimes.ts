@@ -1,15 +1,15 @@
-import { checkReportToJson } from "../../api/json-workspaces.ts";
 import type { RuntimeConfig } from "../../contract/config.ts";
 import { berthError } from "../../contract/errors.ts";
 import { checkRuntime } from "../../runtimes/check.ts";
 import { availableKinds } from "../../runtimes/kinds.ts";
 import type { RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
-import { projectDirectory } from "./projects.ts";
+import { answerOfCheck } from "./checks.ts";
+import { namesOf } from "./projects.ts";
 
 export function runtimeHandlers(
   context: RunnerContext,
-): Handlers<"listRuntimes" | "checkRuntime" | "suggestRuntimes" | "trustHostKey"> {
+): Handlers<"listRuntimes" | "checkRuntime" | "suggestRuntimes"> {
   const { stateDirectory } = context.options;
   return {
     listRuntimes: async () => {
@@ -21,23 +21,19 @@ export function runtimeHandlers(
       }));
       return { status: 200, body: { items } };
     },
-    checkRuntime: async ({ body, signal }) => {
-      const { project } = body;
-      // Names of berth.yaml are those of a project, never of the directory that the runner was started in.
-      const projectDirectoryPath = project === undefined ? "/" : await projectDirectory(context, project);
-      const report = await checkRuntime(body.runtime as RuntimeConfig | string, {
-        stateDirectory,
-        projectDirectory: projectDirectoryPath,
-        signal,
-        // How it is now: who asks tries again.
-        maxWaitMs: 0,
-      });
-      return { status: 200, body: checkReportToJson(report) };
+    checkRuntime: async ({ body, headers, signal }) => {
+      const directory = await namesOf(context, body.project);
+      return await answerOfCheck({ headers, signal }, (options) =>
+        checkRuntime(body.runtime as RuntimeConfig | string, {
+          stateDirectory,
+          projectDirectory: directory,
+          // How it is now: who asks tries again.
+          maxWaitMs: 0,
+          ...options,
+        }),
+      );
     },
     suggestRuntimes: () => {
-      throw berthError("internal", { hop: "runner" });
-    },
-    trustHostKey: () => {
       throw berthError("internal", { hop: "runner" });
     },
   };

@@ -1,6 +1,7 @@
 import type { RunnerContext } from "../context.ts";
 import { fileHandlers } from "./files.ts";
 import { Forwards } from "./forwards.ts";
+import { hostKeyHandlers } from "./host-keys.ts";
 import { operationHandlers } from "./operation-handlers.ts";
 import { WorkOperations } from "./operations.ts";
 import { projectHandlers } from "./projects.ts";
@@ -15,6 +16,7 @@ export function createWork(context: RunnerContext) {
     handlers: {
       ...projectHandlers(context),
       ...runtimeHandlers(context),
+      ...hostKeyHandlers(context),
       ...workspaceHandlers(context),
       ...workspaceVerbs(context, { operations, forwards }),
       ...operationHandlers(operations),

@@ -1,5 +1,4 @@
 import {
-  checkReportToJson,
   initResultToJson,
   runtimeConfigToJson,
   workspaceStatusToJson,
@@ -15,6 +14,7 @@ import type { DeleteReport, PullReport, WorkOptions, Workspaces } from "../../wo
 import type { Caller, RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
 import { pageOf } from "../http/page.ts";
+import { answerOfCheck } from "./checks.ts";
 import type { Forwards } from "./forwards.ts";
 import type { Operation, OperationKind, OperationResult } from "./operation.ts";
 import { answerOf } from "./operation-handlers.ts";
@@ -91,14 +91,18 @@ export function workspaceHandlers(context: RunnerContext): Handlers<Looks> {
       await runtimes.drop(id, { whenFree: true });
       return { status: 200, body: runtimeConfigToJson(changed) };
     },
-    checkWorkspace: async ({ params, caller, signal }) => {
+    checkWorkspace: async ({ params, headers, caller, signal }) => {
       const workspace = await found(params.workspace, caller);
       const config = await workspaces.runtimeConfig(workspace.id, BY_ID);
       const { stateDirectory } = context.options;
-      const report = await checkRuntime(config, { stateDirectory, signal, maxWaitMs: 0 });
-      // A place that is well again is not left alone any longer.
-      if (report.ok) (await runtimes.lease(workspace, signal, { retry: true, now: true }))[Symbol.dispose]();
-      return { status: 200, body: checkReportToJson(report) };
+      return await answerOfCheck({ headers, signal }, async (options) => {
+        const report = await checkRuntime(config, { stateDirectory, maxWaitMs: 0, ...options });
+        // A place that is well again is not left alone any longer.
+        if (report.ok) {
+          (await runtimes.lease(workspace, options.signal, { retry: true, now: true }))[Symbol.dispose]();
+        }
+        return report;
+      });
     },
   };
 }

@@ -1,5 +1,5 @@
 import { toBerthError } from "../../contract/errors.ts";
-import type { CheckStep } from "../../contract/runtime.ts";
+import type { CheckOptions, CheckStep } from "../../contract/runtime.ts";
 
 export interface StepFinding {
   /** What was found, in words. */
@@ -11,27 +11,36 @@ export interface StepFinding {
 /** The failure is in the report already: what comes behind the step is left out. */
 export class StepFailed extends Error {}
 
-/** Steps of a check as they are made: each is told when it is done. */
+/** Steps on the way to a place, added to those of its check. @throws StepFailed: the rest makes no sense */
+export type CheckWay = (steps: CheckSteps, signal: AbortSignal | undefined) => Promise<void>;
+
+/** Steps of a check as they are made: each is told when it begins and when it is done. */
 export class CheckSteps {
   readonly done: CheckStep[] = [];
-  readonly #onStep: ((step: CheckStep) => void) | undefined;
+  readonly #told: Pick<CheckOptions, "onStart" | "onStep">;
 
-  constructor(onStep: ((step: CheckStep) => void) | undefined) {
-    this.#onStep = onStep;
+  constructor(told: Pick<CheckOptions, "onStart" | "onStep">) {
+    this.#told = told;
   }
 
   get ok(): boolean {
     return this.done.every(({ ok }) => ok);
   }
 
+  /** One that begins, and is added or fails later. */
+  start(name: string): void {
+    this.#told.onStart?.(name);
+  }
+
   add(step: CheckStep): void {
     this.done.push(step);
-    this.#onStep?.(step);
+    this.#told.onStep?.(step);
   }
 
   /** @throws StepFailed */
   async run<T>(name: string, action: () => Promise<T> | T, describe: (value: T) => StepFinding): Promise<T> {
     const since = performance.now();
+    this.start(name);
     try {
       const value = await action();
       this.add({ name, ok: true, durationMs: millisecondsSince(since), ...describe(value) });
@@ -44,8 +53,8 @@ export class CheckSteps {
 
   /** A step that failed with an error, which says what to do. */
   fail(name: string, since: number, cause: unknown): void {
-    const { code, hint, message: detail } = toBerthError(cause, "transport");
-    this.add({ name, ok: false, durationMs: millisecondsSince(since), detail, code, hint });
+    const { code, hint, message: detail, context } = toBerthError(cause, "transport");
+    this.add({ name, ok: false, durationMs: millisecondsSince(since), detail, code, hint, context });
   }
 }
 

@@ -1,65 +1,32 @@
-import { toBerthError } from "../../contract/errors.ts";
-import type { CheckReport, CheckStep, Runtime } from "../../contract/runtime.ts";
+import type { CheckOptions, CheckReport, Runtime } from "../../contract/runtime.ts";
+import { CheckSteps, StepFailed, type StepFinding } from "../common/check-steps.ts";
 import type { Link } from "./link.ts";
 import type { DaemonRuntimeOptions } from "./options.ts";
 
-type Look = () => Promise<{ readonly detail: string; readonly hint?: string | undefined }>;
-
-interface CheckOptions {
-  readonly signal?: AbortSignal;
-  readonly onStep?: (step: CheckStep) => void;
-}
+type Look = () => Promise<StepFinding>;
 
 /** "Test connection": first the way to the daemon, then what it does there. Stops at the first failed step. */
 export async function checkRuntime(
   runtime: Runtime,
   link: Link,
-  steps: DaemonRuntimeOptions["check"],
+  way: DaemonRuntimeOptions["check"],
   options: CheckOptions,
 ): Promise<CheckReport> {
   const { signal } = options;
-  const done: CheckStep[] = [];
-  const add = (step: CheckStep) => {
-    done.push(step);
-    options.onStep?.(step);
-  };
-  const report = (): CheckReport => ({
-    ok: done.every((step) => step.ok),
-    runtime: runtime.description,
-    steps: done,
-  });
-  if (steps !== undefined) {
-    const failure = await timed("way to the place", async () => {
-      await steps({ ...(signal === undefined ? {} : { signal }), onStep: add });
-      return { detail: "" };
-    });
-    if (!failure.ok) add(failure);
-    if (!report().ok) return report();
-  }
+  const steps = new CheckSteps(options);
   const looks: readonly (readonly [string, Look])[] = [
     ["daemon", () => lookAtDaemon(link, signal)],
     ["round trip", () => measureRoundTrip(link, signal)],
     ["command", () => runCommand(runtime, signal)],
     ["files", () => lookAtWorkdir(runtime, signal)],
   ];
-  for (const [name, look] of looks) {
-    const step = await timed(name, look);
-    add(step);
-    if (!step.ok) break;
-  }
-  return report();
-}
-
-async function timed(name: string, look: Look): Promise<CheckStep> {
-  const start = performance.now();
-  const durationMs = () => Math.round((performance.now() - start) * 10) / 10;
   try {
-    const { detail, hint } = await look();
-    return { name, ok: true, durationMs: durationMs(), detail, hint };
-  } catch (cause) {
-    const { message, code, hint } = toBerthError(cause, "client");
-    return { name, ok: false, durationMs: durationMs(), detail: message, code, hint };
+    await way?.(steps, signal);
+    for (const [name, look] of looks) await steps.run(name, look, (found) => found);
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
   }
+  return { ok: steps.ok, runtime: runtime.description, steps: steps.done };
 }
 
 async function lookAtDaemon(link: Link, signal: AbortSignal | undefined) {

@@ -1,9 +1,9 @@
 import type { Capabilities, Isolation } from "../../contract/capabilities.ts";
 import type { RuntimeConfig } from "../../contract/config.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
-import type { CheckStep } from "../../contract/runtime.ts";
 import type { Hello } from "../../wire/messages.ts";
 import type { WireClient } from "../../wire/types.ts";
+import type { CheckWay } from "../common/check-steps.ts";
 import type { RetryPolicy } from "../retry.ts";
 
 /** How a runtime that has a daemon in its place is put together; made by a provisioner. */
@@ -48,10 +48,7 @@ export interface DaemonRuntimeOptions {
   readonly giveUpAfterMs?: number;
   readonly onEvent?: (event: BerthEventInput) => void;
   /** Steps of "Test connection" on the way to the daemon; the runtime adds those through it. */
-  readonly check?: (options: {
-    readonly signal?: AbortSignal;
-    readonly onStep: (step: CheckStep) => void;
-  }) => Promise<readonly CheckStep[]>;
+  readonly check?: CheckWay;
   /** Called once by `close()`, after the connections are closed. */
   readonly close?: () => Promise<void>;
 }

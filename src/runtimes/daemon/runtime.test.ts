@@ -8,13 +8,17 @@ test("check: the steps on the way, then daemon, command and files", async () => 
   await using place = await TestPlace.open();
   const way = { name: "way", ok: true, durationMs: 1, detail: "found" };
   await using runtime = await place.runtime({
-    check: async ({ onStep }) => {
-      onStep(way);
-      return [way];
+    check: async (steps) => {
+      steps.add(way);
     },
   });
   const seen: string[] = [];
-  const report = await runtime.check({ onStep: (step) => seen.push(step.name) });
+  const begun: string[] = [];
+  const report = await runtime.check({
+    onStart: (name) => begun.push(name),
+    onStep: (step) => seen.push(step.name),
+  });
+  assert.deepEqual(begun, ["daemon", "round trip", "command", "files"]);
   assert.equal(report.ok, true, JSON.stringify(report));
   assert.equal(report.runtime, "test place");
   assert.deepEqual(seen, ["way", "daemon", "round trip", "command", "files"]);
@@ -33,12 +37,19 @@ test("check: a failed step has code and hint, and is the last", async () => {
   assert.deepEqual([last?.name, last?.code], ["command", "process.cwd_not_found"]);
   assert.ok(last?.hint);
   await using unreachable = await place.runtime({
-    check: () => Promise.reject(berthError("docker.engine_unavailable", { context: { endpoint: "x" } })),
+    check: async (steps) => {
+      const error = berthError("docker.engine_unavailable", { context: { endpoint: "x" } });
+      await steps.run(
+        "engine",
+        () => Promise.reject(error),
+        () => ({ detail: "" }),
+      );
+    },
   });
   const second = await unreachable.check();
   assert.deepEqual(
-    second.steps.map((step) => [step.ok, step.code]),
-    [[false, "docker.engine_unavailable"]],
+    second.steps.map((step) => [step.ok, step.code, step.context]),
+    [[false, "docker.engine_unavailable", { endpoint: "x" }]],
   );
 });
 

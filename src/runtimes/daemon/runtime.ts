@@ -12,8 +12,8 @@ import type {
   SpawnOptions,
 } from "../../contract/process.ts";
 import type {
+  CheckOptions,
   CheckReport,
-  CheckStep,
   ConnectOptions,
   Forward,
   ForwardOptions,
@@ -176,9 +176,7 @@ class DaemonRuntime implements Runtime {
     return await reverseForwardPort(this.#context, localPort, options);
   }
 
-  check(
-    options: { readonly signal?: AbortSignal; readonly onStep?: (step: CheckStep) => void } = {},
-  ): Promise<CheckReport> {
+  check(options: CheckOptions = {}): Promise<CheckReport> {
     return checkRuntime(this, this.#link, this.#options.check, options);
   }
 

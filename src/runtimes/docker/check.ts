@@ -1,6 +1,5 @@
-import type { CheckStep } from "../../contract/runtime.ts";
 import type { DockerEngine } from "../../transports/docker/engine.ts";
-import { CheckSteps, StepFailed } from "../common/check-steps.ts";
+import type { CheckSteps } from "../common/check-steps.ts";
 import { checkPlace } from "../provision/check-place.ts";
 import type { ProbeAnswer } from "../provision/probe-answer.ts";
 import {
@@ -20,36 +19,29 @@ export interface CheckTarget {
   readonly ownContainer: boolean;
 }
 
-/** The steps of "Test connection" on the way to the daemon. Stops at the first that fails. */
+/** The steps of "Test connection" on the way to the daemon. @throws StepFailed */
 export async function checkDocker(
-  target: CheckTarget,
-  options: { readonly signal?: AbortSignal; readonly onStep: (step: CheckStep) => void },
-): Promise<readonly CheckStep[]> {
-  const { engine, probe } = target;
-  const { signal } = options;
-  const steps = new CheckSteps(options.onStep);
-  try {
-    await steps.run(
-      "engine",
-      () => engine.json<EngineVersion>({ method: "GET", path: "/version", signal }),
-      ({ Version, ApiVersion, Os, Arch }) => ({
-        detail: `${engine.endpoint.text}: ${Version} (API ${ApiVersion}, ${Os}/${Arch})`,
-      }),
-    );
-    await steps.run(
-      "container",
-      async () => {
-        const container = await inspectContainer(engine, target.containerId, signal);
-        assertRunning(container);
-        return container;
-      },
-      (container) => describeContainer(container, target.ownContainer),
-    );
-    if (probe !== undefined) await checkPlace({ probe: () => probe(signal), steps, shellStep: "shell" });
-  } catch (error) {
-    if (!(error instanceof StepFailed)) throw error;
-  }
-  return steps.done;
+  { engine, probe, containerId, ownContainer }: CheckTarget,
+  steps: CheckSteps,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await steps.run(
+    "engine",
+    () => engine.json<EngineVersion>({ method: "GET", path: "/version", signal }),
+    ({ Version, ApiVersion, Os, Arch }) => ({
+      detail: `${engine.endpoint.text}: ${Version} (API ${ApiVersion}, ${Os}/${Arch})`,
+    }),
+  );
+  await steps.run(
+    "container",
+    async () => {
+      const container = await inspectContainer(engine, containerId, signal);
+      assertRunning(container);
+      return container;
+    },
+    (container) => describeContainer(container, ownContainer),
+  );
+  if (probe !== undefined) await checkPlace({ probe: () => probe(signal), steps, shellStep: "shell" });
 }
 
 function describeContainer(

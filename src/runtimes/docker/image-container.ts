@@ -5,6 +5,7 @@ import { VERSION } from "../../contract/version.ts";
 import { resolveEndpoint } from "../../transports/docker/endpoint.ts";
 import { createDockerEngine } from "../../transports/docker/engine.ts";
 import { createDockerTransport } from "../../transports/docker/transport.ts";
+import type { CheckWay } from "../common/check-steps.ts";
 import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
 import { ownerId } from "../owner-id.ts";
@@ -84,8 +85,12 @@ export async function openImage(config: DockerImageConfig, context: RuntimeConte
     mapPath,
     ...(config.env === undefined ? {} : { env: config.env }),
     ...(onEvent === undefined ? {} : { onEvent }),
-    check: (options: Parameters<typeof checkDocker>[1]) =>
-      checkDocker({ engine, containerId: started.id, probe: undefined, ownContainer: true }, options),
+    check: ((steps, signal) =>
+      checkDocker(
+        { engine, containerId: started.id, probe: undefined, ownContainer: true },
+        steps,
+        signal,
+      )) satisfies CheckWay,
   };
   const workdir = (home: string) => containerWorkdir(config.workdir, container, mapPath, home);
   if (started.launch === undefined) {

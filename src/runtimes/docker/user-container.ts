@@ -6,6 +6,7 @@ import { resolveEndpoint } from "../../transports/docker/endpoint.ts";
 import { createDockerEngine } from "../../transports/docker/engine.ts";
 import { createDockerTransport } from "../../transports/docker/transport.ts";
 import type { WireClient } from "../../wire/types.ts";
+import type { CheckWay } from "../common/check-steps.ts";
 import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
 import { createHandshake } from "../provision/handshake.ts";
@@ -13,14 +14,12 @@ import { cannotBeInstalled } from "../provision/no-daemon.ts";
 import { createProgressSink } from "../provision/progress.ts";
 import { createRemoteConnector } from "../provision/remote.ts";
 import { ownDaemon } from "./berths-own.ts";
-import { checkDocker } from "./check.ts";
+import { type CheckTarget, checkDocker } from "./check.ts";
 import { assertRunning, displayName, inspectContainer, isolationOf } from "./container.ts";
 import { CONTAINER_PATHS } from "./derived-image.ts";
 import { containerWorkdir, homeOf, needsHome } from "./home.ts";
 import { connectOwn } from "./own-container.ts";
 import { createPathMap } from "./path-map.ts";
-
-type CheckOptions = Parameters<typeof checkDocker>[1];
 
 /**
  * A running container of the user's own: nothing but `/bin/sh` is assumed, nothing but Berth's own directory is
@@ -59,11 +58,15 @@ export async function openUserContainer(
       close: async () => engine.close(),
     };
     const scope = { workspace: config.workspace, processLogDir: config.processLogDir };
-    const check = (options: CheckOptions) =>
-      checkDocker(
-        { engine, containerId: container.Id, probe: undefined, ownContainer: own !== undefined },
-        options,
-      );
+    const checkWith =
+      (probe: CheckTarget["probe"]): CheckWay =>
+      (steps, checkSignal) =>
+        checkDocker(
+          { engine, containerId: container.Id, probe, ownContainer: own !== undefined },
+          steps,
+          checkSignal,
+        );
+    const check = checkWith(undefined);
     const handshake = createHandshake(VERSION);
     const connector = createRemoteConnector({
       transport,
@@ -112,16 +115,7 @@ export async function openUserContainer(
       client,
       dial: (options) => connector.connect(options),
       workdir: (hello) => workdir(hello.user?.home ?? ""),
-      check: (options) =>
-        checkDocker(
-          {
-            engine,
-            containerId: container.Id,
-            probe: (probeSignal) => connector.probe({ signal: probeSignal }),
-            ownContainer: false,
-          },
-          options,
-        ),
+      check: checkWith((probeSignal) => connector.probe({ signal: probeSignal })),
     });
   } catch (error) {
     engine.close();

@@ -2,7 +2,7 @@ import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import type { TLSSocket } from "node:tls";
 import type { RemoteConfig } from "../../contract/config-remote.ts";
-import type { CheckReport, CheckStep } from "../../contract/runtime.ts";
+import type { CheckOptions, CheckReport } from "../../contract/runtime.ts";
 import { CheckSteps, StepFailed } from "../common/check-steps.ts";
 import type { RuntimeContext } from "../context.ts";
 import { openRemoteWith } from "./open.ts";
@@ -11,19 +11,14 @@ import { answeredError, connectionError, type RunnerAddress, runnerAddress } fro
 const DEADLINE_MS = 15_000;
 const MAX_BODY_BYTES = 1024 * 1024;
 
-interface CheckOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly onStep?: ((step: CheckStep) => void) | undefined;
-}
-
 /** "Test connection" from the start: token, runner (with TLS), workspace, place, and what works there. Never throws. */
 export async function checkRemote(
   config: RemoteConfig,
   context: RuntimeContext,
-  onStep: ((step: CheckStep) => void) | undefined,
+  told: Pick<CheckOptions, "onStart" | "onStep">,
 ): Promise<CheckReport> {
   const { signal } = context.options;
-  const steps = new CheckSteps(onStep);
+  const steps = new CheckSteps(told);
   let description = `workspace ${config.workspace} of ${config.url}`;
   try {
     await checkWay(config, steps, signal);
@@ -34,7 +29,8 @@ export async function checkRemote(
     );
     ({ description } = runtime);
     await runtime.check({
-      ...(signal === undefined ? {} : { signal }),
+      signal,
+      onStart: (name) => steps.start(name),
       onStep: (step) => steps.add(step),
     });
   } catch (error) {
@@ -43,18 +39,8 @@ export async function checkRemote(
   return { ok: steps.ok, runtime: description, steps: steps.done };
 }
 
-/** The steps on the way to the runner. @throws what the failed step throws never: it is in the steps */
-export async function check(config: RemoteConfig, options: CheckOptions): Promise<readonly CheckStep[]> {
-  const steps = new CheckSteps(options.onStep);
-  try {
-    await checkWay(config, steps, options.signal);
-  } catch (error) {
-    if (!(error instanceof StepFailed)) throw error;
-  }
-  return steps.done;
-}
-
-async function checkWay(
+/** The steps on the way to the runner. @throws StepFailed */
+export async function checkWay(
   config: RemoteConfig,
   steps: CheckSteps,
   signal: AbortSignal | undefined,

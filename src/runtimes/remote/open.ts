@@ -20,8 +20,8 @@ import { runnerAddress } from "./runner-address.ts";
  * @throws auth.*, runner.*, workspace.*, what the runner says of the way to the place, wire.*, operation.aborted
  */
 export async function openRemote(config: RemoteConfig, context: RuntimeContext): Promise<Runtime> {
-  const { check } = await import("./check.ts");
-  return openRemoteWith(config, context, (options) => check(config, options));
+  const { checkWay } = await import("./check.ts");
+  return openRemoteWith(config, context, (steps, signal) => checkWay(config, steps, signal));
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { CheckReport, CheckStep } from "../../contract/runtime.ts";
+import type { CheckOptions, CheckReport } from "../../contract/runtime.ts";
+import { CheckSteps, type CheckWay, StepFailed, type StepFinding } from "../common/check-steps.ts";
 import type { ShellPlace } from "./place.ts";
 import type { PlaceTools } from "./tools.ts";
 
@@ -7,77 +8,50 @@ interface CheckSource {
   readonly workdir: string;
   /** @throws process.cwd_not_found and the like */
   readonly workdirExists: () => Promise<void>;
-  readonly check?:
-    | ((options: {
-        readonly signal?: AbortSignal;
-        readonly onStep: (step: CheckStep) => void;
-      }) => Promise<readonly CheckStep[]>)
-    | undefined;
+  readonly check?: CheckWay | undefined;
 }
 
 /** "Test connection": the steps of the way, then the shell, its tools, a command, the workdir, SFTP. Never throws. */
 export async function runCheck(
   place: ShellPlace,
   source: CheckSource,
-  options: { readonly signal?: AbortSignal; readonly onStep?: (step: CheckStep) => void } = {},
+  options: CheckOptions = {},
 ): Promise<CheckReport> {
-  const steps: CheckStep[] = [];
-  const onStep = (step: CheckStep) => {
-    steps.push(step);
-    options.onStep?.(step);
+  const { signal } = options;
+  const steps = new CheckSteps(options);
+  const look = async (name: string, work: () => Promise<StepFinding>): Promise<void> => {
+    const explained = (cause: unknown): never => {
+      throw place.explain(cause);
+    };
+    await steps.run(
+      name,
+      () => work().catch(explained),
+      (found) => found,
+    );
   };
-  const step = async (
-    name: string,
-    work: () => Promise<Pick<CheckStep, "detail" | "hint">>,
-  ): Promise<boolean> => {
-    const startedAt = performance.now();
-    try {
-      const found = await work();
-      onStep({ name, ok: true, durationMs: performance.now() - startedAt, ...found });
-      return true;
-    } catch (cause) {
-      const error = place.explain(cause);
-      const { code, message, hint } = error;
-      onStep({ name, ok: false, durationMs: performance.now() - startedAt, detail: message, code, hint });
-      return false;
-    }
-  };
-  const done = (): CheckReport => ({
-    ok: steps.every(({ ok }) => ok),
-    runtime: source.description,
-    steps,
-  });
-
-  if (source.check !== undefined) {
-    const reported = await source
-      .check({ ...(options.signal && { signal: options.signal }), onStep })
-      .catch((error: unknown) => {
-        void step("connect", () => Promise.reject(error));
-        return [];
-      });
-    // Steps may be told as they happen, or all at the end.
-    for (const one of reported) if (!steps.includes(one)) onStep(one);
-    if (steps.some(({ ok }) => !ok)) return done();
-  }
-  const probed = await step("shell", async () => {
-    const tools = await place.tools();
-    return { detail: describe(place, tools), ...advice(tools) };
-  });
-  if (!probed) return done();
-  await step("workdir", async () => {
-    await source.workdirExists();
-    return { detail: `${source.workdir} is there` };
-  });
-  const { sftp } = place;
-  if (sftp !== undefined) {
-    await step("files", async () => {
-      const usable = await sftp.use(async () => true, options.signal);
-      if (usable) return { detail: "large files go by SFTP" };
-      const { message, hint } = sftp.missing ?? {};
-      return { detail: `files are moved by the shell: ${message}`, ...(hint === undefined ? {} : { hint }) };
+  try {
+    await source.check?.(steps, signal);
+    await look("shell", async () => {
+      const tools = await place.tools();
+      return { detail: describe(place, tools), ...advice(tools) };
     });
+    await look("workdir", async () => {
+      await source.workdirExists();
+      return { detail: `${source.workdir} is there` };
+    });
+    const { sftp } = place;
+    if (sftp !== undefined) {
+      await look("files", async () => {
+        const usable = await sftp.use(async () => true, signal);
+        if (usable) return { detail: "large files go by SFTP" };
+        const { message, hint } = sftp.missing ?? {};
+        return { detail: `files are moved by the shell: ${message}`, hint };
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
   }
-  return done();
+  return { ok: steps.ok, runtime: source.description, steps: steps.done };
 }
 
 function describe(place: ShellPlace, tools: PlaceTools): string {

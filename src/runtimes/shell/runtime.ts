@@ -4,8 +4,9 @@ import { type BerthError, berthError } from "../../contract/errors.ts";
 import type { BerthEventInput } from "../../contract/events.ts";
 import { located } from "../../contract/located.ts";
 import type { Command, ExecHandle, ExecOptions } from "../../contract/process.ts";
-import type { CheckStep, Runtime } from "../../contract/runtime.ts";
+import type { Runtime } from "../../contract/runtime.ts";
 import type { Transport } from "../../transports/transport.ts";
+import type { CheckWay } from "../common/check-steps.ts";
 import { environmentPairs } from "../common/command.ts";
 import { runCheck } from "./check.ts";
 import { ShellExec } from "./exec.ts";
@@ -37,12 +38,7 @@ export interface ShellRuntimeOptions {
   readonly reasons?: string | Readonly<Partial<Record<CapabilityName, string>>> | undefined;
   readonly onEvent?: ((event: BerthEventInput) => void) | undefined;
   /** Steps of "Test connection" on the way to the place; the runtime adds its own behind them. */
-  readonly check?:
-    | ((options: {
-        readonly signal?: AbortSignal;
-        readonly onStep: (step: CheckStep) => void;
-      }) => Promise<readonly CheckStep[]>)
-    | undefined;
+  readonly check?: CheckWay | undefined;
   /** Called once by `close()`, before the transport is closed. */
   readonly close?: (() => Promise<void>) | undefined;
   /** The POSIX shell of the place. Default /bin/sh. */

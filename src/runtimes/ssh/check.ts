@@ -1,7 +1,7 @@
 import type { SshConfig } from "../../contract/config.ts";
 import type { ErrorCode } from "../../contract/error-registry.ts";
 import { toBerthError } from "../../contract/errors.ts";
-import type { CheckReport, CheckStep } from "../../contract/runtime.ts";
+import type { CheckOptions, CheckReport } from "../../contract/runtime.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
 import type { SshTarget } from "../../transports/ssh/target.ts";
 import type { SshTransport } from "../../transports/ssh/transport.ts";
@@ -34,10 +34,10 @@ const CODES: Readonly<Record<string, (typeof STAGES)[number]>> = {
 export async function checkSsh(
   config: SshConfig,
   context: RuntimeContext,
-  onStep: ((step: CheckStep) => void) | undefined,
+  told: Pick<CheckOptions, "onStart" | "onStep">,
 ): Promise<CheckReport> {
   const { signal } = context.options;
-  const steps = new CheckSteps(onStep);
+  const steps = new CheckSteps(told);
   let description = `ssh host ${config.host}`;
   try {
     const target = await steps.run("resolve", () => resolveSshTarget(config, { signal }), describeTarget);
@@ -49,6 +49,7 @@ export async function checkSsh(
       await checkPlace({ probe: () => connector.probe({ signal }), steps, shellStep: "login shell" });
     }
     const since = performance.now();
+    steps.start("daemon");
     await using runtime = await openSsh(config, context).catch((cause: unknown) => {
       steps.fail("daemon", since, cause);
       throw new StepFailed();
@@ -61,7 +62,10 @@ export async function checkSsh(
     else
       await checkForwarding(transport, (await connector.probe({ signal })).running?.directory, steps, signal);
     await runtime.check({
-      ...(signal === undefined ? {} : { signal }),
+      signal,
+      onStart: (name) => {
+        if (!known.has(name)) steps.start(name);
+      },
       onStep: (step) => {
         // The time that it took to be there, started or installed; what it says is its own.
         if (step.name === "daemon") steps.add({ ...step, durationMs: opened });
@@ -83,6 +87,7 @@ async function checkForwarding(
 ): Promise<void> {
   if (runDirectory === undefined) return;
   const since = performance.now();
+  steps.start("forwarding");
   const add = (detail: string, hint?: string) =>
     steps.add({ name: "forwarding", ok: true, durationMs: millisecondsSince(since), detail, hint });
   try {
@@ -106,22 +111,17 @@ export interface OpenHost {
   readonly probe: ((signal: AbortSignal | undefined) => Promise<ProbeAnswer>) | undefined;
 }
 
-/** The same of a host that is open: its own steps come behind. */
+/** The same of a host that is open: its own steps come behind. @throws StepFailed */
 export async function checkOpenHost(
   { target, transport, probe }: OpenHost,
-  options: { readonly signal?: AbortSignal; readonly onStep: (step: CheckStep) => void },
-): Promise<readonly CheckStep[]> {
-  const steps = new CheckSteps(options.onStep);
-  try {
-    await steps.run("resolve", () => target, describeTarget);
-    await checkWay(target, transport, steps, options.signal);
-    if (probe !== undefined) {
-      await checkPlace({ probe: () => probe(options.signal), steps, shellStep: "login shell" });
-    }
-  } catch (error) {
-    if (!(error instanceof StepFailed)) throw error;
+  steps: CheckSteps,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await steps.run("resolve", () => target, describeTarget);
+  await checkWay(target, transport, steps, signal);
+  if (probe !== undefined) {
+    await checkPlace({ probe: () => probe(signal), steps, shellStep: "login shell" });
   }
-  return steps.done;
 }
 
 function describeTarget(target: SshTarget) {
@@ -141,6 +141,7 @@ async function checkWay(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const since = performance.now();
+  steps.start("connect");
   try {
     const info = await transport.connect({ signal });
     const durationMs = millisecondsSince(since);

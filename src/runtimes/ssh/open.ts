@@ -5,6 +5,7 @@ import { VERSION } from "../../contract/version.ts";
 import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
 import type { SshTransport } from "../../transports/ssh/transport.ts";
 import type { WireClient } from "../../wire/types.ts";
+import type { CheckWay } from "../common/check-steps.ts";
 import type { RuntimeContext } from "../context.ts";
 import { createDaemonRuntime } from "../daemon/runtime.ts";
 import { createHandshake } from "../provision/handshake.ts";
@@ -17,7 +18,7 @@ import {
   type DaemonConnector,
   type RemoteDaemonOptions,
 } from "../provision/remote.ts";
-import type { checkOpenHost, OpenHost } from "./check.ts";
+import type { OpenHost } from "./check.ts";
 import { lookAtHost } from "./home.ts";
 import { hostTransport } from "./host-transport.ts";
 
@@ -42,10 +43,12 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
       ...(onEvent === undefined ? {} : { onEvent }),
       close: () => transport.close(),
     };
-    const checkWith = (probe: OpenHost["probe"]) => async (options: CheckOptions) => {
-      const { checkOpenHost } = await import("./check.ts");
-      return checkOpenHost({ target, transport, probe }, options);
-    };
+    const checkWith =
+      (probe: OpenHost["probe"]): CheckWay =>
+      async (steps, checkSignal) => {
+        const { checkOpenHost } = await import("./check.ts");
+        await checkOpenHost({ target, transport, probe }, steps, checkSignal);
+      };
     const shell = async (reason: string) => {
       const { createShellRuntime } = await import("../shell/runtime.ts");
       const { home, isolation } = await lookAtHost(transport, signal);
@@ -94,8 +97,6 @@ export async function openSsh(config: SshConfig, context: RuntimeContext): Promi
     throw error;
   }
 }
-
-type CheckOptions = Parameters<typeof checkOpenHost>[1];
 
 /** The way to the daemon of a host; without a memory it is looked for each time. */
 export function hostConnector(

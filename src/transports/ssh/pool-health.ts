@@ -75,6 +75,11 @@ export class HostHealth {
     return Math.max(0, (this.#backoffUntil ?? 0) - this.#clock.now());
   }
 
+  /** What the last attempt failed with has been mended: the next one may be made at once. */
+  mended(): void {
+    this.#backoffUntil = undefined;
+  }
+
   attempt(): void {
     this.#attempts.push(this.#clock.now());
     this.#forgetAttempts();

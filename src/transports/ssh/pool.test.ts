@@ -126,6 +126,21 @@ test("what waiting does not heal is not tried again by itself, and not more ofte
   assert.ok(later.value);
 });
 
+test("a host that failed for its unknown key is tried at once when a key was recorded; another failure stays", async () => {
+  for (const [code, attempts] of [
+    ["ssh.host_key_unknown", 2],
+    ["ssh.connection_refused", 1],
+  ] as const) {
+    const { pool, target, state } = bench();
+    state.failure = berthError(code, { context: { host: "box" } });
+    await assert.rejects(pool.connect(target, { maxWaitMs: 0 }), isCode(code));
+    state.failure = undefined;
+    pool.keyTrusted();
+    await pool.connect(target, { maxWaitMs: 0 }).catch(() => undefined);
+    assert.equal(state.attempts, attempts, code);
+  }
+});
+
 test("a name that was never known is told at once; one that was known is waited for", async () => {
   const { pool, target, state, clock, made } = bench();
   state.failure = berthError("ssh.name_not_found", { context: { hostname: "box.example" } });

@@ -35,6 +35,8 @@ export interface SshPool extends AsyncDisposable {
   health(target: SshTarget): SshHealth;
   /** Of every host that was ever asked for. */
   states(): readonly SshHealth[];
+  /** A host's key was recorded as known: those that failed for an unknown one are tried again when they are needed. */
+  keyTrusted(): void;
   /** Ends all connections with everything that is open on them. The pool can be used again. */
   close(): Promise<void>;
 }
@@ -72,6 +74,9 @@ export function createSshPool(options: SshPoolOptions = {}): SshPool {
     dialUnix: (target, socketPath, wait = {}) => host(target).dialUnix(socketPath, wait),
     health: (target) => host(target).health(),
     states: () => [...hosts.values()].map((each) => each.health()),
+    keyTrusted: () => {
+      for (const each of hosts.values()) each.keyTrusted();
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -161,6 +161,11 @@ export class PooledHost {
     };
   }
 
+  /** A key was recorded as known, of this host or of one on the way. */
+  keyTrusted(): void {
+    if (isBerthError(this.#health.lastError, "ssh.host_key_unknown")) this.#health.mended();
+  }
+
   /** Ends everything. */
   async close(): Promise<void> {
     this.#attempt?.abandon();
