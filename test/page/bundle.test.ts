@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { PAGE_DIRECTORY as WEB } from "./page.ts";
 
-const WEB = join(import.meta.dirname, "../../dist/web");
 const MOST_BYTES = 300 * 1024;
 
 const files = readdirSync(WEB, { recursive: true, encoding: "utf8" });
@@ -25,7 +25,7 @@ test("the page without the terminal is at most 300 KiB, compressed", () => {
   assert.ok(bytes <= MOST_BYTES, `${bytes} bytes:\n${largest.join("\n")}`);
 });
 
-test("every file of the page is there as it is, by brotli and by gzip, and none names an origin", () => {
+test("every file of the page is there as it is, by brotli and by gzip, and its document asks nobody else for anything", () => {
   for (const file of parts) {
     assert.ok(files.includes(`${file}.gz`), file);
     const text = readFileSync(join(WEB, file), "utf8");

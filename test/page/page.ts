@@ -8,6 +8,9 @@ import { requireOrSkip } from "../fixtures/install.ts";
 import { type TestRunner, type TestRunnerOptions, testRunner } from "../fixtures/runner.ts";
 import { harbour } from "./project.ts";
 
+/** The page that is tested: this package's, or one that was built elsewhere by the same variable. */
+export const PAGE_DIRECTORY = process.env.BERTH_PAGE_DIR ?? join(import.meta.dirname, "../../dist/web");
+
 /** What the console says of a runner that does not answer; the page tells it in its own way. */
 export const RUNNER_AWAY = [
   /net::ERR_(?:CONNECTION|INCOMPLETE_CHUNKED|EMPTY_RESPONSE|INTERNET_DISCONNECTED|NETWORK)/,
@@ -51,7 +54,7 @@ export function pageTests(
   after(() => stack.disposeAsync());
   const start = async (): Promise<Shared> => {
     const browser = stack.use(await testBrowser());
-    const runner = stack.use(await testRunner(await prepare(stack)));
+    const runner = stack.use(await testRunner({ pageDirectory: PAGE_DIRECTORY, ...(await prepare(stack)) }));
     return { browser, runner, project: harbour(join(runner.directory, "harbour")) };
   };
   return (name, run) => {
