@@ -77,11 +77,55 @@ const here = () =>
 
 export const route = new Variable<Route>(here());
 
-if (typeof window !== "undefined") window.addEventListener("popstate", () => route.set(here()));
+/** While something would be lost by leaving: asked before the page goes elsewhere. True keeps it here. */
+let guard: ((path: string, go: () => void) => boolean) | undefined;
+/** Where the page is, for going back there when the browser has already left. */
+let shown = typeof location === "undefined" ? "/" : address();
+
+function address(): string {
+  return `${location.pathname}${location.search}`;
+}
+
+/**
+ * Has `keeps` asked before the page goes to another path, until the returned function is called. What is kept may be
+ * gone on with by `go`.
+ */
+export function guardLeaving(keeps: (path: string, go: () => void) => boolean): () => void {
+  guard = keeps;
+  const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+  window.addEventListener("beforeunload", warn);
+  return () => {
+    if (guard === keeps) guard = undefined;
+    window.removeEventListener("beforeunload", warn);
+  };
+}
+
+function isKept(path: string, go: () => void): boolean {
+  const asking = guard;
+  if (asking === undefined || path === shown) return false;
+  return asking(path, () => {
+    guard = undefined;
+    go();
+  });
+}
+
+if (typeof window !== "undefined") {
+  window.addEventListener("popstate", () => {
+    const path = address();
+    if (isKept(path, () => navigate(path))) {
+      history.pushState(null, "", shown);
+      return;
+    }
+    shown = path;
+    route.set(here());
+  });
+}
 
 export function navigate(path: string, { replace = false }: { readonly replace?: boolean } = {}): void {
+  if (isKept(path, () => navigate(path, { replace }))) return;
   if (replace) history.replaceState(null, "", path);
-  else if (path !== `${location.pathname}${location.search}`) history.pushState(null, "", path);
+  else if (path !== address()) history.pushState(null, "", path);
+  shown = address();
   route.set(here());
 }
 

@@ -4,8 +4,10 @@ import {
   isBerthError,
   type RunnerClient,
 } from "../../../src/client/index.ts";
+import { Changes } from "./changes.ts";
 import { Variable } from "./observable.ts";
 import { signedOut } from "./session.ts";
+import { Work } from "./work.ts";
 
 export type Workspace = components["schemas"]["Workspace"];
 export type Overview = components["schemas"]["Overview"];
@@ -34,6 +36,10 @@ export class Store implements Disposable {
   readonly operations = new Variable<readonly Operation[]>([]);
   /** The oldest first. */
   readonly recent = new Variable<readonly BerthEvent[]>([]);
+  /** Operations as they run. */
+  readonly work: Work;
+  /** Sums of what workspaces have changed. */
+  readonly changes: Changes;
   readonly #listeners = new Set<(event: BerthEvent) => void>();
   readonly #stop = new AbortController();
   readonly #wanted = new Set<Part>();
@@ -41,6 +47,8 @@ export class Store implements Disposable {
 
   constructor(client: RunnerClient) {
     this.client = client;
+    this.work = new Work(client, this.operations, () => this.refresh("operations", "workspaces", "overview"));
+    this.changes = new Changes(client, (listener) => this.onEvent(listener));
     void this.#run();
   }
 
@@ -58,6 +66,8 @@ export class Store implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stop.abort();
+    this.work[Symbol.dispose]();
+    this.changes[Symbol.dispose]();
     clearTimeout(this.#timer);
     this.#listeners.clear();
   }
