@@ -8,7 +8,7 @@ const args = process.argv.slice(2);
 const berth = `${root}/bin/berth.js`;
 // npm runs this in the package's directory; the command belongs where the user called it.
 const cwd = process.env.INIT_CWD ?? process.cwd();
-const child = spawn(node, [berth, ...(args.length > 0 ? args : ["serve"])], {
+const child = spawn(node, [berth, ...(args.length > 0 ? args : ["serve", "--open"])], {
   cwd,
   stdio: "inherit",
   env: childEnvironment(),

@@ -38,6 +38,7 @@ const COMMANDS: readonly (readonly [
   [["doctor"], async () => (await import("./commands/doctor.ts")).addDoctorCommand],
   [["gc"], async () => (await import("./commands/garbage.ts")).addGarbageCommand],
   [["serve"], async () => (await import("./commands/serve.ts")).addServeCommand],
+  [["open"], async () => (await import("./commands/open.ts")).addOpenCommand],
   [["mcp"], async () => (await import("./commands/mcp.ts")).addMcpCommand],
   [["login", "logout"], async () => (await import("./commands/login.ts")).addLoginCommands],
   [["preview"], async () => (await import("./commands/preview.ts")).addPreviewCommand],

@@ -29,6 +29,7 @@ export interface ServeFlags {
   readonly stop?: boolean;
   readonly status?: boolean;
   readonly showToken?: boolean;
+  readonly open?: boolean;
   readonly json?: boolean;
 }
 
@@ -72,6 +73,7 @@ export function addServeCommand(program: Command): void {
     .option("--replace", "take over from the runner that runs: its clients go on where they were")
     .option("--stop", "end the runner that runs; processes go on")
     .option("--status", "say whether one runs, and where; exit code 1 when none does")
+    .option("--open", "open the page in your browser, signed in, as `berth open` does")
     .option("--show-token", "print the token, too")
     .option("--json", "as JSON; the log, too")
     .addHelpText(

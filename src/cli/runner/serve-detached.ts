@@ -6,7 +6,9 @@ import { openForLog } from "../../runner/log-file.ts";
 import { privateDirectory, stateDirectoryPath } from "../../runtimes/state-directory.ts";
 import type { ServeFlags } from "../commands/serve.ts";
 import { printJson } from "../print.ts";
+import { openPage, printLink } from "./open-page.ts";
 import { introduction, type Listening } from "./serve-screen.ts";
+import { localTarget } from "./target.ts";
 
 /** What the runner in the background says to the command that started it. */
 export type FromBackground = { readonly ready: Listening } | { readonly error: SerializedBerthError };
@@ -48,4 +50,8 @@ export async function serveDetached(flags: ServeFlags): Promise<void> {
       `\nIt runs in the background; its log is ${logFile}.\nberth serve --stop ends it.\n`,
     );
   }
+  if (!flags.open) return;
+  const target = localTarget(said.ready);
+  const why = await openPage(target);
+  if (why !== undefined) await printLink(target, why);
 }

@@ -3,8 +3,10 @@ import { openLogFile } from "../../runner/log-file.ts";
 import { notifyServiceManager } from "../../runner/service-manager.ts";
 import { type RunningRunner, type StartRunnerOptions, startRunner } from "../../runner/start.ts";
 import type { ServeFlags } from "../commands/serve.ts";
+import { openPage, printLink } from "./open-page.ts";
 import type { FromBackground } from "./serve-detached.ts";
 import { introduction, type Listening } from "./serve-screen.ts";
+import { localTarget } from "./target.ts";
 
 /** Exit code of what a second signal ends at once: 128 + n. */
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
@@ -45,6 +47,7 @@ export async function serveHere(flags: ServeFlags, options: StartRunnerOptions):
         "\nCtrl-C ends it; processes go on. `berth serve --detach` runs it in the background.\n",
       );
     }
+    if (flags.open && !inBackground) void openWhileServing(runner, forPeople, stopping.signal);
     runner.context.log.info({ ...listening }, `listens on ${listening.publicUrl ?? listening.url}`);
     const onTrouble = (error: Error): void => runner.context.log.warn(`systemd-notify: ${error.message}`);
     await notifyServiceManager("ready", `listens on ${runner.url}`, onTrouble);
@@ -55,6 +58,23 @@ export async function serveHere(flags: ServeFlags, options: StartRunnerOptions):
   } catch (cause) {
     if (inBackground) tellStarter({ error: toBerthError(cause, "runner").toJSON() });
     throw cause;
+  }
+}
+
+/** The runner serves whether a browser is found or not. A link is for a terminal, and for no log. */
+async function openWhileServing(
+  runner: RunningRunner,
+  forPeople: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const target = localTarget(runner);
+  try {
+    const why = await openPage(target, signal);
+    if (why === undefined) return;
+    if (forPeople) await printLink(target, why);
+    else runner.context.log.info("no browser could be opened here: berth open");
+  } catch (error) {
+    runner.context.log.warn({ error }, "the page could not be opened");
   }
 }
 

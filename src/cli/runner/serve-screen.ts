@@ -21,6 +21,7 @@ export function introduction(listening: Listening, options: { readonly showToken
   const token = options.showToken ? readFileSync(tokenFile, "utf8").trim() : undefined;
   const tookOver = replaced === undefined ? "" : `, took over from process ${replaced}`;
   const rows: readonly (readonly [string, string])[] = [
+    ["the page", "berth open"],
     ["token", token ?? `in ${shortened(tokenFile)}, which only you can read`],
     ["in a project", "berth workspace create fix-login"],
     ["", "berth exec -w fix-login -- npm test"],

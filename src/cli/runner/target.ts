@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
 import type { SecretReference } from "../../contract/config.ts";
 import { berthError } from "../../contract/errors.ts";
-import { LOCAL_TOKEN_FILE } from "../../runner/access/local-token.ts";
+import { tokenFilePath } from "../../runner/access/local-token.ts";
 import { runningRunner } from "../../runner/runner-file.ts";
 import { stateDirectoryPath } from "../../runtimes/state-directory.ts";
 import { hasLogin, loginPath, runnerUrl } from "./logins.ts";
@@ -45,14 +44,15 @@ export function runnerTarget(flags: RunnerFlags): RunnerTarget | undefined {
   if (flags.runner === false) return undefined;
   const asked = typeof flags.runner === "string" ? flags.runner : process.env.BERTH_RUNNER || undefined;
   const stateDirectory = stateDirectoryPath();
+  const tokenFile = tokenFilePath(stateDirectory);
   const local = runningRunner(stateDirectory);
-  if (asked === undefined) return local && localTarget(stateDirectory, local.url);
+  if (asked === undefined) return local && localTarget({ url: local.url, tokenFile });
   const url = runnerUrl(asked);
   if (process.env.BERTH_RUNNER_TOKEN) return { url, token: { env: "BERTH_RUNNER_TOKEN" }, isLocal: false };
   if (hasLogin(stateDirectory, url)) {
     return { url, token: { file: loginPath(stateDirectory, url) }, isLocal: false };
   }
-  if (url === local?.url) return localTarget(stateDirectory, url);
+  if (url === local?.url) return localTarget({ url, tokenFile });
   throw berthError("auth.missing", {
     message: `there is no token for the runner ${url}`,
     hint: `Give one: berth login ${url}, or BERTH_RUNNER_TOKEN.`,
@@ -70,8 +70,9 @@ export function neededRunner(flags: RunnerFlags): RunnerTarget {
   });
 }
 
-function localTarget(stateDirectory: string, url: string): RunnerTarget {
-  return { url, token: { file: join(stateDirectory, LOCAL_TOKEN_FILE) }, isLocal: true };
+/** The runner of this state directory. */
+export function localTarget(runner: { readonly url: string; readonly tokenFile: string }): RunnerTarget {
+  return { url: runner.url, token: { file: runner.tokenFile }, isLocal: true };
 }
 
 /** The token itself. @throws auth.missing */

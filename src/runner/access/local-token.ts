@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { fileError } from "../../contract/errors.ts";
 import { newToken, tokenKey } from "./token-text.ts";
 
-export const LOCAL_TOKEN_FILE = "token";
+const LOCAL_TOKEN_FILE = "token";
 
 /** File of the token of a state directory, with the scope admin: whoever can read it is the user. */
 export function tokenFilePath(stateDirectory: string): string {
