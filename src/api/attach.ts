@@ -31,6 +31,11 @@ export const attachServerMessage = z
       error: errorBody,
     }),
     z.object({
+      type: z.literal("resized").describe("The writer has given the terminal another size."),
+      columns: size,
+      rows: size,
+    }),
+    z.object({
       type: z
         .literal("taken_over")
         .describe("Another one is the writer; this client is a viewer from now on."),
@@ -47,6 +52,12 @@ export const attachClientMessage = z
       name: z.string().min(1).max(32).describe("HUP INT QUIT ABRT USR1 USR2 TERM WINCH."),
     }),
     z.strictObject({ type: z.literal("stdin_eof") }),
+    z.strictObject({
+      type: z
+        .literal("pause")
+        .describe("No output until `resume`, for who can't stop reading a socket; viewers may, too."),
+    }),
+    z.strictObject({ type: z.literal("resume") }),
   ])
   .meta({ id: "AttachClientMessage" });
 

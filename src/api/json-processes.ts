@@ -47,6 +47,7 @@ export function processToJson(info: ProcessInfo, workspaceId: string): ProcessJs
     pid: info.pid,
     state: info.state,
     tty: info.tty === null ? null : { ...info.tty },
+    ...(info.ttySizes === undefined ? {} : { tty_sizes: info.ttySizes.map((size) => ({ ...size })) }),
     detached: info.detached,
     started_at: info.startedAt,
     ended_at: info.endedAt ?? null,

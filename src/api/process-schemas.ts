@@ -43,6 +43,12 @@ export const process = z
     pid: z.int().nullable(),
     state: z.enum(["running", "exited", "lost"]),
     tty: ttySize.nullable(),
+    tty_sizes: z
+      .array(z.object({ cursor: z.int(), ...ttySize.shape }))
+      .optional()
+      .describe(
+        "Sizes that the terminal had, each from its cursor on; not in lists. As it was is how its output is read.",
+      ),
     detached: z.boolean(),
     started_at: time,
     ended_at: time.nullable(),

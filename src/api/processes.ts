@@ -28,6 +28,8 @@ const START_ERRORS = [
 const KNOWN = ["process.unknown", "process.reaped", "process.lost"] as const;
 const LIVE = [...KNOWN, "process.finished", "process.reaping"] as const;
 
+const processName = z.string().min(1).max(64);
+
 const listQuery = { ...pageQuery, state: z.enum(["running", "exited", "lost"]).optional() };
 
 const outputChunk = z
@@ -79,13 +81,39 @@ export const processRoutes = [
     body: z
       .strictObject({
         ...commandFields,
-        name: z.string().min(1).max(64).optional(),
+        name: processName.optional(),
         stdin: z.enum(["pipe", "ignore"]).optional().describe("Default ignore: /dev/null."),
         tty: z.union([z.boolean(), ttySize]).optional().describe("true is 80 × 24."),
         detached: z.boolean().optional().describe("Runs until it ends; else it has a lease. Default false."),
         lease_ms: z.int().min(1).optional().describe("Default 30 minutes, with a tty 3 hours."),
       })
       .meta({ examples: [{ command: ["npm", "run", "dev"], name: "dev", detached: true }] }),
+    responses: { 201: { description: "It runs.", schema: process } },
+    errors: [...START_ERRORS, "process.name_conflict", "process.name_invalid"],
+    idempotent: true,
+  },
+  {
+    operationId: "startShell",
+    place: true,
+    method: "POST",
+    path: "/v1/workspaces/{workspace}/shells",
+    tag: "processes",
+    summary: "Starts the user's shell in a terminal",
+    description: "The shell that the place's user has. With a name as in startProcess.",
+    scope: "operate",
+    params: workspaceParams,
+    body: z
+      .strictObject({
+        login: z.boolean().default(true).describe("It reads the profile, as at a login."),
+        cwd: commandFields.cwd,
+        env: commandFields.env,
+        user: commandFields.user,
+        name: processName.optional(),
+        tty: ttySize.optional().describe("Default 80 × 24."),
+        detached: z.boolean().optional().describe("Runs until it ends; else it has a lease. Default false."),
+        lease_ms: z.int().min(1).optional().describe("Default 3 hours."),
+      })
+      .meta({ examples: [{ name: "shell", tty: { columns: 120, rows: 40 }, detached: true }] }),
     responses: { 201: { description: "It runs.", schema: process } },
     errors: [...START_ERRORS, "process.name_conflict", "process.name_invalid"],
     idempotent: true,

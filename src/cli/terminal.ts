@@ -1,12 +1,9 @@
 import type { Process, ProcessInfo, TtySize } from "../contract/process.ts";
+import { fromBeginning, type ReplayPlan, replayPlan, replaySteps } from "../contract/terminal-replay.ts";
 import { runSession, type SessionEnd, terminalSize } from "./session.ts";
 
-/** Output from which a screen is made again; a program that has written more is asked to draw itself anew. */
-const REPLAY_BYTES = 8 * 1024 * 1024;
 /** What is shown as it came where no screen could be made of it. */
 const LAST_BYTES = 64 * 1024;
-/** Where the output begins in the middle, its first whole line or sequence is looked for so far. */
-const BEGINNING_BYTES = 4096;
 
 export interface FollowOptions {
   /** What is typed here goes there. */
@@ -47,9 +44,8 @@ export async function drawnTerminal(
   info: ProcessInfo,
   size: TtySize = terminalSize(),
 ): Promise<DrawnTerminal> {
-  const from = Math.max(info.outputStart, info.outputEnd - REPLAY_BYTES);
   const drawn = await withoutCrash(
-    () => screenOf(process_, info, { from, size }),
+    () => screenOf(process_, replayPlan(info, size), size),
     // A defect of the emulator costs the picture and not the terminal.
     { before: "", cursor: Math.max(info.outputStart, info.outputEnd - LAST_BYTES), isWhole: false },
   );
@@ -69,16 +65,11 @@ async function withoutCrash<T>(work: () => Promise<T>, otherwise: T): Promise<T>
 }
 
 /** What draws the terminal's screen in one of this size below what that shows, and the cursor of the output behind it. */
-async function screenOf(
-  process_: Process,
-  info: ProcessInfo,
-  { from, size }: { readonly from: number; readonly size: TtySize },
-): Promise<DrawnTerminal> {
+async function screenOf(process_: Process, plan: ReplayPlan, size: TtySize): Promise<DrawnTerminal> {
   // Loaded only here: it is half a megabyte.
   const { Screen } = await import("./screen/screen.ts");
-  const sizes = [...(info.ttySizes ?? [])];
-  const first = sizes.findLast(({ cursor }) => cursor <= from) ?? sizes[0] ?? info.tty ?? size;
-  using screen = new Screen(first);
+  const { from, sizes } = plan;
+  using screen = new Screen(plan.size);
   let cursor = from;
   let isWhole = from === 0;
   let begins = from > 0;
@@ -89,30 +80,17 @@ async function screenOf(
       isWhole = false;
     }
     if (chunk.type !== "data") continue;
-    let bytes = begins ? fromBeginning(chunk.data) : chunk.data;
+    const bytes = begins ? fromBeginning(chunk.data) : chunk.data;
     begins = false;
-    cursor = chunk.cursor - bytes.length;
-    for (const next of sizes.filter((one) => one.cursor > cursor && one.cursor < chunk.cursor)) {
-      await screen.write(bytes.subarray(0, next.cursor - cursor));
-      bytes = bytes.subarray(next.cursor - cursor);
-      cursor = next.cursor;
-      await screen.resize(next);
+    for (const step of replaySteps(bytes, chunk.cursor - bytes.length, sizes)) {
+      await ("columns" in step ? screen.resize(step) : screen.write(step));
     }
-    await screen.write(bytes);
     cursor = chunk.cursor;
-    const reached = sizes.findLast((one) => one.cursor === cursor);
-    if (reached !== undefined) await screen.resize(reached);
   }
   await screen.resize(size);
   // What that terminal shows moves up and stays readable.
   const room = `${"\r\n".repeat(size.rows)}\x1b[H\x1b[J`;
   return { cursor: cursor - screen.heldBytes, before: room + screen.drawing(), isWhole };
-}
-
-/** Without the rest of a character or a sequence that began before. */
-function fromBeginning(bytes: Uint8Array): Uint8Array {
-  const at = bytes.subarray(0, BEGINNING_BYTES).findIndex((byte) => byte === 0x1b || byte === 0x0a);
-  return at === -1 ? bytes : bytes.subarray(at);
 }
 
 /** Gives the terminal this one's size, at which programs draw themselves anew; `redraw`: also where it has it already. */

@@ -43,6 +43,8 @@ export type AttachedChunk =
   | { readonly type: "gap"; readonly from: number; readonly to: number }
   /** Another one is the writer now. */
   | { readonly type: "taken_over" }
+  /** The writer has given the terminal another size, which `tty` is from now on. */
+  | { readonly type: "resized"; readonly size: TtySize }
   /** Something that was sent could not be done; the attachment goes on. */
   | { readonly type: "error"; readonly error: BerthError }
   /** Last. */
@@ -215,8 +217,8 @@ class Session implements Attachment {
     this.#push({ type: "data", stream, data, cursor: this.cursor });
     if (this.#waiting <= MAX_WAITING_BYTES || this.#paused) return;
     this.#paused = true;
-    // Where reading can't be stopped, it is left and taken up again at the cursor.
-    if (this.#socket?.pause === undefined) this.#socket?.close();
+    // Where reading can't be stopped, the runner is asked to stop.
+    if (this.#socket?.pause === undefined) this.#send({ type: "pause" });
     else this.#socket.pause();
   }
 
@@ -224,7 +226,8 @@ class Session implements Attachment {
     this.#waiting -= bytes;
     if (!this.#paused || this.#waiting > LOW_WAITING_BYTES) return;
     this.#paused = false;
-    if (this.#socket?.resume === undefined) void this.#again(undefined);
+    if (this.#socket === undefined) void this.#again(lost());
+    else if (this.#socket.resume === undefined) this.#send({ type: "resume" });
     else this.#socket.resume();
   }
 
@@ -237,6 +240,10 @@ class Session implements Attachment {
       case "exit":
         this.#over = true;
         this.#push({ type: "exit", exit: exitFromJson(message) });
+        return;
+      case "resized":
+        this.tty = { columns: message.columns, rows: message.rows };
+        this.#push({ type: "resized", size: this.tty });
         return;
       case "taken_over":
         this.role = "viewer";
@@ -254,15 +261,15 @@ class Session implements Attachment {
   }
 
   /** Makes the connection again, until it stands or what keeps it from standing does not pass. */
-  async #again(reason: BerthError | undefined): Promise<void> {
+  async #again(reason: BerthError): Promise<void> {
     const { onConnection } = this.#options;
-    if (reason !== undefined) onConnection?.("lost", reason);
+    onConnection?.("lost", reason);
     for (let failures = 0; !this.#over; failures++) {
       try {
-        if (reason !== undefined) await pause(backoffMs(failures), this.#stop.signal);
+        await pause(backoffMs(failures), this.#stop.signal);
         // The runner may not know yet that this client's own connection is gone: its place is taken over.
         await this.connect(this.role === "writer");
-        if (reason !== undefined) onConnection?.("restored");
+        onConnection?.("restored");
         return;
       } catch (error) {
         if (this.#over) return;
@@ -307,6 +314,10 @@ class Session implements Attachment {
 
   #tell(message: AttachClientMessage): void {
     if (this.role !== "writer") throw berthError("attach.viewer", { context: { id: this.processId } });
+    this.#send(message);
+  }
+
+  #send(message: AttachClientMessage): void {
     this.#socket?.send(JSON.stringify(message));
   }
 }

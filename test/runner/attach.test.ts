@@ -181,6 +181,41 @@ test("a terminal: its size, input, resize and its end", async () => {
   await Promise.all([writer.ended(), viewer.ended()]);
 });
 
+test("the user's shell in a terminal; others are told of its sizes, and whoever asks knows all of them", async () => {
+  const answer = await desk.call("POST", `/workspaces/${desk.workspace.id}/shells`, {
+    json: { name: "shell", tty: { columns: 91, rows: 33 }, env: { PS1: "$ " } },
+  });
+  assert.equal(answer.status, 201, answer.bytes.toString());
+  const { id, tty, command } = answer.json as { id: string; tty: unknown; command: string[] };
+  assert.deepEqual([tty, command.at(-1)], [{ columns: 91, rows: 33 }, "-l"]);
+  const [writer, viewer] = [await desk.attach(id, { role: "writer" }), await desk.attach(id)];
+  writer.send({ type: "resize", columns: 120, rows: 40 });
+  await waitFor("the viewer to be told", () => viewer.of("resized").length === 1);
+  assert.deepEqual(viewer.of("resized")[0], { type: "resized", columns: 120, rows: 40 });
+  assert.equal(writer.of("resized").length, 0);
+  const sizes = (await desk.look(id)).tty_sizes ?? [];
+  assert.deepEqual(sizes.at(-1)?.columns, 120);
+  await kill(id);
+  await Promise.all([writer.ended(), viewer.ended()]);
+});
+
+test("who asks for a pause is sent nothing until it goes on, and then everything", async () => {
+  const process = await desk.start(["sh", "-c", "read go; seq 100000; read end"], { stdin: "pipe" });
+  const writer = await desk.attach(process.id, { role: "writer" });
+  const viewer = await desk.attach(process.id);
+  viewer.send({ type: "pause" });
+  // What it sends is read in its order: the refusal says that the pause was.
+  viewer.send({ type: "stdin_eof" });
+  await waitFor("the refusal", () => viewer.of("error").length === 1);
+  writer.socket.send(Buffer.from("\n"));
+  await waitFor("all of it for the other", () => writer.bytes === 588_895);
+  assert.equal(viewer.bytes, 0);
+  viewer.send({ type: "resume" });
+  writer.socket.send(Buffer.from("\n"));
+  await Promise.all([writer.ended(), viewer.ended()]);
+  assert.equal(viewer.hash.digest("hex"), writer.hash.digest("hex"));
+});
+
 test("takeover: the one before is told and looks on; ten at once leave one writer", async () => {
   const process = await desk.start(["cat"], { stdin: "pipe" });
   const first = await desk.attach(process.id, { role: "writer" });

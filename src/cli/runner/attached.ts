@@ -87,7 +87,7 @@ async function printed(attached: Attachment): Promise<ExitStatus> {
       process.stderr.write("berth: another client is the writer now; this one only looks\n");
     } else if (chunk.type === "error") {
       process.stderr.write(`berth: ${chunk.error.message} [${chunk.error.code}]\n`);
-    } else return chunk.exit;
+    } else if (chunk.type === "exit") return chunk.exit;
   }
   throw berthError("transport.disconnected", { message: "the attachment ended without the process's exit" });
 }

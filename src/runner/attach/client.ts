@@ -4,6 +4,7 @@ import { type AttachClientMessage, type AttachServerMessage, attachClientMessage
 import { errorToJson } from "../../api/json-errors.ts";
 import { exitToJson } from "../../api/json-processes.ts";
 import { type BerthError, berthError, toBerthError } from "../../contract/errors.ts";
+import type { TtySize } from "../../contract/process.ts";
 import type { ProcessSession } from "../processes/sessions.ts";
 import type { Feed, FeedClient, FeedEnd } from "./feed.ts";
 import type { FeedPlace, OutputHub } from "./hub.ts";
@@ -22,6 +23,8 @@ const MAX_ERRORS_A_SECOND = 10;
 const MAX_MESSAGE_CHARACTERS = 4096;
 /** SIGNALS that are sent in band. */
 const IN_BAND: ReadonlySet<string> = new Set(["HUP", "INT", "QUIT", "ABRT", "USR1", "USR2", "TERM", "WINCH"]);
+
+type WriterMessage = Exclude<AttachClientMessage, { readonly type: "pause" | "resume" }>;
 
 const CLOSE = { normal: 1000, failed: 1011, restart: 1012 } as const;
 
@@ -44,6 +47,8 @@ export interface AttachClientOptions {
   /** Bytes of output that it was sent, and of input that it sent. */
   readonly onBytes: (direction: "in" | "out", bytes: number) => void;
   readonly onGap: (bytes: number) => void;
+  /** The terminal has the size that this client gave it. */
+  readonly onResized: (client: AttachClient, size: TtySize) => void;
   /** It is not attached any more; its socket may still take what is under way. Called once. */
   readonly onGone: (client: AttachClient, why: "exit" | "closed" | "failed" | DropReason) => void;
   /** Its socket is closed. Called once, after `onGone`. */
@@ -66,6 +71,8 @@ export class AttachClient implements FeedClient {
   #pumping = false;
   /** It waits for its socket. */
   #full = false;
+  /** It has asked for nothing more for now. */
+  #paused = false;
   #scheduled: NodeJS.Immediate | undefined;
   /** Frames that the socket has not taken yet. */
   readonly #writing: SharedFrame[] = [];
@@ -105,6 +112,11 @@ export class AttachClient implements FeedClient {
     this.#webSocket.send(JSON.stringify(message), this.#written);
   }
 
+  /** Somebody else has given the terminal this size. */
+  resized({ columns, rows }: TtySize): void {
+    this.send({ type: "resized", columns, rows });
+  }
+
   /** Another one is the writer from now on. */
   demote(): void {
     this.role = "viewer";
@@ -133,7 +145,7 @@ export class AttachClient implements FeedClient {
   }
 
   #pump(): void {
-    if (this.#gone || this.#pumping || this.#full) return;
+    if (this.#gone || this.#pumping || this.#full || this.#paused) return;
     this.#pumping = true;
     this.#socket.cork();
     try {
@@ -260,6 +272,9 @@ export class AttachClient implements FeedClient {
     const message = parseMessage(data);
     if (message === undefined) {
       this.#tell(berthError("attach.message_invalid", { hop: "runner" }), false);
+    } else if (message.type === "pause" || message.type === "resume") {
+      this.#paused = message.type === "pause";
+      this.#pump();
     } else if (this.#mayWrite()) {
       this.#do(message).catch((error: unknown) => this.#failed(error));
     }
@@ -272,11 +287,15 @@ export class AttachClient implements FeedClient {
     return false;
   }
 
-  async #do(message: AttachClientMessage): Promise<void> {
-    const { process, stdin } = this.#options.session;
+  async #do(message: WriterMessage): Promise<void> {
+    const { session, onResized } = this.#options;
+    const { process, stdin } = session;
     if (message.type === "stdin_eof") return await stdin.end();
     if (message.type === "resize") {
-      return await process.resize({ columns: message.columns, rows: message.rows });
+      const size = { columns: message.columns, rows: message.rows };
+      await process.resize(size);
+      onResized(this, size);
+      return;
     }
     const name = message.name.toUpperCase().replace(/^SIG/, "");
     if (!IN_BAND.has(name)) {

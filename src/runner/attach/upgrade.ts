@@ -139,6 +139,9 @@ class AttachServer implements Attach {
       keepAlive: this.#keepAlive,
       onBytes: (direction, bytes) => metrics.count("berth_bytes_total", { way: "attach", direction }, bytes),
       onGap: (bytes) => metrics.count("berth_attach_gap_bytes_total", {}, bytes),
+      onResized: (by, size) => {
+        for (const other of process.clients) if (other !== by) other.resized(size);
+      },
       onGone: (_, why) => {
         if (process.writer === client) process.writer = undefined;
         process.clients.delete(client);

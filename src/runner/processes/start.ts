@@ -8,7 +8,8 @@ import {
 } from "../../api/json-processes.ts";
 import { defined } from "../../contract/defined.ts";
 import { berthError } from "../../contract/errors.ts";
-import type { ExecResult } from "../../contract/process.ts";
+import type { ExecResult, Process, SpawnOptions } from "../../contract/process.ts";
+import type { Runtime } from "../../contract/runtime.ts";
 import { Capture } from "../../runtimes/common/capture.ts";
 import { DEFAULT_CAPTURE_BYTES } from "../../runtimes/common/exec-limits.ts";
 import type { RunnerContext } from "../context.ts";
@@ -16,39 +17,19 @@ import type { CallOf, Handlers } from "../handlers.ts";
 import { traced } from "../observe/tracing.ts";
 
 /** Starting processes. They are no client's: they outlive the runner, and who reads their output keeps them. */
-export function startHandlers(context: RunnerContext): Handlers<"startProcess" | "exec"> {
+export function startHandlers(context: RunnerContext): Handlers<"startProcess" | "startShell" | "exec"> {
   return {
-    startProcess: async (call) => {
-      const { params, body, caller, signal } = call;
-      const { name, stdin, tty, lease_ms: leaseMs } = body;
-      const workspace = await context.workspace(params.workspace, caller);
-      for (const secret of secretsOf(body.env)) context.secrets.add(secret);
-      using lease = await context.runtimes.lease(workspace, signal);
-      const start = () =>
-        lease.runtime.spawn(body.command, {
-          ...commandOptionsFromJson(body),
-          ...defined({ name, stdin, tty, leaseMs }),
-          ...requestId(call, workspace.id),
-          ...(body.detached === true ? { detached: true } : { keptBy: "readers" }),
-          signal,
-        });
-      const process = await traced("process.start", { "berth.workspace": workspace.id }, start);
-      const info = process.found;
-      process.release();
-      await context.processes.add(workspace.id, info).catch((error: unknown) => {
-        context.log.warn({ error, process: info.id }, "a process can't be remembered");
-      });
-      context.metrics.count("berth_process_starts_total", {});
-      context.emit({
-        type: "process.requested",
-        message: "a command was started through the runner",
-        workspace: workspace.id,
-        processId: info.id,
-        runtime: lease.runtime.description,
-        data: { detached: info.detached, tty: info.tty !== null },
-      });
-      return { status: 201, body: processToJson(info, workspace.id) };
-    },
+    startProcess: (call) =>
+      started(context, call, (runtime, options) => {
+        const { command, stdin, tty } = call.body;
+        return runtime.spawn(command, { ...options, ...defined({ stdin, tty }) });
+      }),
+
+    startShell: (call) =>
+      started(context, call, (runtime, options) => {
+        const { login, tty } = call.body;
+        return runtime.shell({ ...options, login, ...defined({ tty }) });
+      }),
 
     exec: async (call) => {
       const { params, body, caller, signal, kept } = call;
@@ -81,6 +62,44 @@ export function startHandlers(context: RunnerContext): Handlers<"startProcess" |
       return executed(result, body.encoding);
     },
   };
+}
+
+/** What a start of either kind has in common: its caller's workspace, what it may cost, and who is told. */
+async function started(
+  context: RunnerContext,
+  call: CallOf<"startProcess"> | CallOf<"startShell">,
+  start: (runtime: Runtime, options: SpawnOptions) => Promise<Process>,
+) {
+  const { params, body, caller, signal } = call;
+  const { name, lease_ms: leaseMs } = body;
+  const workspace = await context.workspace(params.workspace, caller);
+  for (const secret of secretsOf(body.env)) context.secrets.add(secret);
+  using lease = await context.runtimes.lease(workspace, signal);
+  const options: SpawnOptions = {
+    ...commandOptionsFromJson(body),
+    ...defined({ name, leaseMs }),
+    ...requestId(call, workspace.id),
+    ...(body.detached === true ? { detached: true } : { keptBy: "readers" }),
+    signal,
+  };
+  const process = await traced("process.start", { "berth.workspace": workspace.id }, () =>
+    start(lease.runtime, options),
+  );
+  const info = process.found;
+  process.release();
+  await context.processes.add(workspace.id, info).catch((error: unknown) => {
+    context.log.warn({ error, process: info.id }, "a process can't be remembered");
+  });
+  context.metrics.count("berth_process_starts_total", {});
+  context.emit({
+    type: "process.requested",
+    message: "a command was started through the runner",
+    workspace: workspace.id,
+    processId: info.id,
+    runtime: lease.runtime.description,
+    data: { detached: info.detached, tty: info.tty !== null },
+  });
+  return { status: 201, body: processToJson(info, workspace.id) } as const;
 }
 
 /**
