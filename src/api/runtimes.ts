@@ -67,6 +67,7 @@ export const suggestions = z
     docker_images: z.array(z.object({ reference: z.string(), bytes: z.number(), created_at: time })),
     docker_error: errorBody.nullable().describe("Why the engine was not asked, or did not answer in time."),
     named: z.array(z.object({ name: z.string(), type: z.string() })).describe("Of the project's berth.yaml."),
+    named_error: errorBody.nullable().describe("What is wrong with that file."),
   })
   .meta({ id: "RuntimeSuggestions", description: "At most 500 of each." });
 
@@ -105,7 +106,7 @@ export const runtimeRoutes = [
     scope: "operate",
     query: z.strictObject({ project: z.string().min(1).max(4096).optional().describe("Id or directory.") }),
     responses: { 200: { description: "What there is.", schema: suggestions } },
-    errors: ["workspace.not_a_project", "config.invalid"],
+    errors: ["workspace.not_a_project"],
   },
   {
     operationId: "trustHostKey",

@@ -1312,6 +1312,9 @@ export interface components {
 
       /** Of the project's berth.yaml. */
       named: { name: string; type: string }[];
+
+      /** What is wrong with that file. */
+      named_error: components["schemas"]["Error"] | null;
     };
 
     /** A browser that is signed in. */

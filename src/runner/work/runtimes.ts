@@ -1,11 +1,12 @@
+import { errorToJson } from "../../api/json-errors.ts";
 import type { RuntimeConfig } from "../../contract/config.ts";
-import { berthError } from "../../contract/errors.ts";
 import { checkRuntime } from "../../runtimes/check.ts";
 import { availableKinds } from "../../runtimes/kinds.ts";
+import { suggestRuntimes } from "../../runtimes/suggestions.ts";
 import type { RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
 import { answerOfCheck } from "./checks.ts";
-import { namesOf } from "./projects.ts";
+import { namesOf, projectDirectory } from "./projects.ts";
 
 export function runtimeHandlers(
   context: RunnerContext,
@@ -33,8 +34,30 @@ export function runtimeHandlers(
         }),
       );
     },
-    suggestRuntimes: () => {
-      throw berthError("internal", { hop: "runner" });
+    suggestRuntimes: async ({ query }) => {
+      const { project } = query;
+      const directory = project === undefined ? undefined : await projectDirectory(context, project);
+      const found = await suggestRuntimes(directory);
+      return {
+        status: 200,
+        body: {
+          ssh_hosts: found.sshHosts.map(({ alias, hostname, user, port }) => ({
+            name: alias,
+            hostname: hostname ?? null,
+            user: user ?? null,
+            port: port ?? null,
+          })),
+          docker_containers: [...found.containers],
+          docker_images: found.images.map(({ reference, bytes, createdAt }) => ({
+            reference,
+            bytes,
+            created_at: createdAt,
+          })),
+          docker_error: found.dockerError === undefined ? null : errorToJson(found.dockerError),
+          named: [...found.named],
+          named_error: found.namedError === undefined ? null : errorToJson(found.namedError),
+        },
+      };
     },
   };
 }

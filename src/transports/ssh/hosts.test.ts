@@ -69,3 +69,34 @@ test("a file that includes itself ends; a configuration of one's own is all that
   assert.deepEqual(await aliases(at.path, join(at.path, "own/config")), ["mine", "shared"]);
   assert.deepEqual(await aliases(join(at.path, "nobody")), []);
 });
+
+test("what an alias stands for: of its own blocks the first line counts, patterns and matches are nobody's", async () => {
+  await using at = await home({
+    ".ssh/config": [
+      "User everybody",
+      "Host box other",
+      "  HostName %h.example.com",
+      "  Port 2222",
+      "  Include user",
+      "Host *",
+      "  HostName nowhere",
+      "Match host box",
+      "  Port 1",
+      "Host box",
+      "  HostName late",
+      "  user=dev",
+      "Host plain",
+    ].join("\n"),
+    ".ssh/user": "User first\nHost inner\nPort no\n",
+  });
+  const hosts = await listSshHosts({ home: at.path, systemFile: "/nonexistent" });
+  assert.deepEqual(
+    hosts.map(({ alias, hostname, user, port }) => [alias, hostname, user, port]),
+    [
+      ["box", "box.example.com", "first", 2222],
+      ["other", "other.example.com", "first", 2222],
+      ["inner", undefined, undefined, undefined],
+      ["plain", undefined, undefined, undefined],
+    ],
+  );
+});

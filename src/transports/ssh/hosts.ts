@@ -9,6 +9,10 @@ export interface SshHostEntry {
   /** Where it stands. */
   readonly file: string;
   readonly line: number;
+  /** As its own blocks say, what patterns add left out; undefined where they don't. */
+  readonly hostname?: string;
+  readonly user?: string;
+  readonly port?: number;
 }
 
 export interface ListSshHostsOptions {
@@ -30,32 +34,51 @@ export async function listSshHosts(options: ListSshHostsOptions = {}): Promise<S
   const home = options.home ?? userInfo().homedir;
   const own = join(home, ".ssh");
   const system = options.systemFile ?? "/etc/ssh/ssh_config";
-  const found = new Map<string, SshHostEntry>();
+  const found = new Map<string, Found>();
 
   /** @param base where relative names of Include start: that of the first file, not of the including one */
-  async function read(file: string, base: string, depth: number): Promise<void> {
+  // `block`: hosts that the lines are about, also in a file that is included in their block.
+  async function read(file: string, base: string, depth: number, block: readonly Found[]): Promise<void> {
     const text = await readFile(file, "utf8").catch(() => "");
+    let current = block;
     for (const [index, line] of text.split("\n").entries()) {
-      const [keyword, ...words] = wordsOf(line);
-      if (keyword?.toLowerCase() === "host") {
-        for (const alias of words) {
-          if (!/[*?!]/.test(alias) && !found.has(alias)) found.set(alias, { alias, file, line: index + 1 });
+      const [name, ...words] = wordsOf(line);
+      const keyword = name?.toLowerCase();
+      if (keyword === "match") current = [];
+      else if (keyword === "host") {
+        const aliases = words.filter((word) => !/[*?!]/.test(word));
+        for (const alias of aliases) {
+          if (!found.has(alias)) found.set(alias, { alias, file, line: index + 1 });
         }
-      }
-      if (keyword?.toLowerCase() !== "include" || depth === MAX_DEPTH) continue;
-      for (const word of words) {
-        const pattern = word.startsWith("~/") ? join(home, word.slice(2)) : resolve(base, word);
-        for (const included of await filesOf(pattern)) await read(included, base, depth + 1);
-      }
+        current = aliases.flatMap((alias) => found.get(alias) ?? []);
+      } else if (keyword === "include" && depth < MAX_DEPTH) {
+        for (const word of words) {
+          const pattern = word.startsWith("~/") ? join(home, word.slice(2)) : resolve(base, word);
+          for (const included of await filesOf(pattern)) await read(included, base, depth + 1, current);
+        }
+      } else for (const host of current) note(host, keyword, words[0]);
     }
   }
 
-  if (options.configFile !== undefined) await read(options.configFile, own, 0);
+  if (options.configFile !== undefined) await read(options.configFile, own, 0, []);
   else {
-    await read(join(own, "config"), own, 0);
-    await read(system, dirname(system), 0);
+    await read(join(own, "config"), own, 0, []);
+    await read(system, dirname(system), 0, []);
   }
   return [...found.values()];
+}
+
+type Found = { -readonly [Key in keyof SshHostEntry]: SshHostEntry[Key] };
+
+/** What a line says of a host; of two lines about the same the first one counts. */
+function note(host: Found, keyword: string | undefined, value: string | undefined): void {
+  if (value === undefined) return;
+  if (keyword === "hostname") {
+    host.hostname ??= value.replace(/%([%h])/g, (_, token) => (token === "h" ? host.alias : "%"));
+  } else if (keyword === "user") host.user ??= value;
+  else if (keyword === "port" && /^[1-9]\d{0,4}$/.test(value) && Number(value) <= 65_535) {
+    host.port ??= Number(value);
+  }
 }
 
 /** Files that a pattern of Include names, in the order of their names. */
