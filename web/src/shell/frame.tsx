@@ -8,6 +8,7 @@ import { Link } from "../ui/link.tsx";
 import { Menu } from "../ui/menu.tsx";
 import { shortDuration, useNow } from "../ui/time.tsx";
 import { sayError } from "../ui/toasts.tsx";
+import { OperationTray } from "../views/list/operation-tray.tsx";
 import { keysForPeople, useCommands } from "./commands.ts";
 import css from "./frame.module.css";
 import { Palette } from "./palette.tsx";
@@ -54,6 +55,7 @@ export function Frame({ children }: { readonly children: ReactNode }) {
         </Link>
         <Crumbs />
         <LinkState />
+        <OperationTray />
         <Button kind="quiet" icon="search" className={css.find} onClick={() => setOpen("palette")}>
           <span className={css.findName}>Commands </span>
           <kbd className={css.wide}>{keysForPeople("Mod+K")}</kbd>
