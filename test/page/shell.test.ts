@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { waitFor } from "../fixtures/process.ts";
-import { accessible, fitsNarrow, pageTests, shown, who } from "./page.ts";
+import { accessible, fitsNarrow, pageTests, RUNNER_AWAY, shown, who } from "./page.ts";
 import { screenshot } from "./screenshots.ts";
 
 const pageTest = pageTests();
@@ -64,6 +64,24 @@ pageTest("light and dark are chosen, and kept over a reload", async (at) => {
   await page.reload();
   await shown(who(page));
   assert.equal(await colour(), dark);
+});
+
+pageTest("a killed runner is told, and the page goes on by itself when it is there again", async (at) => {
+  const one = await at.signedIn();
+  const { page } = one;
+  one.expect(...RUNNER_AWAY);
+  const told = page.getByRole("status").filter({ hasText: "The runner does not answer" });
+  try {
+    await at.runner.kill();
+    await shown(told);
+    await accessible(one);
+    await fitsNarrow(page);
+  } finally {
+    await at.runner.restart();
+  }
+  await told.waitFor({ state: "detached" });
+  await at.runner.workspace({ name: "made-since", project: at.project });
+  await shown(page.getByText("made-since").first());
 });
 
 pageTest(
