@@ -296,6 +296,6 @@ function timeOf(milliseconds: number): string {
 
 /** Whatever a program calls itself, in letters that are shown as they are. */
 function cleaned(userAgent: string | undefined): string | null {
-  const text = userAgent?.replace(/[^ -~]+/g, " ").trim() ?? "";
+  const text = userAgent?.replace(/[^!-~]+/g, " ").trim() ?? "";
   return text === "" ? null : text.slice(0, MAX_USER_AGENT);
 }
