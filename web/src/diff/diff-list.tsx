@@ -48,6 +48,8 @@ export function DiffList({ label, files, rows, split, head, onNote, onTop, ref }
   const [shift, setShift] = useState(0);
   const bar = useRef<HTMLDivElement>(null);
   const topFile = files[rows[list.top]?.file ?? -1];
+  /** The row that has the focus stays, wherever one scrolls. */
+  const [held, setHeld] = useState<number>();
 
   const starts = useMemo(() => startsOf(files, rows), [files, rows]);
   useKeptPlace(starts, topFile?.path, list);
@@ -79,16 +81,20 @@ export function DiffList({ label, files, rows, split, head, onNote, onTop, ref }
   );
 
   const shown: ReactNode[] = [];
-  for (let at = list.first; at < list.last; at++) {
+  const add = (at: number) => {
     const row = rows[at];
     const file = files[row?.file ?? -1];
-    if (row === undefined || file === undefined) continue;
+    if (row === undefined || file === undefined) return;
+    const isAbove = row.kind === "file" && file === topFile && at !== held;
     shown.push(
-      <div key={at} className={css.row} style={{ top: list.offset(at) }}>
-        <Row row={row} file={file} head={head} onNote={onNote} />
+      <div key={at} data-row={at} className={css.row} style={{ top: list.offset(at) }}>
+        {!isAbove && <Row row={row} file={file} head={head} onNote={onNote} />}
       </div>,
     );
-  }
+  };
+  if (held !== undefined && held < list.first) add(held);
+  for (let at = list.first; at < list.last; at++) add(at);
+  if (held !== undefined && held >= list.last) add(held);
   return (
     <div className={css.frame}>
       <section
@@ -99,12 +105,17 @@ export function DiffList({ label, files, rows, split, head, onNote, onTop, ref }
         className={classes(css.list, split && css.split)}
         style={{ "--columns": columns, "--shift": `${shift}px` } as Record<string, string | number>}
         onScroll={list.onScroll}
+        onFocus={({ target }) => {
+          const row = target.closest<HTMLElement>("[data-row]")?.dataset.row;
+          setHeld(row === undefined ? undefined : Number(row));
+        }}
+        onBlur={() => setHeld(undefined)}
         onWheel={(event) => {
           if (split && bar.current !== null) bar.current.scrollLeft += event.deltaX;
         }}
       >
         {head !== undefined && topFile !== undefined && (
-          <div className={css.sticky} aria-hidden="true" inert>
+          <div className={css.sticky}>
             <div className={css.head}>{head(topFile)}</div>
           </div>
         )}
