@@ -48,6 +48,7 @@ export type {
   TtySize,
 } from "./contract/process.ts";
 export type {
+  CheckOptions,
   CheckReport,
   CheckStep,
   ConnectPrompt,

@@ -6,6 +6,7 @@ import type {
   Project,
   StoredRuntimeConfig,
   Workspace,
+  WorkspaceChanges,
   WorkspaceProgress,
   WorkspaceStatus,
 } from "../contract/workspace.ts";
@@ -14,11 +15,12 @@ import { contextToJson } from "./json-errors.ts";
 import { exitFromJson, exitToJson } from "./json-processes.ts";
 import type { operationProgress } from "./operations.ts";
 import type { project } from "./runtimes.ts";
-import type { initResult, workspace, workspaceStatus } from "./workspace-schemas.ts";
+import type { initResult, workspace, workspaceChanges, workspaceStatus } from "./workspace-schemas.ts";
 
 export type ProjectJson = z.infer<typeof project>;
 export type WorkspaceJson = z.infer<typeof workspace>;
 export type WorkspaceStatusJson = z.infer<typeof workspaceStatus>;
+export type WorkspaceChangesJson = z.infer<typeof workspaceChanges>;
 export type InitResultJson = z.infer<typeof initResult>;
 export type CheckStepJson = z.infer<typeof checkStep>;
 export type CheckReportJson = z.infer<typeof checkReport>;
@@ -150,6 +152,14 @@ export function workspaceStatusFromJson(json: WorkspaceStatusJson): WorkspaceSta
     ahead: json.ahead ?? undefined,
     behind: json.behind ?? undefined,
   };
+}
+
+export function workspaceChangesToJson({ files, ...rest }: WorkspaceChanges): WorkspaceChangesJson {
+  return { ...rest, files: files.map(({ oldPath, ...file }) => ({ ...file, old_path: oldPath })) };
+}
+
+export function workspaceChangesFromJson({ files, ...rest }: WorkspaceChangesJson): WorkspaceChanges {
+  return { ...rest, files: files.map(({ old_path: oldPath, ...file }) => ({ ...file, oldPath })) };
 }
 
 export function progressToJson(progress: WorkspaceProgress): OperationProgressJson {

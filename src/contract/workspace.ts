@@ -126,3 +126,37 @@ export interface WorkspaceStatus {
   readonly ahead?: number | undefined;
   readonly behind?: number | undefined;
 }
+
+/** A file that a workspace has otherwise than the commit that it is compared with. */
+export interface WorkspaceChange {
+  /** Relative to the checkout; bytes that are no UTF-8 are replaced. */
+  readonly path: string;
+  /** Of a renamed or copied one. */
+  readonly oldPath: string | null;
+  readonly status:
+    | "added"
+    | "modified"
+    | "deleted"
+    | "renamed"
+    | "copied"
+    | "type_changed"
+    | "untracked"
+    | "conflicted";
+  /** Lines; null of a binary file. */
+  readonly added: number | null;
+  readonly deleted: number | null;
+  readonly binary: boolean;
+}
+
+/** What a workspace has that a commit has not, uncommitted and untracked files included. */
+export interface WorkspaceChanges {
+  /** The commit that it is compared with; null where there is none yet. */
+  readonly base: string | null;
+  /** In the order of git, at most 10,000. */
+  readonly files: readonly WorkspaceChange[];
+  /** Lines of all files, also of those that are not listed. */
+  readonly added: number;
+  readonly deleted: number;
+  /** There are more files than are listed. */
+  readonly truncated: boolean;
+}

@@ -6,6 +6,7 @@ import type {
   Project,
   StoredRuntimeConfig,
   Workspace,
+  WorkspaceChanges,
   WorkspaceEvent,
   WorkspaceProgress,
   WorkspaceStatus,
@@ -147,6 +148,11 @@ export interface Workspaces extends AsyncDisposable {
   ): Promise<PullReport>;
   /** What was changed in it, as git prints it. @throws workspace.start_unknown, workspace.missing */
   diff(selector: string, options?: DiffOptions & Selection): AsyncIterable<Uint8Array>;
+  /** The files of the diff with the same base, with their numbers of lines. @throws what `diff` throws */
+  changes(
+    selector: string,
+    options?: Pick<DiffOptions, "base" | keyof WorkOptions> & Selection,
+  ): Promise<WorkspaceChanges>;
   /** The uncommitted work as a patch on the project's checkout here. @throws workspace.apply_conflict: nothing was changed */
   apply(
     selector: string,

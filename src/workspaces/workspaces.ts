@@ -96,6 +96,11 @@ class OpenedWorkspaces implements Workspaces {
     yield* diff(this.#lifecycle, selector, options);
   }
 
+  changes: Workspaces["changes"] = async (selector, options = {}) => {
+    const { changes } = await import("./lifecycle/diff.ts");
+    return changes(this.#lifecycle, selector, options);
+  };
+
   config: Workspaces["config"] = async (selector, selection = {}) => {
     const { config } = await import("./lifecycle/config.ts");
     return config(this.#lifecycle, selector, selection);

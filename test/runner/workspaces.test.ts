@@ -85,6 +85,11 @@ for (const kind of PLACES) {
     assert.deepEqual(diff.trim().split("\n").sort(), ["A\tb.txt", "A\tc.txt"]);
     assert.equal((await ask(runner, "GET", at("/diff?format=name-status&path=c.txt"))).body, "A\tc.txt\n");
     await refused(ask(runner, "GET", at("/diff?base=nowhere")), 400, "workspace.start_unknown");
+    const { files, added } = (await ask(runner, "GET", at("/changes"))).body;
+    const listed = files.map((file: { status: string; path: string }) => `${file.status} ${file.path}`);
+    assert.deepEqual([listed, added], [["added b.txt", "untracked c.txt"], 2]);
+    assert.equal((await ask(runner, "GET", at("/changes?base=head"))).body.files.length, 1);
+    await refused(ask(runner, "GET", at("/changes?base=nowhere")), 400, "workspace.start_unknown");
     const pulled = (await done(verb("pull"))).result.transfer;
     assert.equal(git(project, "rev-parse", "refs/heads/fix"), pulled.to);
     assert.deepEqual((await done(verb("apply", { dry_run: true }))).result.files, ["c.txt"]);

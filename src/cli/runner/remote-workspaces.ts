@@ -1,5 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { initResultFromJson, workspaceFromJson, workspaceStatusFromJson } from "../../api/json-workspaces.ts";
+import {
+  initResultFromJson,
+  workspaceChangesFromJson,
+  workspaceFromJson,
+  workspaceStatusFromJson,
+} from "../../api/json-workspaces.ts";
 import { createRunnerClient, type RunnerClient } from "../../client/client.ts";
 import type { Operation, OperationEvent } from "../../client/operations.ts";
 import { defined } from "../../contract/defined.ts";
@@ -178,6 +183,14 @@ class RemoteWorkspaces implements Workspaces {
     });
     yield* response.body ?? [];
   }
+
+  changes: Workspaces["changes"] = async (workspace, options = {}) =>
+    workspaceChangesFromJson(
+      await this.#client.get("/v1/workspaces/{workspace}/changes", {
+        params: { path: { workspace }, query: defined({ base: options.base }) },
+        ...signalOf(options),
+      }),
+    );
 
   config: Workspaces["config"] = async (workspace) =>
     await this.#client.get("/v1/workspaces/{workspace}/config", at(workspace));

@@ -1,6 +1,7 @@
 import {
   initResultToJson,
   runtimeConfigToJson,
+  workspaceChangesToJson,
   workspaceStatusToJson,
   workspaceToJson,
 } from "../../api/json-workspaces.ts";
@@ -74,8 +75,10 @@ export function workspaceHandlers(context: RunnerContext): Handlers<Looks> {
         stream: await primed(workspaces.diff(id, { ...BY_ID, signal, base, format, ...paths })),
       };
     },
-    workspaceChanges: () => {
-      throw berthError("internal", { hop: "runner" });
+    workspaceChanges: async ({ params, query, caller, signal }) => {
+      const { id } = await found(params.workspace, caller);
+      const changes = await workspaces.changes(id, { ...BY_ID, signal, base: query.base });
+      return { status: 200, body: workspaceChangesToJson(changes) };
     },
     listPorts: () => {
       throw berthError("internal", { hop: "runner" });

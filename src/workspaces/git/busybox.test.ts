@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ensurePackages, requireOrSkip } from "../../../test/fixtures/install.ts";
 import { captureChanges, restoreChanges } from "./changes.ts";
-import { diffOf } from "./diff.ts";
+import { diffOf, readChanges } from "./diff.ts";
 import type { GitPlace, GitRunOptions } from "./git-place.ts";
 import { mergedByContent } from "./merged.ts";
 import { localGitPlace } from "./places.ts";
@@ -73,6 +73,11 @@ test("every script about a checkout's state, with BusyBox's shell and tools", as
   const names = { path: target.path, base: { kind: "head" }, format: "name-status" } as const;
   for await (const chunk of diffOf(git, names)) chunks.push(chunk);
   assert.match(Buffer.concat(chunks).toString(), /^M\t"-x\\ny"\n(?:.*\n)*A\t"new\\nline"\n$/);
+  const { files } = await readChanges(git, { path: target.path, base: { kind: "head" } });
+  const ofStatus = (wanted: string) =>
+    files.filter(({ status }) => status === wanted).map(({ path }) => path);
+  assert.deepEqual(ofStatus("untracked"), [".berth/include", "link", "new\nline"]);
+  assert.deepEqual(ofStatus("modified"), ["-x\ny", "d/x", "f"]);
 
   source.git("reset", "-q", "--hard");
   source.git("clean", "-fdxq");

@@ -1,4 +1,6 @@
 import { berthError, isBerthError } from "../../contract/errors.ts";
+import type { WorkspaceChanges } from "../../contract/workspace.ts";
+import { ChangeReader } from "./change-reader.ts";
 import type { GitPlace } from "./git-place.ts";
 import { OBJECTS_AS_THEY_ARE } from "./objects.ts";
 import { NOTHING_UNDER_WAY, stateArgv, stateProblem } from "./state-script.ts";
@@ -31,8 +33,8 @@ export interface StateDiff {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Words: kind, number of revisions, these, number of options, these, paths. */
-const DIFF = `
+/** Words: kind, number of revisions, these, others. Finds what the diff starts at, and has an index of its own. */
+const START = `
 kind=$1 count=$2
 shift 2
 own_directory "diff-$$"
@@ -49,6 +51,10 @@ done
 if [ "$kind" = head ]; then start=$(git rev-parse --quiet --verify 'HEAD^{commit}') || start=$(git mktree < /dev/null); fi
 if [ -z "$start" ] && [ "$kind" = left ] && ! git rev-parse --quiet --verify HEAD > /dev/null; then start=$(git mktree < /dev/null); fi
 if [ -z "$start" ]; then exit ${EXIT_UNKNOWN}; fi
+`;
+
+/** Further words: number of options, these, paths. */
+const DIFF = `
 count=$1
 shift
 options=
@@ -65,6 +71,26 @@ git --literal-pathspecs diff-index --cached --no-color --no-ext-diff $options "$
  */
 export async function* diffOf(git: GitPlace, options: StateDiff): AsyncIterable<Uint8Array> {
   const { path, base, format } = options;
+  const words = [String(FORMATS[format].length), ...FORMATS[format], ...(options.paths ?? [])];
+  const script = START + DIFF;
+  yield* fromStart(git, format === "apply" ? NOTHING_UNDER_WAY + script : script, {
+    path,
+    base,
+    words,
+    signal: options.signal,
+  });
+}
+
+/**
+ * What a script says that is put behind the beginning of a diff: it knows $start, and has the words.
+ * @throws as `diffOf`
+ */
+async function* fromStart(
+  git: GitPlace,
+  script: string,
+  options: Pick<StateDiff, "path" | "base" | "signal"> & { readonly words: readonly string[] },
+): AsyncIterable<Uint8Array> {
+  const { path, base, words } = options;
   const revisions = base.kind === "left" ? base.trunks : base.kind === "revision" ? [base.revision] : [];
   const unknown = berthError("workspace.start_unknown", {
     runtime: git.description,
@@ -72,14 +98,7 @@ export async function* diffOf(git: GitPlace, options: StateDiff): AsyncIterable<
     ...(base.kind === "left" ? { message: "the branch and trunk have no commit in common" } : {}),
   });
   if (revisions.some((revision) => revision.startsWith("-"))) throw unknown;
-  const argv = stateArgv(format === "apply" ? NOTHING_UNDER_WAY + DIFF : DIFF, path, [
-    base.kind,
-    String(revisions.length),
-    ...revisions,
-    String(FORMATS[format].length),
-    ...FORMATS[format],
-    ...(options.paths ?? []),
-  ]);
+  const argv = stateArgv(script, path, [base.kind, String(revisions.length), ...revisions, ...words]);
   try {
     yield* git.stream(argv, { signal: options.signal, env: OBJECTS_AS_THEY_ARE });
   } catch (error) {
@@ -88,4 +107,29 @@ export async function* diffOf(git: GitPlace, options: StateDiff): AsyncIterable<
     if (exitCode === EXIT_UNKNOWN) throw unknown;
     throw stateProblem(git, path, Number(exitCode), Array.isArray(output) ? output.join("\n") : "") ?? error;
   }
+}
+
+/** Answers: the commit that it starts at, unmerged entries, "", untracked paths, "", the diff as raw and as numbers. */
+const CHANGES = `
+say "$(git rev-parse --quiet --verify "$start^{commit}")"
+git ls-files --unmerged -z
+say ''
+take_working_tree
+cat "$own/new"
+say ''
+git diff-index --cached --raw --numstat -z -M --no-abbrev --no-ext-diff "$start" --
+`;
+
+/**
+ * The files of the diff with the same base, with their numbers of lines, in one round trip. Nothing of the checkout
+ * changes.
+ * @throws workspace.start_unknown, workspace.missing, workspace.git_failed
+ */
+export async function readChanges(
+  git: GitPlace,
+  options: Pick<StateDiff, "path" | "base" | "signal">,
+): Promise<WorkspaceChanges> {
+  const found = new ChangeReader();
+  for await (const chunk of fromStart(git, START + CHANGES, { ...options, words: [] })) found.push(chunk);
+  return found.changes();
 }

@@ -1,5 +1,6 @@
+import type { Workspace, WorkspaceChanges } from "../../contract/workspace.ts";
 import type { DiffOptions, Selection } from "../api.ts";
-import { type DiffBase, diffOf } from "../git/diff.ts";
+import { type DiffBase, diffOf, readChanges } from "../git/diff.ts";
 import type { Lifecycle } from "./context.ts";
 import { factsOf, trunksOf } from "./look-at.ts";
 import { select } from "./select.ts";
@@ -16,23 +17,39 @@ export async function* diff(
   options: DiffOptions & Selection,
 ): AsyncIterable<Uint8Array> {
   const workspace = assertThere(await select(lifecycle, selector, options));
-  const site = await siteOfWorkspace(lifecycle, workspace);
-  await using open = await openSite(lifecycle, site, options);
-  const asked = options.base ?? "trunk";
-  let base: DiffBase = { kind: "revision", revision: asked };
-  if (asked === "head") base = { kind: "head" };
-  else if (asked === "trunk") {
-    const facts = await factsOf(workspace, options);
-    const trunks = facts === undefined ? [] : await trunksOf(facts, options.signal);
-    const names = facts?.trunk === undefined ? [] : [`refs/remotes/origin/${facts.trunk.branch}`];
-    const start = workspace.startCommit === null ? [] : [workspace.startCommit];
-    base = { kind: "left", trunks: [...trunks, ...names, ...start] };
-  }
+  await using open = await openSite(lifecycle, await siteOfWorkspace(lifecycle, workspace), options);
   yield* diffOf(open.git, {
     path: open.place.path,
-    base,
+    base: await baseOf(workspace, options),
     format: options.format ?? "patch",
     ...(options.paths === undefined ? {} : { paths: options.paths }),
     signal: options.signal,
   });
+}
+
+/** The files of the same diff. @throws what `diff` throws */
+export async function changes(
+  lifecycle: Lifecycle,
+  selector: string,
+  options: DiffOptions & Selection,
+): Promise<WorkspaceChanges> {
+  const workspace = assertThere(await select(lifecycle, selector, options));
+  await using open = await openSite(lifecycle, await siteOfWorkspace(lifecycle, workspace), options);
+  const base = await baseOf(workspace, options);
+  return await readChanges(open.git, { path: open.place.path, base, signal: options.signal });
+}
+
+/** What a base means for a workspace. */
+async function baseOf(
+  workspace: Workspace,
+  options: Pick<DiffOptions, "base" | "signal">,
+): Promise<DiffBase> {
+  const { base = "trunk" } = options;
+  if (base === "head") return { kind: "head" };
+  if (base !== "trunk") return { kind: "revision", revision: base };
+  const facts = await factsOf(workspace, options);
+  const trunks = facts === undefined ? [] : await trunksOf(facts, options.signal);
+  const names = facts?.trunk === undefined ? [] : [`refs/remotes/origin/${facts.trunk.branch}`];
+  const start = workspace.startCommit === null ? [] : [workspace.startCommit];
+  return { kind: "left", trunks: [...trunks, ...names, ...start] };
 }
