@@ -19,6 +19,8 @@ export interface ContractAnswer {
   readonly text: string;
   /** undefined: no JSON. */
   readonly json: unknown;
+  /** Name and value of the cookie that it sets. */
+  readonly cookie: string | undefined;
 }
 
 interface ReceivedAnswer {
@@ -26,6 +28,7 @@ interface ReceivedAnswer {
   readonly text: string;
   readonly contentType: string | undefined;
   readonly requestId: string | undefined;
+  readonly cookie: string | undefined;
   readonly isReplayed: boolean;
 }
 
@@ -63,6 +66,10 @@ export class ContractDesk implements Disposable {
     );
   }
 
+  get token(): string {
+    return this.#runner.token;
+  }
+
   [Symbol.dispose](): void {
     this.#agent.destroy();
   }
@@ -80,11 +87,12 @@ export class ContractDesk implements Disposable {
     assert.match(answer.requestId ?? "", /^req_/, about);
     const seen = this.seen.get(call.operationId) ?? new Set();
     this.seen.set(call.operationId, seen.add(answer.status));
+    const { cookie } = answer;
     const type = answer.contentType?.split(";", 1)[0];
     const content = response.content?.[type ?? ""] ?? response.content?.["*/*"];
     if (answer.status < 400 && response.content === undefined) {
       assert.equal(answer.text, "", about);
-      return { status: answer.status, text: "", json: undefined };
+      return { status: answer.status, text: "", json: undefined, cookie };
     }
     assert.ok(content, `undocumented content type ${type}: ${about}`);
     const json =
@@ -92,7 +100,7 @@ export class ContractDesk implements Disposable {
     if (content.schema !== undefined && json !== undefined) this.#validate(content.schema, json, about);
     if (answer.status >= 400)
       checkError(answer.status, json, answer.isReplayed ? undefined : answer.requestId, about);
-    return { status: answer.status, text: answer.text, json };
+    return { status: answer.status, text: answer.text, json, cookie };
   }
 
   #described(operationId: string): Described {
@@ -142,6 +150,7 @@ export class ContractDesk implements Disposable {
             text,
             contentType: response.headers["content-type"],
             requestId: response.headers["berth-request-id"] as string | undefined,
+            cookie: response.headers["set-cookie"]?.[0]?.split(";", 1)[0],
             isReplayed: response.headers["idempotency-replayed"] === "true",
           });
         };

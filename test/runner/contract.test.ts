@@ -168,6 +168,15 @@ async function session(desk: ContractDesk, project: string): Promise<World> {
     body: { name: "gone", scope: "read" },
   });
   await ok("deleteToken", { path: { id: revoked.id } });
+  const { code } = await ok<{ code: string }>("createSessionCode");
+  const browser = await desk.send({ operationId: "createSession", body: { code } });
+  const { session: other } = await ok<{ session: Made }>("createSession", { body: { token: desk.token } });
+  for (const id of ["listSessions", "getCurrentSession"]) await ok(id);
+  await ok("deleteSession", { path: { id: other.id } });
+  const { key } = browser.json as { key: string };
+  await ok("endCurrentSession", {
+    headers: { authorization: "", cookie: browser.cookie ?? "", "berth-session": key },
+  });
   await ok("listEvents", { query: { type: ["process", "workspace"] } });
   await ok("listEvents", { headers: { Accept: "text/event-stream" } });
   for (const id of ["exportEvents", "verifyEvents", "eventHead"]) await ok(id);
