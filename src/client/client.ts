@@ -9,6 +9,7 @@ import { type Connection, connectionOf, type RunnerClientOptions } from "./conne
 import { type FollowEventsOptions, followEvents } from "./events.ts";
 import { followOperation, type Operation, type OperationEvent } from "./operations.ts";
 import type { paths } from "./schema.ts";
+import { type WatchEvent, type WatchFilesOptions, watchFiles } from "./watch.ts";
 
 type Verb = "get" | "put" | "post" | "patch" | "delete";
 type Init<Given> =
@@ -45,6 +46,8 @@ export interface RunnerClient {
   attach(processId: string, options?: AttachOptions): Promise<Attachment>;
   /** Live events with no gap and no repeat, also over restarts of the runner. */
   events(options?: FollowEventsOptions): AsyncGenerator<BerthEvent, void, undefined>;
+  /** Changes of a workspace's files; "ready" again says that some may have been missed. */
+  watch(workspace: string, options?: WatchFilesOptions): AsyncGenerator<WatchEvent, void, undefined>;
   /** What a check of a place finds, step by step; the report comes last. Who stops reading ends the check. */
   check(
     place: CheckedPlace,
@@ -81,6 +84,7 @@ export function createRunnerClient(options: RunnerClientOptions): RunnerClient {
         const init = given.signal === undefined ? {} : { signal: given.signal };
         return (await client.get("/v1/events/head", init)).sequence;
       }),
+    watch: (workspace, given = {}) => watchFiles(connection, workspace, given),
     check: (place, { signal } = {}) => followCheck(connection, place, signal),
     operation: (id, { signal } = {}) => followOperation(connection, id, signal),
     async completed(operation, { signal } = {}) {

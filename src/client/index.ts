@@ -9,3 +9,4 @@ export type { RunnerClientOptions } from "./connection.ts";
 export type { FollowEventsOptions } from "./events.ts";
 export type { Operation, OperationEvent } from "./operations.ts";
 export type { components, operations, paths } from "./schema.ts";
+export type { WatchEvent, WatchFilesOptions } from "./watch.ts";
