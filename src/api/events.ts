@@ -43,6 +43,10 @@ export const eventVerification = z
       })
       .nullable()
       .describe("The first record that is not as it was written."),
+    signed: z
+      .object({ sequence: z.int(), hash: z.string(), signed_at: time })
+      .nullable()
+      .describe("The newest stored signed head that the chain agrees with."),
     duration_ms: z.number(),
   })
   .meta({ id: "EventVerification" });

@@ -935,6 +935,9 @@ export interface components {
         damage: "changed" | "missing" | "inserted" | "reordered" | "cut" | "rewritten" | "signature";
         reason: string;
       } | null;
+
+      /** The newest stored signed head that the chain agrees with. */
+      signed: { sequence: number; hash: string; signed_at: string } | null;
       duration_ms: number;
     };
     ExecResult: {

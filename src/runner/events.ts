@@ -37,10 +37,21 @@ export function eventHandlers(
     },
     exportEvents: ({ query }) => ({ status: 200, stream: events.export({ after: query.after }) }),
     verifyEvents: async () => {
-      const { ok, records, firstSequence, head, broken, durationMs } = await events.verify();
+      const { ok, records, firstSequence, head, broken, signed, durationMs } = await events.verify();
       return {
         status: 200,
-        body: { ok, records, first_sequence: firstSequence, head, broken, duration_ms: durationMs },
+        body: {
+          ok,
+          records,
+          first_sequence: firstSequence,
+          head,
+          broken,
+          signed:
+            signed === null
+              ? null
+              : { sequence: signed.sequence, hash: signed.hash, signed_at: signed.signedAt },
+          duration_ms: durationMs,
+        },
       };
     },
     eventHead: async () => {

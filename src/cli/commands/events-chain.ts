@@ -47,7 +47,8 @@ export function addVerifyCommand(events: Command): void {
     });
 }
 
-type Found = ShownVerification & { readonly signed?: ReturnType<typeof headToJson> | null };
+/** Runners of earlier versions do not say with which signed head the chain agrees. */
+type Found = Omit<ShownVerification, "signed"> & Partial<Pick<ShownVerification, "signed">>;
 
 async function verify(file: string | undefined, flags: VerifyFlags): Promise<Found> {
   const options = {
@@ -92,7 +93,10 @@ function shown({ firstSequence, durationMs, signed, ...found }: Verification): F
     ...found,
     first_sequence: firstSequence,
     duration_ms: Math.round(durationMs),
-    signed: signed === null ? null : headToJson(signed),
+    signed:
+      signed === null
+        ? null
+        : { ...headToJson(signed), sequence: signed.sequence, hash: signed.hash, signed_at: signed.signedAt },
   };
 }
 
