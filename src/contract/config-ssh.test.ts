@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import * as net from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseRuntimeConfig } from "./config.ts";
-import { parseSshHost } from "./config-ssh.ts";
+import { isIPv6, parseSshHost } from "./config-ssh.ts";
 import { isBerthError } from "./errors.ts";
 import { parseRuntimeUri } from "./uri.ts";
 
@@ -192,4 +193,33 @@ test("whatever is given, a configuration that goes in again or a typed error com
       (fields) => attempt(() => configured(fields)),
     ),
   );
+});
+
+test("an address of IPv6 is one in pages as in Node", () => {
+  const texts = [
+    "::1",
+    "::",
+    "fe80::1%eth0",
+    "2001:db8::1",
+    "1:2:3:4:5:6:7:8",
+    "::ffff:1.2.3.4",
+    "::1%",
+    "::1%a b",
+  ];
+  texts.push(
+    "",
+    "1.2.3.4",
+    "box",
+    "1:2",
+    ":::",
+    "1::2::3",
+    "12345::",
+    "::1.2.3",
+    "::1.2.3.4.5",
+    "::1]",
+    "g::",
+    "::1/64",
+  );
+  texts.push("1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::", "::1.2.3.256", "::01.2.3.4", "%eth0", "::1%eth0%x");
+  for (const text of texts) assert.equal(isIPv6(text), net.isIPv6(text), text);
 });

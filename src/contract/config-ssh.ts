@@ -1,4 +1,3 @@
-import { isIPv6 } from "node:net";
 import * as z from "zod";
 import { baseDir, common, ownPath, secretReferenceSchema } from "./config-fields.ts";
 
@@ -16,6 +15,12 @@ export const FINGERPRINT = /^SHA256:[A-Za-z0-9+/]{43}=?$/;
 
 const PORT = "has to be a number from 1 to 65535, such as 2222";
 const EXAMPLE = "for example box, dev@box, dev@box.example:2222 or ssh://dev@box/srv/app";
+
+/** As isIPv6 of node:net, which pages have not: with a zone, as fe80::1%eth0. */
+export function isIPv6(text: string): boolean {
+  const [, address = ""] = /^([0-9A-Fa-f:.]+)(?:%[0-9A-Za-z.:-]+)?$/.exec(text) ?? [];
+  return address !== "" && URL.canParse(`http://[${address}]/`);
+}
 
 /** A host reached by SSH. Once it is read, `host` has been taken apart: it is the bare name, alias or address. */
 export const sshConfigSchema = z.strictObject({

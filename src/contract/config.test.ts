@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseRuntimeConfig } from "./config.ts";
+import { parseRuntimeConfig, runtimeConfigProblems } from "./config.ts";
 import { isBerthError } from "./errors.ts";
 
 function refused(value: unknown, pattern: RegExp): void {
@@ -46,4 +46,50 @@ test("a value of the environment is never in an error", () => {
 
 test("types of later versions are told apart from mistakes", () => {
   assert.throws(() => parseRuntimeConfig({ type: "kubernetes" }), { code: "runtime.type_unsupported" });
+});
+
+test("problems by field, of which the message is made; a missing field is named", () => {
+  const cases: readonly (readonly [unknown, readonly (readonly [string, RegExp])[]])[] = [
+    [{ type: "local", env: { A: "1" } }, []],
+    [{ type: "ssh", host: "dev@box:2222" }, []],
+    [{ type: "ssh" }, [["host", /^is missing, for example host: "dev@box"$/]]],
+    [{ type: "ssh", host: "" }, [["host", /missing or not valid/]]],
+    [{ type: "ssh", host: "dev@box", user: "me" }, [["user", /contradicts the host/]]],
+    [{ type: "remote" }, [["url", /^is missing/]]],
+    [{ type: "remote", url: "https://runner.example" }, [["workspace", /^is missing$/]]],
+    [
+      { type: "docker" },
+      [
+        ["containerId", /is missing/],
+        ["image", /is missing/],
+      ],
+    ],
+    [{ type: "docker", containerId: "" }, [["containerId", /is not a container's id/]]],
+    [{ type: "sandbox" }, [["type", /sandbox/]]],
+    [{ type: "locla" }, [["type", /^"locla" is not a runtime type/]]],
+    [{}, [["type", /is not a runtime type/]]],
+    ["local", [["", /has to be an object/]]],
+    [
+      { type: "local", workdri: "/x", tpyo: 1, env: { "1X": "hunter2" } },
+      [
+        ["env.1X", /^/],
+        ["tpyo", /nrecognized/],
+        ["workdri", /nrecognized/],
+      ],
+    ],
+    [{ type: "docker", image: "debian", ports: [{ host: 1 }] }, [["ports.0.container", /^is missing$/]]],
+  ];
+  for (const [value, wanted] of cases) {
+    const problems = runtimeConfigProblems(value).toSorted((a, b) => (a.field < b.field ? -1 : 1));
+    const told = JSON.stringify(problems);
+    assert.deepEqual(
+      problems.map(({ field }) => field),
+      wanted.map(([field]) => field),
+      told,
+    );
+    for (const [at, [, reason]] of wanted.entries()) assert.match(problems[at]?.reason ?? "", reason, told);
+    assert.ok(!told.includes("hunter2"));
+    if (wanted.length === 0) parseRuntimeConfig(value);
+    else assert.throws(() => parseRuntimeConfig(value), /./);
+  }
 });

@@ -139,55 +139,111 @@ export type { SecretReference, SshConfig } from "./config-ssh.ts";
 /** Types that the design names and later versions bring. */
 const FUTURE_TYPES = ["sandbox", "kubernetes", "vm"];
 
+/** What is wrong with a field of a configuration. */
+export interface ConfigProblem {
+  /** Dotted, as "ports.0.container"; "" is the whole. */
+  readonly field: string;
+  /** In words, without the value, which may be secret. */
+  readonly reason: string;
+}
+
+/** What is wrong with a configuration of unknown origin, field by field; nothing when it is valid. Works in pages, too. */
+export function runtimeConfigProblems(value: unknown): ConfigProblem[] {
+  const read = readConfig(value);
+  if ("config" in read) return [];
+  if ("laterType" in read) {
+    const { message } = berthError("runtime.type_unsupported", { context: { type: read.laterType } });
+    return [{ field: "type", reason: message }];
+  }
+  return read.problems.flatMap(({ fields, reason }) => fields.map((field) => ({ field, reason })));
+}
+
 /**
  * Validates a runtime configuration of unknown origin.
  * @throws config.invalid with the field, the reason and a hint; runtime.type_unsupported for types to come
  */
 export function parseRuntimeConfig(value: unknown, source = "configuration"): RuntimeConfig {
-  const type = typeof value === "object" && value !== null ? (value as { type?: unknown }).type : undefined;
-  if (typeof type === "string" && FUTURE_TYPES.includes(type)) {
-    throw berthError("runtime.type_unsupported", { context: { type } });
+  const read = readConfig(value);
+  if ("config" in read) return read.config;
+  if ("laterType" in read) {
+    throw berthError("runtime.type_unsupported", { context: { type: read.laterType } });
   }
-  const schema = schemaFor(value, type);
-  if (typeof schema === "string") {
-    throw berthError("config.invalid", { message: `${source}: ${schema}`, context: { source } });
-  }
-  const result = schema.safeParse(value);
-  if (result.success) {
-    const config = result.data.type === "ssh" ? normalizeSshConfig(result.data) : result.data;
-    if (typeof config !== "string") return config;
-    const field = config.slice(0, config.indexOf(":"));
-    throw berthError("config.invalid", {
-      message: `${source}: ${config}`,
-      context: { source, fields: [field] },
-    });
-  }
-  const problems = result.error.issues.map((issue) => describeIssue(issue));
   throw berthError("config.invalid", {
-    message: `${source}: ${problems.join("; ")}`,
-    context: { source, fields: result.error.issues.flatMap(fieldsOf) },
+    message: `${source}: ${read.problems.map(({ text }) => text).join("; ")}`,
+    context: { source, fields: read.problems.flatMap(({ fields }) => fields) },
   });
 }
 
-function schemaFor(value: unknown, type: unknown): z.ZodType<RuntimeConfig> | string {
-  if (typeof value !== "object" || value === null) return "has to be an object with a type";
+interface Problem {
+  readonly fields: readonly string[];
+  readonly reason: string;
+  /** Fields and reason as a sentence. */
+  readonly text: string;
+}
+
+type Read =
+  | { readonly config: RuntimeConfig }
+  | { readonly laterType: string }
+  | { readonly problems: readonly Problem[] };
+
+function readConfig(value: unknown): Read {
+  const type = typeof value === "object" && value !== null ? (value as { type?: unknown }).type : undefined;
+  if (typeof type === "string" && FUTURE_TYPES.includes(type)) return { laterType: type };
+  const schema = schemaFor(value, type);
+  if ("text" in schema) return { problems: [schema] };
+  const result = schema.safeParse(value);
+  if (!result.success) return { problems: result.error.issues.map((issue) => problemOf(issue, value)) };
+  const config = result.data.type === "ssh" ? normalizeSshConfig(result.data) : result.data;
+  if (typeof config !== "string") return { config };
+  const [field = ""] = config.split(":", 1);
+  return { problems: [{ fields: [field], reason: config.slice(field.length + 2), text: config }] };
+}
+
+function schemaFor(value: unknown, type: unknown): z.ZodType<RuntimeConfig> | Problem {
+  if (typeof value !== "object" || value === null) return problem([], "has to be an object with a type");
   if (type === "local") return localConfigSchema;
   if (type === "worktree") return worktreeConfigSchema;
   if (type === "ssh") {
-    return "host" in value ? sshConfigSchema : 'host is missing, for example host: "dev@box"';
+    return "host" in value
+      ? sshConfigSchema
+      : problem(["host"], 'is missing, for example host: "dev@box"', "host ");
   }
   if (type === "remote") {
     return "url" in value
       ? remoteConfigSchema
-      : 'url is missing, for example url: "https://runner.example:7333"';
+      : problem(["url"], 'is missing, for example url: "https://runner.example:7333"', "url ");
   }
-  if (type !== "docker")
-    return `type: ${JSON.stringify(type)} is not a runtime type; it is "local", "worktree", "docker", "ssh" or "remote"`;
+  if (type !== "docker") {
+    const known = 'it is "local", "worktree", "docker", "ssh" or "remote"';
+    return problem(["type"], `${JSON.stringify(type)} is not a runtime type; ${known}`, "type: ");
+  }
   const hasContainer = "containerId" in value;
   const hasImage = "image" in value;
-  if (hasContainer && hasImage) return "containerId, image: give one of them, not both";
-  if (!hasContainer && !hasImage) return 'containerId or image is missing, for example image: "debian:12"';
+  const either = ["containerId", "image"];
+  if (hasContainer && hasImage) return problem(either, "give one of them, not both", "containerId, image: ");
+  if (!hasContainer && !hasImage) {
+    return problem(either, 'is missing, for example image: "debian:12"', "containerId or image ");
+  }
   return hasContainer ? dockerContainerConfigSchema : dockerImageConfigSchema;
+}
+
+function problem(fields: readonly string[], reason: string, subject = ""): Problem {
+  return { fields: fields.length === 0 ? [""] : fields, reason, text: `${subject}${reason}` };
+}
+
+function problemOf(issue: z.core.$ZodIssue, value: unknown): Problem {
+  const text = describeIssue(issue);
+  const isMissing = issue.code === "invalid_type" && at(value, issue.path) === undefined;
+  // The words of the library itself, where a field has none of its own.
+  const reason = isMissing && issue.message.startsWith("Invalid input") ? "is missing" : issue.message;
+  return { fields: fieldsOf(issue), reason, text };
+}
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (within, key) => (within as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
 }
 
 /** Dotted names of the fields that a problem is about; for unknown fields these themselves. */
