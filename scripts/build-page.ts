@@ -7,7 +7,7 @@ import { build } from "vite";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Elsewhere for who builds while others use the page that is there; the tests of the page take it from there. */
-const directory = process.env.BERTH_PAGE_DIR ?? join(root, "dist", "web");
+const directory = process.env.BERTH_PAGE_DIR || join(root, "dist", "web");
 
 await build({
   configFile: false,

@@ -9,7 +9,7 @@ import { type TestRunner, type TestRunnerOptions, testRunner } from "../fixtures
 import { harbour } from "./project.ts";
 
 /** The page that is tested: this package's, or one that was built elsewhere by the same variable. */
-export const PAGE_DIRECTORY = process.env.BERTH_PAGE_DIR ?? join(import.meta.dirname, "../../dist/web");
+export const PAGE_DIRECTORY = process.env.BERTH_PAGE_DIR || join(import.meta.dirname, "../../dist/web");
 
 /** What the console says of a runner that does not answer; the page tells it in its own way. */
 export const RUNNER_AWAY = [
@@ -116,6 +116,16 @@ export async function oneTimeLink(runner: TestRunner, token?: string): Promise<s
   const { url } = (await response.json()) as { readonly url: string };
   const { pathname, search, hash } = new URL(url);
   return `${pathname}${search}${hash}`;
+}
+
+/** Runs a command in a workspace, which has to succeed; gives what it printed. */
+export async function inPlace({ client }: PageTest, workspace: string, command: string): Promise<string> {
+  const { exit_code, stdout, stderr } = await client.post("/v1/workspaces/{workspace}/exec", {
+    params: { path: { workspace } },
+    body: { command },
+  });
+  assert.equal(exit_code, 0, stderr);
+  return stdout;
 }
 
 /** Nothing on the page, as it is now, breaks a rule of accessibility, light or dark. */
