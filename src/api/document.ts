@@ -89,6 +89,7 @@ const TAGS: Readonly<Record<string, string>> = {
 };
 
 const DESCRIPTION = `Every call but those without a scope needs a token: \`Authorization: Bearer TOKEN\`. The scope read is held by operate, and operate by admin. \
+In its place a browser that is signed in (sessions) sends its cookie and the header \`Berth-Session\`. \
 JSON is UTF-8 with fields in snake_case; times are ISO 8601 in UTC. Fields may be added to answers; unknown fields of requests are refused.
 
 An error is \`{ "error": { "code", "message", "hint", "retryable", "request_id", "context" } }\`; docs/errors.md has all codes. Every answer \
