@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { hostKeyOf, keyFileOf, STARTED, told } from "./check-model.ts";
+
+const step = (name: string, ok = true) => ({ name, ok, duration_ms: 1, detail: "d" });
+
+test("a step stands where it began, and the report has the last word", () => {
+  let run = told(STARTED, { type: "started", name: "connect" });
+  assert.deepEqual(run.steps, [{ name: "connect", result: undefined }]);
+  run = told(run, { type: "step", step: step("connect") });
+  run = told(run, { type: "step", step: step("extra") });
+  run = told(run, { type: "started", name: "login" });
+  assert.deepEqual(
+    run.steps.map(({ name, result }) => [name, result?.ok]),
+    [
+      ["connect", true],
+      ["extra", true],
+      ["login", undefined],
+    ],
+  );
+  const report = { ok: false, runtime: "ssh box", steps: [step("connect"), step("login", false)] };
+  run = told(run, { type: "end", report });
+  assert.deepEqual([run.state, run.steps.length], ["failed", 2]);
+});
+
+test("a host's key is found in the step that failed for it", () => {
+  const context = { host: "box", fingerprint: "SHA256:x", keyType: "ssh-ed25519" };
+  const unknown = { ...step("connect", false), code: "ssh.host_key_unknown", context };
+  assert.deepEqual(hostKeyOf(unknown), { kind: "unknown", ...context });
+  assert.equal(hostKeyOf({ ...unknown, code: "ssh.host_key_changed" })?.kind, "changed");
+  assert.equal(hostKeyOf({ ...unknown, code: "ssh.auth_failed" }), undefined);
+  assert.equal(keyFileOf("ssh-ed25519"), "/etc/ssh/ssh_host_ed25519_key.pub");
+  assert.equal(keyFileOf("ecdsa-sha2-nistp256"), "/etc/ssh/ssh_host_ecdsa_key.pub");
+});
