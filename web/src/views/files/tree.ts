@@ -9,6 +9,8 @@ export interface TreeEntry {
 export interface Directory {
   /** undefined: never read. They stay while it is read again. */
   readonly entries: readonly TreeEntry[] | undefined;
+  /** There are more than were read. */
+  readonly isCut?: boolean;
   readonly error?: unknown;
 }
 
@@ -39,7 +41,7 @@ export interface TreeRow {
   readonly siblings: number;
   /** In place of a name: what is to be said of the directory above. */
   readonly note?:
-    | { readonly kind: "loading" | "empty" }
+    | { readonly kind: "loading" | "empty" | "cut" }
     | { readonly kind: "error"; readonly error: unknown };
 }
 
@@ -54,7 +56,7 @@ function addRows(rows: TreeRow[], state: TreeState, directory: string, level: nu
   const known = state.directories.get(directory);
   const note = (text: NonNullable<TreeRow["note"]>) =>
     rows.push({
-      path: `${directory}/\0`,
+      path: `${directory}/\0${text.kind}`,
       name: "",
       type: "file",
       level,
@@ -76,6 +78,7 @@ function addRows(rows: TreeRow[], state: TreeState, directory: string, level: nu
     rows.push({ path, name, type, level, isOpen, position: index + 1, siblings: entries.length });
     if (isOpen) addRows(rows, state, path, level + 1);
   }
+  if (known.isCut) note({ kind: "cut" });
 }
 
 function isDirectory({ facts }: TreeState, path: string, type: TreeEntry["type"]): boolean {
