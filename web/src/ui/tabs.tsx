@@ -8,6 +8,8 @@ export interface Tab<Id extends string> {
   readonly icon?: IconName;
   /** A small figure behind the label. */
   readonly count?: number | undefined;
+  /** Said behind the label to who can't see the icon. */
+  readonly note?: string | undefined;
 }
 
 interface TabsProps<Id extends string> {
@@ -34,7 +36,7 @@ export function Tabs<Id extends string>({ label, tabs, selected, onSelect, panel
   return (
     <div className={css.bar}>
       <div role="tablist" aria-label={label} className={css.tabs} onKeyDown={onKeyDown}>
-        {tabs.map(({ id, label, icon, count }) => (
+        {tabs.map(({ id, label, icon, count, note }) => (
           <button
             key={id}
             type="button"
@@ -50,6 +52,7 @@ export function Tabs<Id extends string>({ label, tabs, selected, onSelect, panel
             {icon !== undefined && <Icon name={icon} />}
             {label}
             {count !== undefined && count > 0 && <span className={css.count}>{count}</span>}
+            {note !== undefined && <span className="unseen">, {note}</span>}
           </button>
         ))}
       </div>

@@ -1,0 +1,187 @@
+import { FitAddon } from "@xterm/addon-fit";
+import { type ISearchOptions, SearchAddon } from "@xterm/addon-search";
+import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
+import { WebLinksAddon } from "@xterm/addon-web-links";
+import { WebglAddon } from "@xterm/addon-webgl";
+import { Terminal } from "@xterm/xterm";
+import { isDark, onTheme } from "../../shell/theme.ts";
+import { DARK, LIGHT, MATCHES } from "./colours.ts";
+import { webAddress } from "./input.ts";
+
+/** Lines above the screen that can be scrolled to. */
+const SCROLLBACK_LINES = 10_000;
+/** Matches that are marked; more are found all the same. */
+const MARKED_MATCHES = 1000;
+/** WCAG AA for text, also where a program chooses both colours. */
+const CONTRAST = 4.5;
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface EmulatorOptions {
+  readonly fontSize: number;
+  readonly onLink: (address: URL) => void;
+  /** The address below the pointer; undefined when it has left. */
+  readonly onHover: (address: string | undefined) => void;
+}
+
+export interface SearchTerms {
+  readonly text: string;
+  readonly isCaseSensitive: boolean;
+  readonly isPattern: boolean;
+}
+
+/** The terminal that is seen, with what it is made of. Knows of no process. */
+export class Emulator implements Disposable {
+  readonly terminal: Terminal;
+  readonly #fit = new FitAddon();
+  readonly #search = new SearchAddon({ highlightLimit: MARKED_MATCHES });
+  readonly #forgetTheme: () => void;
+  #webgl: WebglAddon | undefined;
+  /** The context was lost once: it is not asked for again. */
+  #withoutWebgl = false;
+
+  constructor({ fontSize, onLink, onHover }: EmulatorOptions) {
+    const activate = (_event: MouseEvent, text: string) => {
+      const address = webAddress(text);
+      if (address !== undefined) onLink(address);
+    };
+    const hover = (_event: MouseEvent, text: string) => onHover(text);
+    const leave = () => onHover(undefined);
+    this.terminal = new Terminal({
+      allowProposedApi: true,
+      scrollback: SCROLLBACK_LINES,
+      fontSize,
+      fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
+      minimumContrastRatio: CONTRAST,
+      cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
+      cursorInactiveStyle: "outline",
+      rescaleOverlappingGlyphs: true,
+      macOptionClickForcesSelection: true,
+      screenReaderMode: screenReaderMode.get(),
+      overviewRuler: { width: 10 },
+      linkHandler: { activate, hover, leave },
+      logLevel: "off",
+      theme: isDark() ? DARK : LIGHT,
+    });
+    this.terminal.loadAddon(this.#fit);
+    this.terminal.loadAddon(this.#search);
+    this.terminal.loadAddon(new UnicodeGraphemesAddon());
+    this.terminal.loadAddon(new WebLinksAddon(activate, { hover, leave }));
+    this.#forgetTheme = onTheme(() => {
+      this.terminal.options.theme = isDark() ? DARK : LIGHT;
+    });
+  }
+
+  /** Puts it there. `label` is what screen readers call where one types; `help`: id of what more they say. */
+  open(host: HTMLElement, label: string, help: string): void {
+    this.terminal.open(host);
+    const { textarea } = this.terminal;
+    textarea?.setAttribute("aria-label", label);
+    textarea?.setAttribute("aria-describedby", help);
+  }
+
+  /** Of those that can be seen only: browsers have few contexts of WebGL. */
+  set seen(seen: boolean) {
+    if (!seen) this.#leaveWebgl();
+    else if (this.#webgl === undefined && !this.#withoutWebgl && hasFastWebgl()) this.#enterWebgl();
+  }
+
+  /** The size that fills its room; undefined while that is not known. */
+  fitting(): Size | undefined {
+    const size = this.#fit.proposeDimensions();
+    if (size === undefined || !Number.isFinite(size.cols) || !Number.isFinite(size.rows)) return undefined;
+    return { columns: Math.max(2, size.cols), rows: Math.max(1, size.rows) };
+  }
+
+  resize({ columns, rows }: Size): void {
+    if (columns !== this.terminal.cols || rows !== this.terminal.rows) this.terminal.resize(columns, rows);
+  }
+
+  get size(): Size {
+    return { columns: this.terminal.cols, rows: this.terminal.rows };
+  }
+
+  /** How many matches there are and which one is shown (from 1; 0: none of those that are marked). */
+  onMatches(told: (matches: { readonly count: number; readonly shown: number }) => void): void {
+    this.#search.onDidChangeResults(({ resultCount, resultIndex }) =>
+      told({ count: resultCount, shown: resultIndex + 1 }),
+    );
+  }
+
+  /** "typing" stays at the match that is shown while it still is one. False: there is none. @throws SyntaxError for a pattern that is none */
+  find({ text, isCaseSensitive, isPattern }: SearchTerms, to: "typing" | "next" | "previous"): boolean {
+    if (text === "") {
+      this.#search.clearDecorations();
+      this.terminal.clearSelection();
+      return false;
+    }
+    if (isPattern) new RegExp(text);
+    const options: ISearchOptions = {
+      caseSensitive: isCaseSensitive,
+      regex: isPattern,
+      incremental: to === "typing",
+      decorations: isDark() ? MATCHES.dark : MATCHES.light,
+    };
+    return to === "previous"
+      ? this.#search.findPrevious(text, options)
+      : this.#search.findNext(text, options);
+  }
+
+  endSearch(): void {
+    this.#search.clearDecorations();
+  }
+
+  [Symbol.dispose](): void {
+    this.#forgetTheme();
+    this.#leaveWebgl();
+    this.terminal.dispose();
+  }
+
+  #enterWebgl(): void {
+    const webgl = new WebglAddon();
+    try {
+      this.terminal.loadAddon(webgl);
+    } catch {
+      this.#withoutWebgl = true;
+      return;
+    }
+    this.#webgl = webgl;
+    webgl.onContextLoss(() => {
+      this.#withoutWebgl = true;
+      this.#leaveWebgl();
+    });
+  }
+
+  #leaveWebgl(): void {
+    this.#webgl?.dispose();
+    this.#webgl = undefined;
+  }
+}
+
+let fastWebgl: boolean | undefined;
+
+/** Whether there is WebGL that a graphics processor does: where this one computes it, elements are faster. */
+function hasFastWebgl(): boolean {
+  if (fastWebgl === undefined) {
+    const context = document
+      .createElement("canvas")
+      .getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+    fastWebgl = context !== null;
+    context?.getExtension("WEBGL_lose_context")?.loseContext();
+  }
+  return fastWebgl;
+}
+
+const SCREEN_READER_KEY = "berth.terminal.screen-reader";
+
+/** Whether terminals tell screen readers what they show, which costs much while a lot is printed. */
+export const screenReaderMode = {
+  get: (): boolean => localStorage.getItem(SCREEN_READER_KEY) === "on",
+  set(on: boolean): void {
+    if (on) localStorage.setItem(SCREEN_READER_KEY, "on");
+    else localStorage.removeItem(SCREEN_READER_KEY);
+  },
+};

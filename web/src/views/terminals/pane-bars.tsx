@@ -1,0 +1,96 @@
+import type { ReactNode } from "react";
+import { Button } from "../../ui/button.tsx";
+import { classes } from "../../ui/classes.ts";
+import { shortBytes } from "../../ui/format.ts";
+import { Icon, type IconName } from "../../ui/icon.tsx";
+import type { SessionState } from "./session.ts";
+import css from "./terminals.module.css";
+import { endWords, REFUSALS } from "./words.ts";
+
+interface PaneBarsProps {
+  readonly state: SessionState;
+  readonly mayWrite: boolean;
+  readonly onTakeOver: () => void;
+  readonly onAgain: () => void;
+  readonly onClose: () => void;
+  readonly onSeen: () => void;
+}
+
+/** What there is to say of a terminal, below it: it hides nothing of the screen. */
+export function PaneBars({ state, mayWrite, onTakeOver, onAgain, onClose, onSeen }: PaneBarsProps) {
+  const { phase, role, isConnected, exit, refused, maybeLost, missingBytes } = state;
+  return (
+    <div className={css.bars} role="status">
+      {!isConnected && phase !== "ended" && (
+        <Bar tone="warn" icon="warning">
+          Connection lost, trying again. What you see is how it was; what you type is not sent.
+        </Bar>
+      )}
+      {isConnected && maybeLost && (
+        <Bar
+          tone="warn"
+          icon="warning"
+          actions={
+            <Button kind="quiet" onClick={onSeen}>
+              All right
+            </Button>
+          }
+        >
+          The connection was lost while you typed: look whether the last keys have arrived.
+        </Bar>
+      )}
+      {phase === "live" && role === "viewer" && (
+        <Bar tone="accent" icon="info" actions={mayWrite && <Button onClick={onTakeOver}>Take over</Button>}>
+          {mayWrite ? "Somebody else types here." : "You look on: this session may not type."}
+        </Bar>
+      )}
+      {missingBytes > 0 && (
+        <Bar tone="warn" icon="warning">
+          {shortBytes(missingBytes)} of the output are gone: the place keeps only the newest part.
+        </Bar>
+      )}
+      {phase === "ended" && exit !== undefined && (
+        <Bar
+          tone="soft"
+          icon={exit.exit_code === 0 ? "check" : "stop"}
+          actions={
+            <>
+              {mayWrite && <Button onClick={onAgain}>Start again</Button>}
+              <Button kind="quiet" onClick={onClose}>
+                Close
+              </Button>
+            </>
+          }
+        >
+          {capital(endWords(exit))}
+        </Bar>
+      )}
+      {refused !== undefined && (
+        <Bar tone="warn" icon="keyboard">
+          {REFUSALS[refused]}
+        </Bar>
+      )}
+    </div>
+  );
+}
+
+interface BarProps {
+  readonly tone: "warn" | "accent" | "soft";
+  readonly icon: IconName;
+  readonly children: ReactNode;
+  readonly actions?: ReactNode;
+}
+
+function Bar({ tone, icon, children, actions }: BarProps) {
+  return (
+    <div className={classes(css.note, css[tone])}>
+      <Icon name={icon} size={14} />
+      <span className={css.words}>{children}</span>
+      {actions}
+    </div>
+  );
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
