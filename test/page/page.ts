@@ -7,6 +7,7 @@ import { keepPicture, type TestBrowser, testBrowser, type Visitor } from "../fix
 import { requireOrSkip } from "../fixtures/install.ts";
 import { type TestRunner, type TestRunnerOptions, testRunner } from "../fixtures/runner.ts";
 import { harbour } from "./project.ts";
+import { inScheme } from "./screenshots.ts";
 
 /** The page that is tested: this package's, or one that was built elsewhere by the same variable. */
 export const PAGE_DIRECTORY = process.env.BERTH_PAGE_DIR || join(import.meta.dirname, "../../dist/web");
@@ -131,10 +132,10 @@ export async function inPlace({ client }: PageTest, workspace: string, command: 
 /** Nothing on the page, as it is now, breaks a rule of accessibility, light or dark. */
 export async function accessible(one: Visitor): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
-    await one.page.emulateMedia({ colorScheme });
+    await inScheme(one.page, colorScheme);
     assert.deepEqual(await one.accessibilityProblems(), [], `${one.page.url()}, ${colorScheme}`);
   }
-  await one.page.emulateMedia({ colorScheme: null });
+  await inScheme(one.page, null);
 }
 
 declare const document: { readonly documentElement: { scrollWidth: number; clientWidth: number } };

@@ -54,10 +54,22 @@ const STEADY: readonly (readonly [RegExp, string])[] = [
   [/SHA256:[A-Za-z0-9+/]{43}/g, "SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM"],
 ];
 
+declare const requestAnimationFrame: (callback: () => void) => number;
 declare const document: {
   readonly body: object;
+  getAnimations(): readonly { readonly finished: Promise<unknown>; readonly transitionProperty?: string }[];
   createTreeWalker(root: object, what: number): { nextNode(): { nodeValue: string } | null };
 };
+
+/** Shows the page light or dark, or as the system is, all the way: colours may change step by step. */
+export async function inScheme(page: Page, colorScheme: "light" | "dark" | null): Promise<void> {
+  await page.emulateMedia({ colorScheme });
+  await page.evaluate(async () => {
+    await new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    const transitions = document.getAnimations().filter((one) => one.transitionProperty !== undefined);
+    await Promise.allSettled(transitions.map((one) => one.finished));
+  });
+}
 
 /** Texts are changed where they stand: nothing on the page may be made of them afterwards. */
 async function makeSteady(page: Page): Promise<void> {
@@ -85,11 +97,11 @@ export async function screenshot(
   const size = page.viewportSize();
   await page.setViewportSize({ width, height });
   for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
+    await inScheme(page, colorScheme);
     await makeSteady(page);
     const file = `${name}${width === 1280 ? "" : `-${width}`}-${colorScheme}.png`;
     await page.screenshot({ path: join(directory, file), animations: "disabled", caret: "hide" });
   }
-  await page.emulateMedia({ colorScheme: null });
+  await inScheme(page, null);
   if (size !== null) await page.setViewportSize(size);
 }
