@@ -62,7 +62,7 @@ test("the page and its addresses are one document, with a policy whose number di
     nonces.add(nonce);
     assert.equal(
       got["content-security-policy"],
-      `default-src 'none'; script-src 'self'; style-src 'self' 'nonce-${nonce}'; img-src 'self' blob: data:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`,
+      `default-src 'none'; script-src 'self'; style-src 'self' 'nonce-${nonce}'; img-src 'self' blob: data:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'`,
     );
     assert.equal(got["referrer-policy"], "no-referrer");
     assert.equal(got["x-content-type-options"], "nosniff");

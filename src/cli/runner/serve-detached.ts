@@ -53,5 +53,5 @@ export async function serveDetached(flags: ServeFlags): Promise<void> {
   if (!flags.open) return;
   const target = localTarget(said.ready);
   const why = await openPage(target);
-  if (why !== undefined) await printLink(target, why);
+  if (why !== undefined && !flags.json) await printLink(target, why);
 }

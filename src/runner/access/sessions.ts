@@ -160,6 +160,7 @@ export class Sessions implements Disposable {
   /** It is worth nothing from now on, and its connections end. */
   async end(id: string): Promise<void> {
     await this.#store.db.deleteFrom("session").where("id", "=", id).execute();
+    this.#usedMs.delete(id);
     this.#holds.end(id);
   }
 

@@ -95,7 +95,8 @@ function sendDocument(response: ServerResponse, document: string | undefined, is
 
 /**
  * Scripts and styles are the page's own files, and it speaks to its own origin alone. Styles that a script makes (the
- * editor's) have the nonce. Pictures of a place are shown from memory.
+ * editor's) have the nonce. Pictures of a place are shown from memory. No text becomes markup or a script, whichever code
+ * asks for it.
  */
 function policy(nonce: string): string {
   return [
@@ -110,6 +111,8 @@ function policy(nonce: string): string {
     "frame-ancestors 'none'",
     "base-uri 'none'",
     "form-action 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
   ].join("; ");
 }
 
