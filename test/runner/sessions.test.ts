@@ -143,6 +143,8 @@ test("by a token, which is slowed down when it fails, and locks nobody out", asy
   for (const body of [{}, { code: 1 }, { token: limited, code: limited }, { token: "" }]) {
     assert.equal((await sign(body)).status, 400);
   }
+  const large = await sign({ token: "a".repeat(5_000) });
+  assert.equal(large.json.error?.code, "request.too_large", "who has no token sends little");
   const codes = [];
   for (let count = 0; count < 12; count++) {
     codes.push((await sign({ token: `${limited.slice(0, -1)}!` })).json.error?.code);

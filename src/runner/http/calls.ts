@@ -194,7 +194,8 @@ export class Calls {
     }
     if (request.headers.expect === "100-continue") response.writeContinue();
     const limits = this.#limits;
-    const raw = route.body === undefined ? undefined : await readJson(request, limits);
+    const bodyBytes = route.scope === "none" ? limits.anonymousBodyBytes : limits.bodyBytes;
+    const raw = route.body === undefined ? undefined : await readJson(request, { ...limits, bodyBytes });
     const body = route.body && validate("body", route.body, raw?.value);
     const stream =
       route.bytes &&

@@ -2,6 +2,8 @@
 export interface HttpLimits {
   /** Bytes of a JSON body. */
   readonly bodyBytes: number;
+  /** The same of calls that need no token, as who makes them is anybody. */
+  readonly anonymousBodyBytes: number;
   /** Nesting of a JSON body. */
   readonly bodyDepth: number;
   /** Milliseconds for a JSON body to arrive, and for the next byte of a stream. */
@@ -27,6 +29,7 @@ export interface HttpLimits {
 
 export const DEFAULT_LIMITS: HttpLimits = {
   bodyBytes: 8 * 1024 * 1024,
+  anonymousBodyBytes: 4 * 1024,
   bodyDepth: 64,
   bodyTimeoutMs: 30_000,
   headerBytes: 32 * 1024,
