@@ -126,11 +126,13 @@ export function EventTimeline({ filter, onFilter, scope }: EventTimelineProps) {
   );
 }
 
+const DAY = { weekday: "long", day: "numeric", month: "long", year: "numeric" } as const;
+
 /** Told where a day begins, seen from the newest. */
 function dayOf(item: Row["item"], before: Row["item"] | undefined): string | undefined {
   const day = (one: Row["item"]) => {
     const event = one.kind === "event" ? one.event : one.events[0];
-    return new Date(event?.time ?? 0).toDateString();
+    return new Date(event?.time ?? 0).toLocaleDateString("en-GB", DAY);
   };
   return before !== undefined && day(before) === day(item) ? undefined : day(item);
 }

@@ -56,7 +56,7 @@ export function verifiedSentence({ at, found }: Verified): string {
   }
   const signed =
     found.signed === null
-      ? ", not signed: an end that was cut off would not be noticed"
+      ? ", not signed yet"
       : `, signed${found.signed.sequence === found.head.sequence ? "" : ` up to record ${figures(found.signed.sequence)}`}`;
   return `Verified up to record ${figures(found.head.sequence)} at ${clock(at)}${signed}`;
 }

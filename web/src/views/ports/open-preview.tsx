@@ -10,10 +10,19 @@ interface OpenPreviewProps {
   readonly port: number;
   /** As something that has just come up; else only a button. */
   readonly isOffer?: boolean;
+  /** The main thing to do here. */
+  readonly isPrimary?: boolean;
+  readonly onOpened?: () => void;
 }
 
 /** Opens a port of the workspace in a tab of its own, by an address that works once. */
-export function OpenPreview({ workspace, port, isOffer = false }: OpenPreviewProps) {
+export function OpenPreview({
+  workspace,
+  port,
+  isOffer = false,
+  isPrimary = false,
+  onOpened,
+}: OpenPreviewProps) {
   const client = useClient();
   const [error, setError] = useState<unknown>();
   const [isBusy, setBusy] = useState(false);
@@ -28,6 +37,7 @@ export function OpenPreview({ workspace, port, isOffer = false }: OpenPreviewPro
         body: { port },
       });
       window.open(open_url ?? url, "_blank", "noopener,noreferrer");
+      onOpened?.();
     } catch (reason) {
       setError(reason);
     }
@@ -38,6 +48,7 @@ export function OpenPreview({ workspace, port, isOffer = false }: OpenPreviewPro
     <Button
       icon="external"
       busy={isBusy}
+      kind={isPrimary ? "primary" : "plain"}
       aria-label={isOffer ? `Open preview of port ${port}` : `Open port ${port}`}
       onClick={() => void open()}
     >
