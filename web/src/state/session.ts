@@ -35,6 +35,12 @@ export async function resume(): Promise<void> {
   await enter(key);
 }
 
+/** For calls that the client has no way for, such as uploads that tell how far they are. */
+export function sessionHeaders(): Readonly<Record<string, string>> {
+  const key = localStorage.getItem(KEY);
+  return key === null ? {} : { "berth-session": key };
+}
+
 /** @throws what the runner says to the code or token */
 export async function signIn(proof: { readonly code: string } | { readonly token: string }): Promise<void> {
   const client = createRunnerClient({ url: location.origin });

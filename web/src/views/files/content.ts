@@ -23,12 +23,8 @@ const PICTURES: Readonly<Record<string, string>> = {
 /** What a path turns out to be, with as much of it as is shown. */
 export type Content =
   | { readonly kind: "text"; readonly file: TextFile; readonly etag: string; readonly size: number }
-  | {
-      readonly kind: "picture";
-      readonly blob: Blob;
-      readonly size: number;
-      readonly svg: TextFile | undefined;
-    }
+  /** `isText`: it can be shown as a text, too. */
+  | { readonly kind: "picture"; readonly blob: Blob; readonly size: number; readonly isText: boolean }
   | { readonly kind: "binary"; readonly bytes: Uint8Array; readonly size: number; readonly reason: string }
   | { readonly kind: "large"; readonly size: number }
   | { readonly kind: "directory" }
@@ -42,8 +38,11 @@ export interface FileAt {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws what the place says: ENOENT, EACCES, … */
-export async function readContent(at: FileAt): Promise<Content> {
+/** `asText`: a picture, too. @throws what the place says: ENOENT, EACCES, … */
+export async function readContent(
+  at: FileAt,
+  { asText = false }: { readonly asText?: boolean } = {},
+): Promise<Content> {
   const { client, workspace, path, signal } = at;
   const stat = await client.get("/v1/workspaces/{workspace}/files/stat", {
     params: { path: { workspace }, query: { path } },
@@ -53,12 +52,10 @@ export async function readContent(at: FileAt): Promise<Content> {
   if (type === "directory") return { kind: "directory" };
   if (type !== "file") return { kind: "special", type };
   const picture = PICTURES[path.slice(path.lastIndexOf(".") + 1).toLowerCase()];
-  if (picture !== undefined && size <= MOST_PICTURE) {
+  if (picture !== undefined && size <= MOST_PICTURE && !asText) {
     const { bytes } = await readBytes(at);
-    const isSvg = picture === "image/svg+xml" && bytes.length <= MOST_EDITED;
-    const text = isSvg ? readText(bytes) : undefined;
-    const svg = text?.kind === "text" ? text.file : undefined;
-    return { kind: "picture", blob: new Blob([bytes], { type: picture }), size, svg };
+    const isText = picture === "image/svg+xml" && bytes.length <= MOST_EDITED;
+    return { kind: "picture", blob: new Blob([bytes], { type: picture }), size, isText };
   }
   if (size > MOST_EDITED) {
     const { bytes } = await readBytes(at, { start: 0, end: HEX_BYTES - 1 });

@@ -19,9 +19,13 @@ export class TreeModel {
   readonly state: Variable<TreeState>;
   /** Told of paths that were changed in the place; undefined: of anything. */
   onChange: ((path: string | undefined) => void) | undefined;
+  /** Whether the place tells of changes itself. */
+  isWatching = false;
   readonly #client: RunnerClient;
   readonly #workspace: string;
   readonly #stale = new Set<string>();
+  /** Paths of which facts were asked for and are not known to be old. */
+  readonly #learned = new Set<string>();
   readonly #reading = new Map<string, Promise<void>>();
   #signal = AbortSignal.abort();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -50,7 +54,7 @@ export class TreeModel {
   refresh(): void {
     const { open } = this.state.get();
     for (const path of ["", ...open]) this.#stale.add(path);
-    this.#change({ facts: new Map() });
+    this.#learned.clear();
     this.onChange?.(undefined);
     this.#soon();
   }
@@ -59,8 +63,7 @@ export class TreeModel {
   changed(path: string): void {
     this.#stale.add(parentOf(path));
     if (this.state.get().open.has(path)) this.#stale.add(path);
-    const facts = new Map(this.state.get().facts);
-    if (facts.delete(path)) this.#change({ facts });
+    this.#learned.delete(path);
     this.onChange?.(path);
     this.#soon();
   }
@@ -96,9 +99,9 @@ export class TreeModel {
 
   /** Asks for sizes, and where links lead, of paths that it is not known of. */
   async learn(paths: readonly string[]): Promise<void> {
-    const known = this.state.get().facts;
-    const wanted = paths.filter((path) => !known.has(path)).slice(0, MOST_FACTS);
+    const wanted = paths.filter((path) => !this.#learned.has(path)).slice(0, MOST_FACTS);
     if (wanted.length === 0) return;
+    for (const path of wanted) this.#learned.add(path);
     try {
       const { items } = await this.#client.post("/v1/workspaces/{workspace}/files/stat", {
         params: { path: { workspace: this.#workspace } },
@@ -110,6 +113,7 @@ export class TreeModel {
       this.#change({ facts });
     } catch {
       // A tree without sizes: its own calls say what is wrong with the place.
+      for (const path of wanted) this.#learned.delete(path);
     }
   }
 
@@ -189,11 +193,13 @@ export class TreeModel {
         if (event.type === "ready") {
           if (!isFirst) this.refresh();
           isFirst = false;
+          this.isWatching = true;
         } else if (event.type === "rescan") this.refresh();
         else this.changed(event.path.replace(/^\.\//, ""));
       }
     } catch {
       // See above.
+      if (!signal.aborted) this.isWatching = false;
     }
   }
 }
