@@ -20,7 +20,7 @@ import { nameOf, parentOf } from "./paths.ts";
 import { TransfersPanel } from "./transfers-panel.tsx";
 import type { TreeRow } from "./tree.ts";
 import { useFiles } from "./use-files.ts";
-import { useUploads } from "./use-uploads.ts";
+import { useUploads } from "./use-uploads.tsx";
 
 /** What is downloaded lies in the browser's memory first: from here on it is asked about. */
 const LARGE_DOWNLOAD = 512 * 1024 * 1024;
