@@ -70,7 +70,7 @@ export function Sessions() {
                 <Button
                   busy={busy === one.id}
                   onClick={() => void end(one.id)}
-                  aria-label={`Sign out ${browserName(one.user_agent)}, ${one.token_name}`}
+                  aria-label={`Sign it out: ${browserName(one.user_agent)}, ${one.token_name}`}
                 >
                   Sign it out
                 </Button>

@@ -69,7 +69,7 @@ export function DeleteDialog({ workspace, onClose, onDeleted }: DeleteDialogProp
           <Button onClick={onClose}>{isBusy ? "Close, it goes on" : "Keep it"}</Button>
           {losses !== undefined && (
             <Button busy={isBusy} onClick={() => void begin(false)}>
-              Look again
+              Delete if nothing is lost
             </Button>
           )}
           <Button
@@ -90,7 +90,7 @@ export function DeleteDialog({ workspace, onClose, onDeleted }: DeleteDialogProp
         ) : (
           <>
             <Note kind="warn" title="This would be lost">
-              <p>Nothing was deleted. Keep it in the ways shown, then look again.</p>
+              <p>Nothing was deleted. Keep it in the ways shown; what is kept is not lost any more.</p>
             </Note>
             <div className={css.losses}>
               {losses.map((loss) => (
@@ -98,7 +98,8 @@ export function DeleteDialog({ workspace, onClose, onDeleted }: DeleteDialogProp
                   key={loss.what}
                   loss={loss}
                   workspace={workspace}
-                  onKeepBranch={() => setKeepBranch(true)}
+                  isBranchKept={keepBranch}
+                  onKeepBranch={() => setKeepBranch(!keepBranch)}
                 />
               ))}
             </div>
@@ -107,7 +108,7 @@ export function DeleteDialog({ workspace, onClose, onDeleted }: DeleteDialogProp
         )}
         {error !== undefined && error !== null && losses === undefined && <ErrorNote error={error} />}
         {isBusy && <Progress label={current.progress?.message ?? "Looking at what is there"} />}
-        {workspace.owns_branch && (
+        {workspace.owns_branch && !losses?.some(({ ways }) => ways.includes("keep-branch")) && (
           <CheckField
             label={`Keep the branch ${branch}`}
             hint="In the project's repository, with its commits."
@@ -148,10 +149,11 @@ function Running({ names }: { readonly names: readonly string[] }) {
 interface LossShownProps {
   readonly loss: Loss;
   readonly workspace: Workspace;
+  readonly isBranchKept: boolean;
   readonly onKeepBranch: () => void;
 }
 
-function LossShown({ loss: { what, items, ways }, workspace, onKeepBranch }: LossShownProps) {
+function LossShown({ loss: { what, items, ways }, ...rest }: LossShownProps) {
   return (
     <section className={css.loss} aria-label={what}>
       <h3>
@@ -168,12 +170,7 @@ function LossShown({ loss: { what, items, ways }, workspace, onKeepBranch }: Los
       )}
       <div className={css.ways}>
         {ways.map((way) => (
-          <WayShown
-            key={typeof way === "string" ? way : way.words}
-            way={way}
-            workspace={workspace}
-            onKeepBranch={onKeepBranch}
-          />
+          <WayShown key={typeof way === "string" ? way : way.words} way={way} {...rest} />
         ))}
       </div>
     </section>
@@ -183,10 +180,11 @@ function LossShown({ loss: { what, items, ways }, workspace, onKeepBranch }: Los
 interface WayShownProps {
   readonly way: Way;
   readonly workspace: Workspace;
+  readonly isBranchKept: boolean;
   readonly onKeepBranch: () => void;
 }
 
-function WayShown({ way, workspace, onKeepBranch }: WayShownProps) {
+function WayShown({ way, workspace, isBranchKept, onKeepBranch }: WayShownProps) {
   const { work } = useStore();
   const [begun, setBegun] = useState<Operation>();
   const [refused, setRefused] = useState<unknown>();
@@ -197,7 +195,16 @@ function WayShown({ way, workspace, onKeepBranch }: WayShownProps) {
     if (ended !== undefined) work.dismiss(ended);
   }, [work, ended]);
   if (typeof way === "object") return <span>{way.words}</span>;
-  if (way === "keep-branch") return <Button onClick={onKeepBranch}>Keep the branch</Button>;
+  if (way === "keep-branch") {
+    return (
+      <>
+        <Button icon={isBranchKept ? "check" : "branch"} aria-pressed={isBranchKept} onClick={onKeepBranch}>
+          Keep the branch
+        </Button>
+        <span>leaves {workspace.branch} with them in the project's repository</span>
+      </>
+    );
+  }
   const begin = async () => {
     setRefused(undefined);
     try {

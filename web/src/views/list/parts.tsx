@@ -78,7 +78,7 @@ export function ConnectNow({ workspace }: { readonly workspace: Workspace }) {
       icon="refresh"
       busy={busy}
       onClick={() => void connect()}
-      aria-label={`Try ${workspace.name} again now`}
+      aria-label={busy ? undefined : `Try again now: ${workspace.name}`}
     >
       {busy ? "Trying" : "Try again now"}
     </Button>

@@ -116,13 +116,14 @@ export const FIELDS: Readonly<Record<FormKind, readonly FieldSpec[]>> = {
   worktree: [
     {
       ...BASE_DIR,
+      more: true,
       placeholder: "in Berth's own state",
       hint: "On the runner's machine. Each project has a directory in it.",
     },
-    ENV,
+    { ...ENV, more: true },
     ...COMMON,
   ],
-  local: [ENV, ...COMMON],
+  local: [{ ...ENV, more: true }, ...COMMON],
   container: [
     {
       name: "containerId",

@@ -134,11 +134,13 @@ function NewForm({ projects, asked }: NewFormProps) {
   if (current !== undefined && (state === "running" || state === "succeeded")) {
     return (
       <div className={css.page}>
-        <h1>{draft.name}</h1>
+        <h1>{current.operation.workspace_name}</h1>
         <div className={css.card}>
           <OperationCard {...current} />
         </div>
-        <p className={css.soft}>It goes on when you leave this page; the operations above tell how it is.</p>
+        <p className={css.soft}>
+          It goes on when you leave this page: the button at the top tells how far it is.
+        </p>
       </div>
     );
   }

@@ -77,11 +77,16 @@ export function Rows({ label, hint, columns, rows, onChange, problems, disabled 
               onChange={(cell) => change(index, column.name, cell)}
             />
           ))}
-          <IconButton icon="trash" label={`Remove ${label} ${index + 1}`} onClick={() => remove(index)} />
+          <IconButton
+            icon="trash"
+            className={css.remove}
+            label={`Remove ${label} ${index + 1}`}
+            onClick={() => remove(index)}
+          />
         </fieldset>
       ))}
       {!disabled && (
-        <Button kind="quiet" icon="plus" data-add onClick={add}>
+        <Button kind="quiet" icon="plus" className={css.add} data-add onClick={add}>
           Add to {label.toLowerCase()}
         </Button>
       )}
@@ -203,6 +208,7 @@ export function EnvRows({ label, hint, rows, onChange, problems }: EnvRowsProps)
             )}
             <IconButton
               icon="trash"
+              className={css.remove}
               label={`Remove ${row.name || `variable ${index + 1}`}`}
               onClick={() => {
                 onChange(rows.filter((_, at) => at !== index));
@@ -215,6 +221,7 @@ export function EnvRows({ label, hint, rows, onChange, problems }: EnvRowsProps)
       <Button
         kind="quiet"
         icon="plus"
+        className={css.add}
         data-add
         onClick={() => {
           onChange([...rows, { name: "", value: "", isKept: false }]);

@@ -25,7 +25,8 @@ interface RuntimeFormProps {
 export function RuntimeForm(props: RuntimeFormProps) {
   const { kind, draft, problems } = props;
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
-  const fields = FIELDS[kind];
+  // What was left to the default when it was made can't be given now.
+  const fields = FIELDS[kind].filter(({ name, fixed }) => !props.isMade || !fixed || isGiven(draft[name]));
   const rare = fields.filter(({ more }) => more);
   const isUsed = rare.some((field) => isGiven(draft[field.name]));
   const isWrong = rare.some(({ name }) => Object.keys(problemsIn(problems, name)).length > 0);

@@ -8,7 +8,7 @@ type Check = (value: unknown) => readonly { readonly field: string; readonly rea
 let loading: Promise<Check> | undefined;
 
 function loadCheck(): Promise<Check> {
-  loading ??= import("../../../../src/contract/config.ts").then(
+  loading ??= import("./config-problems.ts").then(
     ({ runtimeConfigProblems }) => runtimeConfigProblems,
     (error: unknown) => {
       // The runner refuses what is wrong all the same; the next form tries again.

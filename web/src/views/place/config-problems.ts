@@ -1,0 +1,3 @@
+import "./no-compiling.ts";
+
+export { runtimeConfigProblems } from "../../../../src/contract/config.ts";
