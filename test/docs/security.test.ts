@@ -12,7 +12,15 @@ test("every line of the threat model names a test that there is", () => {
   assert.ok(lines.length >= 20);
   const missing = lines.filter((line) => {
     const [, path, name] = /`([^`]+\.test\.ts)`: (.+) \|$/.exec(line) ?? [];
-    return path === undefined || !readFileSync(join(root, path), "utf8").includes(`test("${name}"`);
+    // Tests of the page have a word of their own, and long names a line of their own.
+    return (
+      path === undefined || !/[tT]est\(\s*$/.test(beforeName(readFileSync(join(root, path), "utf8"), name))
+    );
   });
   assert.deepEqual(missing, []);
 });
+
+/** Empty where the text has no such name in quotes. */
+function beforeName(text: string, name = ""): string {
+  return text.slice(0, Math.max(0, text.indexOf(`"${name}"`)));
+}
