@@ -54,7 +54,7 @@ export function AddPort({ workspace, onAdded }: AddPortProps) {
           onChange={setRemote}
         />
         <TextField
-          label="Port of the runner's machine"
+          label="Local port"
           optional
           inputMode="numeric"
           placeholder="any free one"

@@ -28,9 +28,23 @@ export function ListeningList({ workspace, listening, previews, forwards, onAdde
   useEffect(() => {
     if (value !== undefined) setFirst((before) => before ?? value.map(({ port }) => port));
   }, [value]);
+  // A place may be a whole machine: what Berth has started there comes first.
+  const own = (value ?? []).filter(({ process_id: process }) => process !== null);
+  const others = (value ?? []).filter(({ process_id: process }) => process === null);
   const fresh = newPorts(
     first,
-    (value ?? []).map(({ port }) => port),
+    own.map(({ port }) => port),
+  );
+  const row = (one: ListeningPort) => (
+    <ListeningRow
+      key={`${one.host} ${one.port}`}
+      workspace={workspace}
+      listening={one}
+      isNew={fresh.includes(one.port)}
+      hasPreview={previews.some(({ port }) => port === one.port)}
+      hasForward={forwards.some(({ remote_port }) => remote_port === one.port)}
+      onAdded={onAdded}
+    />
   );
   return (
     <section aria-labelledby="ports-listening" className={css.part}>
@@ -49,21 +63,18 @@ export function ListeningList({ workspace, listening, previews, forwards, onAdde
           <p>Start a server in a terminal or as a process: its port appears here.</p>
         </Empty>
       )}
-      {value !== undefined && value.length > 0 && (
-        <ul className={css.list} aria-live="polite">
-          {value.map((one) => (
-            <ListeningRow
-              key={`${one.host} ${one.port}`}
-              workspace={workspace}
-              listening={one}
-              isNew={fresh.includes(one.port)}
-              hasPreview={previews.some(({ port }) => port === one.port)}
-              hasForward={forwards.some(({ remote_port }) => remote_port === one.port)}
-              onAdded={onAdded}
-            />
-          ))}
-        </ul>
+      {own.length > 0 && <ul className={css.list}>{own.map(row)}</ul>}
+      {others.length > 0 && (
+        <details className={css.others} open={own.length === 0}>
+          <summary>
+            {own.length === 0 ? "Of other programs" : "Also of other programs"}: {others.length}
+          </summary>
+          <ul className={css.list}>{others.map(row)}</ul>
+        </details>
       )}
+      <p className="unseen" role="status">
+        {fresh.length > 0 && `Port ${fresh.join(", ")} listens now`}
+      </p>
     </section>
   );
 }

@@ -12,8 +12,12 @@ import { portsIn } from "./process-words.ts";
 
 /** So much of what was written before is shown at once. */
 const TAIL_BYTES = 512 * 1024;
-/** Output comes faster than anybody reads. */
+/** Output comes faster than anybody reads: it is shown so often. */
 const SHOW_MS = 80;
+/** While so many lines go between two looks, less is shown and less often: it is gone before it was drawn. */
+const FLOOD_LINES = 2000;
+const FLOOD_SHOWN = 200;
+const FLOOD_MS = 250;
 /** Reading leaves the page this often the time to answer whoever uses it. */
 const SLICE_MS = 8;
 
@@ -23,6 +27,8 @@ export interface OutputState {
   readonly dropped: number;
   /** Cursor of the first byte that was asked for. */
   readonly from: number;
+  /** Of the log's end, as far as it was read. */
+  readonly cursor: number;
   readonly connection: "connecting" | "live" | "lost" | "ended" | "failed";
   readonly error?: unknown;
   readonly role: "viewer" | "writer";
@@ -41,6 +47,7 @@ export class LiveOutput implements Disposable {
   /** Behind the last byte that was shown. */
   #cursor: number;
   #looked = 0;
+  #isFlood = false;
   #attachment: Attachment | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #rest: Partial<OutputState> = {};
@@ -53,6 +60,7 @@ export class LiveOutput implements Disposable {
       lines: [],
       dropped: 0,
       from: this.#cursor,
+      cursor: this.#cursor,
       connection: "connecting",
       role: "viewer",
       ports: [],
@@ -163,18 +171,20 @@ export class LiveOutput implements Disposable {
   #show(rest: Partial<OutputState>): void {
     this.#rest = { ...this.#rest, ...rest };
     if (this.#stop.signal.aborted) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const { lines, dropped } = this.#lines;
-      this.state.set({
-        ...this.state.get(),
-        ...this.#rest,
-        lines,
-        dropped,
-        ports: this.#portsOf(lines),
-      });
-      this.#rest = {};
-    }, SHOW_MS);
+    this.#timer ??= setTimeout(() => this.#showNow(), this.#isFlood ? FLOOD_MS : SHOW_MS);
+  }
+
+  #showNow(): void {
+    this.#timer = undefined;
+    const before = this.state.get();
+    const { lines, dropped } = this.#lines;
+    const ports = this.#portsOf(lines);
+    this.#isFlood = dropped - before.dropped > FLOOD_LINES;
+    const shown = this.#isFlood ? lines.slice(-FLOOD_SHOWN) : lines;
+    this.state.set({ ...before, ...this.#rest, lines: shown, dropped, ports, cursor: this.#cursor });
+    this.#rest = {};
+    // The rest of them, when it is over.
+    if (this.#isFlood) this.#show({});
   }
 
   /** Servers say where they listen when they start: of each line it is looked at once. */

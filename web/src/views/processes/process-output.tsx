@@ -41,7 +41,7 @@ interface LiveViewProps {
 }
 
 function LiveView({ process, output, download, onBeginning }: LiveViewProps) {
-  const { lines, from, dropped, connection, error, role, ports } = useObservable(output.state);
+  const { lines, from, cursor, dropped, connection, error, role, ports } = useObservable(output.state);
   const [follow, setFollow] = useState(true);
   const mayOperate = useMay("operate");
   const isRunning = process.state === "running";
@@ -87,7 +87,7 @@ function LiveView({ process, output, download, onBeginning }: LiveViewProps) {
         ) : undefined}
       </OutputView>
       <p className={css.legend}>
-        {shortBytes(process.output_end)} in the log
+        {shortBytes(Math.max(process.output_end, cursor))} in the log
         {lines.some(({ source }) => source === "stderr") && " · lines marked E are from stderr"}
       </p>
     </>
