@@ -51,8 +51,8 @@ function clock(time: Date): string {
 /** What was found, in a sentence. */
 export function verifiedSentence({ at, found }: Verified): string {
   if (found.broken !== null) {
-    const { sequence, damage, reason } = found.broken;
-    return `Broken at record ${figures(sequence)} (${DAMAGES[damage]}): ${reason}`;
+    const { sequence, reason } = found.broken;
+    return `Broken at record ${figures(sequence)}: ${reason}`;
   }
   const signed =
     found.signed === null
@@ -60,13 +60,3 @@ export function verifiedSentence({ at, found }: Verified): string {
       : `, signed${found.signed.sequence === found.head.sequence ? "" : ` up to record ${figures(found.signed.sequence)}`}`;
   return `Verified up to record ${figures(found.head.sequence)} at ${clock(at)}${signed}`;
 }
-
-const DAMAGES: Readonly<Record<NonNullable<Verification["broken"]>["damage"], string>> = {
-  changed: "it was changed",
-  missing: "records are missing",
-  inserted: "it was inserted",
-  reordered: "the order was changed",
-  cut: "the end was cut off",
-  rewritten: "the chain was written anew",
-  signature: "the signature is wrong",
-};

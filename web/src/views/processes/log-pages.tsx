@@ -11,6 +11,8 @@ const PART_BYTES = 256 * 1024;
 
 interface LogPagesProps {
   readonly process: Process;
+  /** Cursor of the log's end. */
+  readonly end: number;
   readonly download: Download;
   readonly onLive: () => void;
 }
@@ -25,8 +27,8 @@ interface Part {
 const nothing = () => undefined;
 
 /** The log from its beginning, a part at a time, by cursor: only one part is held. */
-export function LogPages({ process, download, onLive }: LogPagesProps) {
-  const { id, output_end: end } = process;
+export function LogPages({ process, end, download, onLive }: LogPagesProps) {
+  const { id } = process;
   const client = useClient();
   /** Beginnings of the parts before, and of this one. */
   const [cursors, setCursors] = useState<readonly number[]>([process.output_start]);
@@ -61,6 +63,7 @@ export function LogPages({ process, download, onLive }: LogPagesProps) {
       <OutputView
         lines={shown?.lines ?? []}
         empty={shown === undefined ? "Reading the log…" : "There is nothing in this part."}
+        part={shown?.from}
         onFollow={nothing}
         onDownload={download.run}
         isDownloading={download.isRunning}

@@ -17,6 +17,7 @@ const blockOf = ({ number }: Line) => Math.floor(number / BLOCK_LINES);
 interface OutputTextProps {
   readonly lines: readonly Line[];
   readonly wrap: boolean;
+  readonly isGrowing: boolean;
   /** Stays at the end while more comes. */
   readonly follow: boolean;
   readonly onFollow: (follow: boolean) => void;
@@ -28,7 +29,16 @@ interface OutputTextProps {
 }
 
 /** Lines in a box of their own. Who scrolls up reads on undisturbed; a button leads back to what is new. */
-export function OutputText({ lines, wrap, follow, onFollow, found, current, empty }: OutputTextProps) {
+export function OutputText({
+  lines,
+  wrap,
+  isGrowing,
+  follow,
+  onFollow,
+  found,
+  current,
+  empty,
+}: OutputTextProps) {
   const root = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const [seen, setSeen] = useState<number | undefined>();
@@ -67,7 +77,7 @@ export function OutputText({ lines, wrap, follow, onFollow, found, current, empt
     const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PIXELS;
     if (follow && isUp && !isAtEnd) onFollow(false);
   };
-  const hasNew = !follow && seen !== undefined && last > seen;
+  const hasNew = isGrowing && !follow && seen !== undefined && last > seen;
   return (
     <div className={css.box}>
       <section

@@ -9,6 +9,8 @@ import { OutputText } from "./output-text.tsx";
 interface OutputViewProps {
   readonly lines: readonly Line[];
   readonly empty: string;
+  /** What is shown: another part begins at its beginning. */
+  readonly part?: number | undefined;
   /** undefined: what is shown does not grow. */
   readonly follow?: boolean | undefined;
   readonly onFollow: (follow: boolean) => void;
@@ -24,6 +26,7 @@ interface OutputViewProps {
 export function OutputView({
   lines,
   empty,
+  part,
   follow,
   onFollow,
   onDownload,
@@ -90,8 +93,10 @@ export function OutputView({
       </div>
       {earlier !== undefined && <div className={css.earlier}>{earlier}</div>}
       <OutputText
+        key={part}
         lines={lines}
         wrap={wrap}
+        isGrowing={follow !== undefined}
         follow={follow ?? false}
         onFollow={onFollow}
         found={found}

@@ -27,20 +27,24 @@ export function ProcessOutput({ process }: { readonly process: Process }) {
   }, [client, process.id]);
   const download = useDownload(process);
   if (output === undefined) return null;
-  if (isPaged) return <LogPages process={process} download={download} onLive={() => setPaged(false)} />;
-  return (
-    <LiveView process={process} output={output} download={download} onBeginning={() => setPaged(true)} />
-  );
+  const Shown = isPaged ? PagedView : LiveView;
+  return <Shown process={process} output={output} download={download} onOther={() => setPaged(!isPaged)} />;
 }
 
-interface LiveViewProps {
+interface ShownProps {
   readonly process: Process;
   readonly output: LiveOutput;
   readonly download: Download;
-  readonly onBeginning: () => void;
+  readonly onOther: () => void;
 }
 
-function LiveView({ process, output, download, onBeginning }: LiveViewProps) {
+function PagedView({ process, output, download, onOther }: ShownProps) {
+  const { cursor } = useObservable(output.state);
+  const end = Math.max(process.output_end, cursor);
+  return <LogPages process={process} end={end} download={download} onLive={onOther} />;
+}
+
+function LiveView({ process, output, download, onOther }: ShownProps) {
   const { lines, from, cursor, dropped, connection, error, role, ports } = useObservable(output.state);
   const [follow, setFollow] = useState(true);
   const mayOperate = useMay("operate");
@@ -73,7 +77,7 @@ function LiveView({ process, output, download, onBeginning }: LiveViewProps) {
                 Earlier output is in the log
                 {dropped > 0 ? `; ${dropped.toLocaleString("en")} lines are not shown any more` : ""}.
               </span>
-              <Button kind="quiet" onClick={onBeginning}>
+              <Button kind="quiet" onClick={onOther}>
                 Show from the beginning
               </Button>
             </>
