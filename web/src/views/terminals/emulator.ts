@@ -2,7 +2,7 @@ import { FitAddon } from "@xterm/addon-fit";
 import { type ISearchOptions, SearchAddon } from "@xterm/addon-search";
 import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import { WebLinksAddon } from "@xterm/addon-web-links";
-import { WebglAddon } from "@xterm/addon-webgl";
+import type { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
 import { isDark, onTheme } from "../../shell/theme.ts";
 import { DARK, LIGHT, MATCHES } from "./colours.ts";
@@ -40,6 +40,7 @@ export class Emulator implements Disposable {
   readonly #search = new SearchAddon({ highlightLimit: MARKED_MATCHES });
   readonly #forgetTheme: () => void;
   #webgl: WebglAddon | undefined;
+  #isSeen = false;
   /** The context was lost once: it is not asked for again. */
   #withoutWebgl = false;
 
@@ -85,12 +86,15 @@ export class Emulator implements Disposable {
 
   /** Of those that can be seen only: browsers have few contexts of WebGL. */
   set seen(seen: boolean) {
+    this.#isSeen = seen;
     if (!seen) this.#leaveWebgl();
-    else if (this.#webgl === undefined && !this.#withoutWebgl && hasFastWebgl()) this.#enterWebgl();
+    else if (this.#webgl === undefined && !this.#withoutWebgl && hasFastWebgl()) void this.#enterWebgl();
   }
 
   /** The size that fills its room; undefined while that is not known. */
   fitting(): Size | undefined {
+    // What is not shown has no size.
+    if (!this.terminal.element?.parentElement?.clientWidth) return undefined;
     const size = this.#fit.proposeDimensions();
     if (size === undefined || !Number.isFinite(size.cols) || !Number.isFinite(size.rows)) return undefined;
     return { columns: Math.max(2, size.cols), rows: Math.max(1, size.rows) };
@@ -135,24 +139,26 @@ export class Emulator implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isSeen = false;
     this.#forgetTheme();
     this.#leaveWebgl();
     this.terminal.dispose();
   }
 
-  #enterWebgl(): void {
-    const webgl = new WebglAddon();
+  async #enterWebgl(): Promise<void> {
     try {
+      const { WebglAddon } = await import("@xterm/addon-webgl");
+      if (!this.#isSeen || this.#webgl !== undefined) return;
+      const webgl = new WebglAddon();
       this.terminal.loadAddon(webgl);
+      this.#webgl = webgl;
+      webgl.onContextLoss(() => {
+        this.#withoutWebgl = true;
+        this.#leaveWebgl();
+      });
     } catch {
       this.#withoutWebgl = true;
-      return;
     }
-    this.#webgl = webgl;
-    webgl.onContextLoss(() => {
-      this.#withoutWebgl = true;
-      this.#leaveWebgl();
-    });
   }
 
   #leaveWebgl(): void {
@@ -162,16 +168,18 @@ export class Emulator implements Disposable {
 }
 
 let fastWebgl: boolean | undefined;
+/** What browsers call a graphics processor that is none. */
+const BY_PROCESSOR = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
 /** Whether there is WebGL that a graphics processor does: where this one computes it, elements are faster. */
 function hasFastWebgl(): boolean {
-  if (fastWebgl === undefined) {
-    const context = document
-      .createElement("canvas")
-      .getContext("webgl2", { failIfMajorPerformanceCaveat: true });
-    fastWebgl = context !== null;
-    context?.getExtension("WEBGL_lose_context")?.loseContext();
-  }
+  if (fastWebgl !== undefined) return fastWebgl;
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+  const about = context?.getExtension("WEBGL_debug_renderer_info");
+  const renderer: unknown = about && context?.getParameter(about.UNMASKED_RENDERER_WEBGL);
+  fastWebgl = context !== null && !BY_PROCESSOR.test(String(renderer));
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
   return fastWebgl;
 }
 
@@ -185,3 +193,17 @@ export const screenReaderMode = {
     else localStorage.removeItem(SCREEN_READER_KEY);
   },
 };
+
+/**
+ * The emulator gives its spans colours by their attribute "style", which the page's rules forbid to scripts as they do to
+ * documents. The same as a property is allowed.
+ */
+function setStylesAsProperties(): void {
+  const setAttribute = Element.prototype.setAttribute;
+  HTMLSpanElement.prototype.setAttribute = function (name, value) {
+    if (name === "style") this.style.cssText = value;
+    else setAttribute.call(this, name, value);
+  };
+}
+
+setStylesAsProperties();

@@ -12,8 +12,8 @@ import type { Emulator } from "./emulator.ts";
 import type { Refusal } from "./words.ts";
 import { WriteQueue } from "./write-queue.ts";
 
-/** Taken in by the emulator in one go: 10 ms of the slowest output there is. */
-const SLICE_BYTES = 16 * 1024;
+/** Taken in by the emulator in one go: 2 to 4 ms of the slowest output there is, lines of one character. */
+const SLICE_BYTES = 8 * 1024;
 const MAX_UNWRITTEN_BYTES = 256 * 1024;
 /** A pane that is dragged changes its size with every frame. */
 const RESIZE_MS = 80;
@@ -24,6 +24,8 @@ const RETRY_MS = 1_000;
 /** So long this page's own connection of before a reload may still have the writer's place. */
 const OWN_PLACE_MS = 3_000;
 const OWN_PLACE_RETRY_MS = 150;
+/** Typed before the terminal is there. */
+const MOST_HELD = 64 * 1024;
 const TITLE_MS = 200;
 const MOST_TITLE = 200;
 
@@ -91,6 +93,7 @@ export class TerminalSession implements Disposable {
   #cursor = 0;
   /** Input goes one way, in its order. */
   #sending: Promise<void> = Promise.resolve();
+  #held: (string | Uint8Array)[] = [];
   #sentAt = Number.NEGATIVE_INFINITY;
   #wanted: { readonly columns: number; readonly rows: number } | undefined;
   #resizing: ReturnType<typeof setTimeout> | undefined;
@@ -122,8 +125,7 @@ export class TerminalSession implements Disposable {
     const { phase, role, isConnected } = this.state.get();
     if (phase === "ended" || phase === "failed" || phase === "gone") return "ended";
     if (!isConnected) return "lost";
-    if (phase !== "live") return "restoring";
-    return role === "viewer" ? "viewer" : undefined;
+    return phase === "live" && role === "viewer" ? "viewer" : undefined;
   }
 
   /** Says that what was typed was not sent. */
@@ -169,8 +171,7 @@ export class TerminalSession implements Disposable {
     const { signal } = this.#stop;
     if (signal.aborted) return;
     this.state.set({ ...this.state.get(), ...change });
-    // What the emulator answers to output of before would be typed into the program of now.
-    const refusal = this.refusal;
+    const { refusal } = this;
     this.#emulator.terminal.options.disableStdin = refusal !== undefined && refusal !== "lost";
   }
 
@@ -320,6 +321,10 @@ export class TerminalSession implements Disposable {
     this.#isRestored = true;
     this.#set({ phase: "live" });
     this.#sized();
+    const held = this.#held;
+    this.#held = [];
+    if (held.length > 0 && this.refusal !== undefined) this.refuse(this.refusal);
+    else for (const data of held) this.#send(data);
   }
 
   async #ended(exit: {
@@ -386,15 +391,33 @@ export class TerminalSession implements Disposable {
 
   #send(data: string | Uint8Array): void {
     const attachment = this.#attachment;
-    const refusal = this.refusal;
-    if (refusal !== undefined || attachment === undefined) {
+    const { refusal } = this;
+    if (refusal !== undefined) {
       if (refusal === "lost") this.refuse("lost");
+      return;
+    }
+    if (this.state.get().phase !== "live" || attachment === undefined) {
+      this.#hold(data);
       return;
     }
     this.#sentAt = performance.now();
     this.#sending = this.#sending
       .then(() => attachment.write(data))
       .catch((error: unknown) => this.refuse(isBerthError(error, "attach.viewer") ? "viewer" : "ended"));
+  }
+
+  /**
+   * What is typed while the screen is being restored is sent when it is there. What the emulator answers to output of
+   * before is not: nobody waits for it any more, and the program of now would take it for keys.
+   */
+  #hold(data: string | Uint8Array): void {
+    const { event } = window;
+    const isTyped =
+      event instanceof KeyboardEvent || event instanceof InputEvent || event instanceof ClipboardEvent;
+    if (!isTyped) return;
+    const held = this.#held.reduce((sum, { length }) => sum + length, data.length);
+    if (held > MOST_HELD) this.refuse("opening");
+    else this.#held.push(data);
   }
 
   /** A program may change its title with every line. */

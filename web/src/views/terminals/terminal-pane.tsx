@@ -196,7 +196,7 @@ export function TerminalPane(props: PaneProps) {
         />
         {phase === "restoring" && (
           <p role="status" className={css.restoring}>
-            Restoring the screen…
+            Restoring the screen… What you type is sent then.
           </p>
         )}
         {hovered !== undefined && <p className={css.hovered}>{hovered}</p>}

@@ -30,10 +30,10 @@ export function freeName(base: string, processes: readonly Pick<Process, "name" 
 }
 
 /** Why what was typed goes nowhere. */
-export type Refusal = "restoring" | "viewer" | "lost" | "ended";
+export type Refusal = "opening" | "viewer" | "lost" | "ended";
 
 export const REFUSALS: Readonly<Record<Refusal, string>> = {
-  restoring: "Not sent: the screen is being restored. Type it again in a moment.",
+  opening: "Not sent: the terminal is still being opened. Type it again in a moment.",
   viewer: "Not sent: somebody else types here. Take over to type.",
   lost: "Not sent: the connection is lost. Type it again when it is back.",
   ended: "Not sent: the command has ended.",
