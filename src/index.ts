@@ -26,6 +26,7 @@ export {
 } from "./contract/errors.ts";
 export type { BerthEventInput } from "./contract/events.ts";
 export type * from "./contract/files.ts";
+export type { ListeningPort } from "./contract/listening.ts";
 export type {
   BackgroundOptions,
   Command,

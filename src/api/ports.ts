@@ -49,12 +49,13 @@ export const portRoutes = [
     path: "/v1/workspaces/{workspace}/ports",
     tag: "ports",
     summary: "What listens in the place, by TCP",
-    scope: "read",
+    description: "Servers that are not Berth's as well; without a daemon no process is told.",
+    scope: "operate",
     params: workspaceParams,
     responses: {
       200: { description: "As it is now, by port.", schema: z.object({ items: z.array(listeningPort) }) },
     },
-    errors: ["runtime.capability_unsupported"],
+    errors: ["runtime.capability_unsupported", "wire.feature_unknown"],
   },
   {
     operationId: "createForward",

@@ -217,6 +217,7 @@ const FEATURES = {
   text: true,
   keepOutput: true,
   background: true,
+  ports: true,
 };
 
 /** What this daemon can do beside what every one can, and why it can't do the rest. */

@@ -9,6 +9,7 @@ import { addExecCommand } from "./commands/exec.ts";
 import { addForwardCommand } from "./commands/forward.ts";
 import { addKillCommand } from "./commands/kill.ts";
 import { addLogsCommand } from "./commands/logs.ts";
+import { addPortsCommand } from "./commands/ports.ts";
 import { addProcessesCommand } from "./commands/processes.ts";
 import { addShellCommand } from "./commands/shell.ts";
 import { EXIT, exitCodeOf, printError } from "./errors.ts";
@@ -31,6 +32,7 @@ const COMMANDS: readonly (readonly [
   [["kill"], () => addKillCommand],
   [["cp"], () => addCopyCommand],
   [["forward"], () => addForwardCommand],
+  [["ports"], () => addPortsCommand],
   [["workspace", "ws"], async () => (await import("./commands/workspace.ts")).addWorkspaceCommand],
   [["trust"], async () => (await import("./commands/trust.ts")).addTrustCommand],
   [["runtimes"], async () => (await import("./commands/runtimes.ts")).addRuntimesCommand],

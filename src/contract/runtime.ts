@@ -4,6 +4,7 @@ import type { RuntimeConfig } from "./config.ts";
 import type { ErrorContext } from "./errors.ts";
 import type { BerthEventInput } from "./events.ts";
 import type { FileSystem } from "./files.ts";
+import type { ListeningPort } from "./listening.ts";
 import type { Command, ExecHandle, ExecOptions, Process, ProcessInfo, SpawnOptions } from "./process.ts";
 
 export interface ForwardOptions {
@@ -135,6 +136,11 @@ export interface Runtime extends AsyncDisposable {
   process(idOrName: string, options?: { readonly signal?: AbortSignal }): Promise<Process>;
   /** Those of this runtime's workspace; without one all that the daemon has. */
   processes(options?: { readonly signal?: AbortSignal }): Promise<ProcessInfo[]>;
+  /**
+   * What listens at a TCP port of the place now, by port: also what is not Berth's. Without a daemon no process is told.
+   * @throws runtime.capability_unsupported: the place has no /proc/net; wire.feature_unknown
+   */
+  ports(options?: { readonly signal?: AbortSignal }): Promise<ListeningPort[]>;
   forward(remotePort: number, options?: ForwardOptions): Promise<Forward>;
   /**
    * A connection to a port in the place, with no listener here that others could use; capability `forward`.

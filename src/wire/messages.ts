@@ -141,6 +141,8 @@ export const methods = {
   }),
   /** RESPONSE { processes: ProcessInfo[] }, lost ones of earlier daemons included; with `workspace` only its own. */
   "process.list": z.object({ workspace }),
+  /** RESPONSE { ports: { port, host, processId?, command? }[] }: what listens in the place by TCP. */
+  "process.ports": z.object({ workspace }),
   /** RESPONSE { process }. `id` may be a name. With `workspace` only one of it. */
   "process.get": z.object({ id: z.string(), workspace }),
   /**

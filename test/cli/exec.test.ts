@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { waitFor } from "../fixtures/process.ts";
@@ -127,6 +128,14 @@ test("a detached command stays: ps, logs from a cursor, kill", async () => {
     listed.map((info: { name: string; state: string }) => [info.name, info.state]),
     [["dev", "running"]],
   );
+  const server = createServer().unref().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const ports = JSON.parse((await at.run(["ports", "--json"])).stdout.toString());
+  assert.equal(ports.find((one: { port: number }) => one.port === port)?.host, "127.0.0.1");
+  const table = (await at.run(["ports"])).stdout.toString();
+  assert.match(table, new RegExp(`^PORT +ADDRESS +PROCESS +COMMAND\n[^]*^${port} +127\\.0\\.0\\.1`, "m"));
+  server.close();
   const conflict = await at.run(["exec", "-d", "--name", "dev", "--", "true"]);
   assert.match(conflict.stderr, /process\.name_conflict/);
   assert.equal((await at.run(["kill", "dev"])).code, 0);

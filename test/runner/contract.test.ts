@@ -94,7 +94,15 @@ async function session(desk: ContractDesk, project: string): Promise<World> {
   await ok("checkRuntime", { body: { runtime: "local" } });
   const { id: projectId } = (await ok<{ items: Made[] }>("listProjects")).items[0] ?? { id: "" };
   await ok("trustProject", { path: { project: projectId }, body: { trusted: true } });
-  for (const id of ["getWorkspace", "workspaceStatus", "workspaceDiff", "getConfig", "checkWorkspace"])
+  for (const id of [
+    "getWorkspace",
+    "workspaceStatus",
+    "workspaceDiff",
+    "workspaceChanges",
+    "listPorts",
+    "getConfig",
+    "checkWorkspace",
+  ])
     await ok(id, { path });
   await ok("listWorkspaces", { query: { limit: 1 } });
   await ok("setConfig", { path, body: { env: { A: "1" } } });

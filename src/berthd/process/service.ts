@@ -6,6 +6,7 @@ import type { ClientSession, Service } from "../service.ts";
 import { sendEvents } from "./event-log.ts";
 import type { ProcessHost } from "./host.ts";
 import type { HostedProcess } from "./hosted-process.ts";
+import { listeningPorts } from "./listening.ts";
 import { type OutputSource, OutputStream, type OutputStreamOptions, startCursor } from "./output-stream.ts";
 import { recoveredFile, recoveredInfo } from "./records.ts";
 
@@ -26,6 +27,8 @@ export function createProcessService({ host, waitForPort }: ProcessServiceOption
       "process.start": (params, stream, session) => start({ host, attached }, params, stream, session),
       "process.list": async ({ workspace }, stream) =>
         reply(stream, { processes: await host.list(workspace) }),
+      "process.ports": async ({ workspace }, stream) =>
+        reply(stream, { ports: await listeningPorts(await host.list(workspace)) }),
       "process.get": async ({ id, workspace }, stream) => {
         const found = await host.find(id, workspace);
         reply(stream, { process: "process" in found ? found.process.describe() : recoveredInfo(found) });

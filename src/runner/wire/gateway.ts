@@ -166,7 +166,7 @@ function helloFor(hello: Hello, runtime: Runtime, { scope }: Caller): Hello {
 }
 
 /** Additions to the protocol that the rules for requests know: a client has them where the daemon has. */
-const PASSED_ON = ["text", "search", "keepOutput", "background"] as const;
+const PASSED_ON = ["text", "search", "keepOutput", "background", "ports"] as const;
 
 const LOOKS_ONLY = {
   spawn: false,

@@ -9,6 +9,7 @@ import { holds } from "../access/scopes.ts";
 const SCOPES: { readonly [M in Method]: Scope | "none" } = {
   "process.start": "operate",
   "process.list": "read",
+  "process.ports": "operate",
   "process.get": "read",
   "process.output": "read",
   "process.stdin": "operate",

@@ -80,8 +80,16 @@ export function workspaceHandlers(context: RunnerContext): Handlers<Looks> {
       const changes = await workspaces.changes(id, { ...BY_ID, signal, base: query.base });
       return { status: 200, body: workspaceChangesToJson(changes) };
     },
-    listPorts: () => {
-      throw berthError("internal", { hop: "runner" });
+    listPorts: async ({ params, caller, signal }) => {
+      using lease = await runtimes.lease(await found(params.workspace, caller), signal, { now: true });
+      const ports = await lease.runtime.ports({ signal });
+      const items = ports.map(({ port, host, processId, command }) => ({
+        port,
+        host,
+        process_id: processId ?? null,
+        command: command ?? null,
+      }));
+      return { status: 200, body: { items } };
     },
     getConfig: async ({ params, caller }) => ({
       status: 200,

@@ -45,6 +45,11 @@ export function requireSearch(hello: Hello): void {
   requireFeature(hello, "search");
 }
 
+/** Refuses a daemon that can't tell what listens. @throws wire.feature_unknown */
+export function requirePorts(hello: Hello): void {
+  requireFeature(hello, "ports");
+}
+
 const IN_WORDS = {
   workspaces: "workspaces",
   logDirectory: "processLogDir",
@@ -54,6 +59,7 @@ const IN_WORDS = {
   text: "reading and changing texts",
   keepOutput: "keepOutput",
   background: "commands that go to the background",
+  ports: "lists of ports",
 } as const;
 
 function requireFeature({ capabilities, version }: Hello, name: keyof typeof IN_WORDS): void {

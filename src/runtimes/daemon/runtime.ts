@@ -3,6 +3,7 @@ import type { Capabilities, CapabilityName, Isolation } from "../../contract/cap
 import type { RuntimeConfig } from "../../contract/config.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { FileSystem } from "../../contract/files.ts";
+import type { ListeningPort } from "../../contract/listening.ts";
 import type {
   Command,
   ExecHandle,
@@ -29,7 +30,7 @@ import { daemonCapabilities } from "./capabilities.ts";
 import { checkRuntime } from "./check.ts";
 import { RuntimeContext } from "./context.ts";
 import { ExecRun } from "./exec.ts";
-import { requireFeatures, requireScopes } from "./features.ts";
+import { requireFeatures, requirePorts, requireScopes } from "./features.ts";
 import { RemoteFiles } from "./files.ts";
 import { connectPort, forwardPort, reverseForwardPort } from "./forward.ts";
 import { Link } from "./link.ts";
@@ -161,6 +162,15 @@ class DaemonRuntime implements Runtime {
     return processes.map(processInfo);
   }
 
+  async ports(options: { readonly signal?: AbortSignal } = {}): Promise<ListeningPort[]> {
+    requirePorts((this.#link.client ?? (await this.#link.connect(options.signal))).hello);
+    const repeatable = { signal: options.signal, repeatable: true };
+    const result = await this.#link.call("process.ports", { workspace: this.#options.workspace }, repeatable);
+    const { ports } = (result ?? {}) as { ports?: unknown };
+    if (!Array.isArray(ports)) throw berthError("wire.protocol_error", { runtime: this.description });
+    return ports.flatMap(listeningPort);
+  }
+
   async forward(remotePort: number, options: ForwardOptions = {}): Promise<Forward> {
     this.#require("forward");
     return await forwardPort(this.#context, remotePort, options);
@@ -235,6 +245,18 @@ class DaemonRuntime implements Runtime {
         : { message: `${capability} is not available in this runtime: ${reason}` }),
     });
   }
+}
+
+/** As the daemon tells it, what is malformed left out. */
+function listeningPort(value: unknown): ListeningPort | [] {
+  const { port, host, processId, command } = (value ?? {}) as Record<string, unknown>;
+  if (typeof port !== "number" || typeof host !== "string") return [];
+  return {
+    port,
+    host,
+    ...(typeof processId === "string" ? { processId } : {}),
+    ...(typeof command === "string" ? { command } : {}),
+  };
 }
 
 /** All that names the user of the daemon. */

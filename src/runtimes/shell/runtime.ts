@@ -12,6 +12,7 @@ import { runCheck } from "./check.ts";
 import { ShellExec } from "./exec.ts";
 import { ShellFileSystem } from "./files.ts";
 import { ShellPlace } from "./place.ts";
+import { shellPorts } from "./ports.ts";
 
 /** Runs under way at once. Each is a process in the place. */
 const DEFAULT_MAX_RUNS = 32;
@@ -151,6 +152,7 @@ export function createShellRuntime(options: ShellRuntimeOptions): Runtime {
     shell: () => unsupported("tty"),
     process: () => unsupported("resume"),
     processes: () => unsupported("resume"),
+    ports: (portOptions) => shellPorts(exec, options.description, portOptions),
     forward: () => unsupported("forward"),
     connect: () => unsupported("forward"),
     reverseForward: () => unsupported("reverseForward"),

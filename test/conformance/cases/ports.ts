@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import type { Case, CaseContext } from "../case.ts";
-import { noise, outputMatching, refused, sha256 } from "../kit.ts";
+import { noise, outputMatching, refused, sha256, waitFor } from "../kit.ts";
 
 /** Prints the port it got and echoes one connection after the other, by what the place has: perl or busybox. */
 function echoServer(host: string): string[] {
@@ -63,6 +63,35 @@ export const PORTS: readonly Case[] = [
           assert.equal(sha256(answer), sha256(bytes));
         }),
       );
+    },
+  },
+  {
+    id: "ports.list",
+    title: "what listens is listed with its address and its process, and not any more when it has ended",
+    run: async ({ runtime, defer }) => {
+      const ending = new AbortController();
+      const server = runtime.exec(echoServer("127.0.0.1"), { signal: ending.signal });
+      defer(() => ending.abort());
+      const lines = server.lines()[Symbol.asyncIterator]();
+      const { value: said } = await lines.next();
+      const port = Number(/^port (\d+)$/.exec(String(said))?.[1]);
+      assert.ok(port > 0, String(said));
+      const listed = async () => (await runtime.ports()).filter((one) => one.port === port);
+      const found = await waitFor("it is listed", async () => (await listed())[0]);
+      // BusyBox's listens everywhere.
+      assert.ok(["127.0.0.1", "0.0.0.0", "::"].includes(found.host), JSON.stringify(found));
+      const { spawn } = runtime.capabilities;
+      assert.equal(found.processId, spawn ? (await server.started).id : undefined);
+      if (spawn) assert.match(found.command ?? "", /^(?:perl|busybox|nc)$/);
+      const sorted = (await runtime.ports()).map((one) => one.port);
+      assert.deepEqual(
+        sorted,
+        sorted.toSorted((a, b) => a - b),
+      );
+      ending.abort();
+      await lines.next().catch(() => undefined);
+      await waitFor("it is not listed any more", async () => (await listed()).length === 0);
+      await refused(runtime.ports({ signal: AbortSignal.abort() }), "operation.aborted");
     },
   },
   {
