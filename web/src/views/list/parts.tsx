@@ -16,7 +16,7 @@ export function PlaceLabel({ place }: { readonly place: PlaceWords }) {
   return (
     <span className={css.place} title={place.detail}>
       <Icon name={place.icon} />
-      <span>{place.word}</span>
+      <span className={css.word}>{place.word}</span>
       {place.detail !== undefined && <span className={css.detail}>{place.detail}</span>}
     </span>
   );

@@ -31,10 +31,7 @@ export function HostKey({ finding, hint, place, onTrusted }: HostKeyProps) {
   if (kind !== "unknown") {
     return (
       <Note kind="bad" title={`The key of ${host} is not the one that is known`}>
-        <p>
-          Somebody may be in between and read all that is sent, or the host was set up anew. Nothing was sent
-          to it. Ask who looks after it before anything else.
-        </p>
+        <p>Nothing was sent to it, and it can't be trusted from here.</p>
         <KeyFacts finding={finding} caption="It shows now" />
         {hint !== undefined && <p>{hint}</p>}
         <p className={css.code}>

@@ -64,7 +64,7 @@ interface OneFieldProps extends RuntimeFormProps {
   readonly onTouched: () => void;
 }
 
-const FIXED = "Says where the workspace stands. Fork it to have it elsewhere.";
+const FIXED = "Fixed: it says where the workspace stands.";
 
 function OneField({
   field,
