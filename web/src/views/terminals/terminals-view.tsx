@@ -1,5 +1,6 @@
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useClient, useMay } from "../../state/context.ts";
+import { navigate, workspacePath } from "../../state/router.ts";
 import type { Process } from "../../state/store.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -28,7 +29,7 @@ const PANEL = "terminals-panel";
 type Where = (layout: at.Layout, process: string) => at.Layout;
 
 /** Terminals of a workspace, in tabs and beside each other. */
-export function TerminalsView({ workspace }: WorkspaceViewProps) {
+export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
   const client = useClient();
   const mayWrite = useMay("operate");
   const { terminals, error, refresh } = useTerminals(workspace.id);
@@ -59,6 +60,13 @@ export function TerminalsView({ workspace }: WorkspaceViewProps) {
     change((before) => at.openTab(before, process));
     ask("focus", process);
   };
+  const asked = query.get("process");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each that the address asks for
+  useEffect(() => {
+    if (asked === null) return;
+    show(asked);
+    navigate(workspacePath(workspace.id, "terminals"), { replace: true });
+  }, [asked]);
   const start = async (wanted: WantedTerminal = {}, where: Where = at.openTab) => {
     setStarting((before) => before + 1);
     setFailed(undefined);
