@@ -1,4 +1,4 @@
-import { lazy, type ReactNode, Suspense, useEffect, useMemo } from "react";
+import { type ReactNode, Suspense, useEffect, useMemo } from "react";
 import { SignedContext } from "../state/context.ts";
 import { useObservable } from "../state/observable.ts";
 import { type Route, useRoute } from "../state/router.ts";
@@ -9,24 +9,15 @@ import { Toasts } from "../ui/toasts.tsx";
 import { onPageKey } from "./commands.ts";
 import { Failure } from "./failure.tsx";
 import { Frame } from "./frame.tsx";
+import { later } from "./later.ts";
 import { SignIn } from "./sign-in.tsx";
 
-const WorkspaceList = lazy(async () => ({
-  default: (await import("../views/list/workspace-list.tsx")).WorkspaceList,
-}));
-const NewWorkspace = lazy(async () => ({
-  default: (await import("../views/place/new-workspace.tsx")).NewWorkspace,
-}));
-const WorkspacePage = lazy(async () => ({
-  default: (await import("../views/workspace-page.tsx")).WorkspacePage,
-}));
-const EventsPage = lazy(async () => ({
-  default: (await import("../views/events/events-page.tsx")).EventsPage,
-}));
-const AccessPage = lazy(async () => ({
-  default: (await import("../views/access/access-page.tsx")).AccessPage,
-}));
-const ErrorPage = lazy(async () => ({ default: (await import("../views/error-page.tsx")).ErrorPage }));
+const WorkspaceList = later(async () => (await import("../views/list/workspace-list.tsx")).WorkspaceList);
+const NewWorkspace = later(async () => (await import("../views/place/new-workspace.tsx")).NewWorkspace);
+const WorkspacePage = later(async () => (await import("../views/workspace-page.tsx")).WorkspacePage);
+const EventsPage = later(async () => (await import("../views/events/events-page.tsx")).EventsPage);
+const AccessPage = later(async () => (await import("../views/access/access-page.tsx")).AccessPage);
+const ErrorPage = later(async () => (await import("../views/error-page.tsx")).ErrorPage);
 
 /** Everything: who is signed in, and what the address says. */
 export function Page() {

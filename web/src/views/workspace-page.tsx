@@ -1,5 +1,6 @@
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { useCommands } from "../shell/commands.ts";
+import { later } from "../shell/later.ts";
 import { useWorkspaces } from "../state/context.ts";
 import { navigate, WORKSPACE_TABS, type WorkspaceTab, workspacePath } from "../state/router.ts";
 import type { Workspace } from "../state/store.ts";
@@ -18,13 +19,13 @@ export interface WorkspaceViewProps {
 }
 
 const VIEWS = {
-  terminals: lazy(async () => ({ default: (await import("./terminals/terminals-view.tsx")).TerminalsView })),
-  processes: lazy(async () => ({ default: (await import("./processes/processes-view.tsx")).ProcessesView })),
-  files: lazy(async () => ({ default: (await import("./files/files-view.tsx")).FilesView })),
-  changes: lazy(async () => ({ default: (await import("./changes/changes-view.tsx")).ChangesView })),
-  ports: lazy(async () => ({ default: (await import("./ports/ports-view.tsx")).PortsView })),
-  events: lazy(async () => ({ default: (await import("./events/events-view.tsx")).EventsView })),
-  settings: lazy(async () => ({ default: (await import("./place/settings-view.tsx")).SettingsView })),
+  terminals: later(async () => (await import("./terminals/terminals-view.tsx")).TerminalsView),
+  processes: later(async () => (await import("./processes/processes-view.tsx")).ProcessesView),
+  files: later(async () => (await import("./files/files-view.tsx")).FilesView),
+  changes: later(async () => (await import("./changes/changes-view.tsx")).ChangesView),
+  ports: later(async () => (await import("./ports/ports-view.tsx")).PortsView),
+  events: later(async () => (await import("./events/events-view.tsx")).EventsView),
+  settings: later(async () => (await import("./place/settings-view.tsx")).SettingsView),
 };
 
 const TABS: Readonly<Record<WorkspaceTab, { readonly label: string; readonly icon: IconName }>> = {

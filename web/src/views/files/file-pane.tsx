@@ -1,6 +1,7 @@
-import { lazy, Suspense, useRef, useState } from "react";
+import { Suspense, useRef, useState } from "react";
 import { conflictsIn } from "../../diff/merge.ts";
 import { useCommands } from "../../shell/commands.ts";
+import { later } from "../../shell/later.ts";
 import { useClient, useMay } from "../../state/context.ts";
 import { useObservable } from "../../state/observable.ts";
 import { Button, IconButton } from "../../ui/button.tsx";
@@ -17,11 +18,11 @@ import { formatWords } from "./text-file.ts";
 import { useContent } from "./use-content.ts";
 import type { Files } from "./use-files.ts";
 
-const CodeEditor = lazy(async () => ({ default: (await import("./code-editor.tsx")).CodeEditor }));
+const CodeEditor = later(async () => (await import("./code-editor.tsx")).CodeEditor);
 const others = () => import("./other-views.tsx");
-const PictureView = lazy(async () => ({ default: (await others()).PictureView }));
-const BinaryView = lazy(async () => ({ default: (await others()).BinaryView }));
-const LargeView = lazy(async () => ({ default: (await others()).LargeView }));
+const PictureView = later(async () => (await others()).PictureView);
+const BinaryView = later(async () => (await others()).BinaryView);
+const LargeView = later(async () => (await others()).LargeView);
 
 const WRAP = "berth.files.wrap";
 

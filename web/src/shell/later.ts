@@ -1,0 +1,33 @@
+import { type ComponentType, type LazyExoticComponent, lazy } from "react";
+
+/**
+ * A component whose code is loaded when it is first shown. Where the code is gone because the runner has another version by
+ * now, the page is loaded anew.
+ */
+export function later<Props>(
+  load: () => Promise<ComponentType<Props>>,
+): LazyExoticComponent<ComponentType<Props>> {
+  return lazy(async () => {
+    try {
+      return { default: await load() };
+    } catch (error) {
+      if (await isOutdated()) {
+        location.reload();
+        // Nothing is shown on the way.
+        await new Promise(() => undefined);
+      }
+      throw error;
+    }
+  });
+}
+
+/** Whether the runner has another page than this one: its files are named by what is in them. */
+async function isOutdated(): Promise<boolean> {
+  try {
+    const answer = await fetch("/", { headers: { accept: "text/html" } });
+    const own = document.querySelector('script[type="module"]')?.getAttribute("src");
+    return answer.ok && typeof own === "string" && !(await answer.text()).includes(own);
+  } catch {
+    return false;
+  }
+}
