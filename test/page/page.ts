@@ -86,9 +86,10 @@ async function withVisitors(
     },
     async signedIn(path = "/", { token, origin = runner.url, ...options } = {}) {
       const one = await at.visitor({ ...options, origin });
-      await one.page.goto(new URL(await oneTimeLink(runner, token), origin).href);
-      await shown(who(one.page));
-      if (path !== "/") await one.page.goto(new URL(path, origin).href);
+      const { page } = one;
+      await one.open(async () => new URL(await oneTimeLink(runner, token), origin).href, who(page));
+      const heading = page.getByRole("heading", { level: 1 }).first();
+      if (path !== "/") await one.open(() => new URL(path, origin).href, heading);
       return one;
     },
   };
