@@ -43,7 +43,10 @@ const directoryEntry = z.object({ name: z.string(), type: fileType }).meta({ id:
 
 export const watchEvent = z
   .discriminatedUnion("type", [
-    z.object({ type: z.literal("ready").describe("Changes from now on are told.") }),
+    z.object({
+      type: z.literal("ready").describe("Changes from now on are told."),
+      path: z.string().describe("What is watched, as the paths that are told begin."),
+    }),
     z.object({
       type: z.enum(["create", "change", "remove"]),
       path: z.string(),

@@ -1373,6 +1373,9 @@ export interface components {
       | {
           /** Changes from now on are told. */
           type: "ready";
+
+          /** What is watched, as the paths that are told begin. */
+          path: string;
         }
       | {
           type: "create" | "change" | "remove";

@@ -231,6 +231,27 @@ test("an upload that is cut off leaves the old content, and no temporary file", 
   await assert.rejects(response.arrayBuffer());
 });
 
+test("the client watches below a path, and says where that is", async () => {
+  const runner = shared();
+  const one = await runner.workspace({ name: "looked-at" });
+  const path = one.place?.path ?? "";
+  mkdirSync(join(path, "src"));
+  const stop = new AbortController();
+  const seen: string[] = [];
+  let top = "";
+  const events = runner.client().watch("looked-at", { path: "src", ignore: ["*.log"], signal: stop.signal });
+  for await (const event of events) {
+    if (event.type === "ready") {
+      top = event.path;
+      writeFileSync(join(path, "src/a.log"), "");
+      writeFileSync(join(path, "src/a.ts"), "");
+    } else seen.push(event.path);
+    if (seen.some((found) => found.endsWith(".ts"))) break;
+  }
+  assert.equal(top, join(path, "src"));
+  assert.deepEqual([...new Set(seen)], [join(path, "src/a.ts")]);
+});
+
 test("a watch tells what changes; who comes back looks at everything", async () => {
   const runner = shared();
   const one = await runner.workspace({ name: "watched" });

@@ -251,7 +251,7 @@ test("a runner that stops ends streams, refuses new calls and lets those that ar
     watchFiles: ({ signal }) => ({
       status: 200,
       events: (async function* () {
-        yield { data: { type: "ready" as const } };
+        yield { data: { type: "ready" as const, path: "/" } };
         await new Promise((resolve) => signal.addEventListener("abort", resolve));
       })(),
     }),

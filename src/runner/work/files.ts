@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { fileStatToJson, watchEventToJson } from "../../api/json-files.ts";
 import { berthError } from "../../contract/errors.ts";
 import type { Containment, FileOptions } from "../../contract/files.ts";
@@ -175,7 +176,7 @@ type WatchJson = ReturnType<typeof watchEventToJson>;
 
 /** A client that comes back is told to look at everything: what happened meanwhile is known to nobody. */
 async function* watched(
-  { fs, options }: OpenFiles,
+  { fs, options, runtime }: OpenFiles,
   query: {
     readonly path: string;
     readonly recursive: boolean;
@@ -194,7 +195,8 @@ async function* watched(
     number += 1;
     return { event: data.type, id: String(number), data };
   };
-  yield told({ type: "ready" });
+  const top = path.startsWith("~") ? await fs.realpath(path, options) : posix.resolve(runtime.workdir, path);
+  yield told({ type: "ready", path: top });
   if (isBack) yield told({ type: "rescan", path });
   for await (const event of watch) yield told(watchEventToJson(event));
 }
