@@ -165,6 +165,20 @@ index 1,2..0
   );
 });
 
+test("a file with more lines than are wanted is without them, and the next one is read", () => {
+  const parser = new GitDiffParser({ mostLines: 5 });
+  parser.push(
+    SAMPLE.replace(/diff --git a\/logo[\s\S]*/, "") +
+      SAMPLE.replaceAll("src/a.ts", "b.ts").replace("@@ -20 +21 @@", "@@ -3 +3 @@"),
+  );
+  parser.push("diff --git a/c b/c\n--- a/c\n+++ b/c\n@@ -1 +1 @@\n-a\n+b\n");
+  const [first, second] = parser.files;
+  assert.deepEqual([first?.isCut, first?.hunks.length, first?.added, first?.deleted], [true, 0, 3, 3]);
+  assert.equal(second?.isCut, true);
+  assert.equal(parser.files.at(-1)?.hunks[0]?.lines.length, 2);
+  assert.equal(parser.lines, 2);
+});
+
 test("however the text is cut, the same is read", () => {
   const whole = parse(SAMPLE);
   fc.assert(

@@ -4,8 +4,12 @@ type Draft = { -readonly [Key in keyof DiffFile]: DiffFile[Key] } & { hunks: Dra
 type DraftHunk = DiffHunk & { readonly lines: DiffLine[] };
 type Part = "start" | "head" | "hunk" | "binary";
 
-/** Reads what `git diff -p` prints, in pieces as they come. What it keeps of a binary file is that it is one. */
+/**
+ * Reads what `git diff -p` prints, in pieces as they come. What it keeps of a binary file is that it is one, and of a file
+ * with more than `mostLines` that it has been read without them.
+ */
 export class GitDiffParser {
+  readonly #mostLines: number;
   readonly #files: Draft[] = [];
   #rest = "";
   #part: Part = "start";
@@ -16,13 +20,19 @@ export class GitDiffParser {
   #oldAt = 0;
   #newAt = 0;
   #lines = 0;
+  /** Of the file that is read. */
+  #linesOfFile = 0;
+
+  constructor({ mostLines = Number.POSITIVE_INFINITY }: { readonly mostLines?: number } = {}) {
+    this.#mostLines = mostLines;
+  }
 
   /** Of all files so far; the last one may not be complete. */
   get files(): readonly DiffFile[] {
     return this.#files;
   }
 
-  /** How many lines of files were read. */
+  /** How many lines of files are kept. */
   get lines(): number {
     return this.#lines;
   }
@@ -51,6 +61,7 @@ export class GitDiffParser {
     const [old, path] = combined ? [null, unquoted(names)] : namesOf(names);
     this.#part = "head";
     this.#hunk = undefined;
+    this.#linesOfFile = 0;
     this.#files.push({
       path,
       oldPath: old === path ? null : old,
@@ -59,6 +70,7 @@ export class GitDiffParser {
       newMode: null,
       binary: false,
       combined,
+      isCut: false,
       hunks: [],
       added: 0,
       deleted: 0,
@@ -110,7 +122,7 @@ export class GitDiffParser {
       newStart: after.start,
       lines: [],
     };
-    file.hunks.push(this.#hunk);
+    if (!file.isCut) file.hunks.push(this.#hunk);
   }
 
   /** Whether the line is the hunk's. */
@@ -134,17 +146,30 @@ export class GitDiffParser {
       if (isThere) this.#oldLeft[side] = (this.#oldLeft[side] ?? 0) - 1;
     }
     const isOld = kind === "-" ? signs.startsWith("-") : signs.startsWith(" ");
-    hunk.lines.push({
+    const found = {
       kind,
       text,
       old: isOld ? this.#oldAt++ : null,
       new: kind === "-" ? null : this.#newAt++,
-    });
+    } as const;
+    this.#keep(file, hunk, found);
     if (kind !== "-") this.#newLeft -= 1;
     if (kind === "+") file.added += 1;
     if (kind === "-") file.deleted += 1;
-    this.#lines += 1;
     return true;
+  }
+
+  #keep(file: Draft, hunk: DraftHunk, line: DiffLine): void {
+    if (file.isCut) return;
+    this.#linesOfFile += 1;
+    this.#lines += 1;
+    if (this.#linesOfFile <= this.#mostLines) {
+      hunk.lines.push(line);
+      return;
+    }
+    this.#lines -= this.#linesOfFile;
+    file.isCut = true;
+    file.hunks = [];
   }
 }
 

@@ -30,6 +30,8 @@ export interface DiffFile {
   readonly binary: boolean;
   /** Of an unfinished merge: compared with both of its sides. */
   readonly combined: boolean;
+  /** It has more lines than were wanted, and is without them. */
+  readonly isCut: boolean;
   readonly hunks: readonly DiffHunk[];
   readonly added: number;
   readonly deleted: number;

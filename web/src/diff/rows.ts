@@ -66,8 +66,12 @@ function addFile(rows: DiffRow[], index: number, file: ShownFile, options: RowOp
     return;
   }
   const { diff } = file;
+  if (diff?.isCut === true) {
+    note(`${count(diff.added + diff.deleted, "changed line")}: too many to be shown here`);
+    return;
+  }
   if (diff === undefined) {
-    if (file.binary) note("A binary file");
+    if (file.binary) note("A binary file: no lines to show");
     else if (options.loading) note("Loading…");
     else note("Its lines were not read: all changes together are very long", "load");
     return;

@@ -24,6 +24,7 @@ export function diffTexts(path: string, before: string, after: string): DiffFile
     newMode: null,
     binary: false,
     combined: false,
+    isCut: false,
     hunks,
     added: sum(({ bStart, bEnd }) => bEnd - bStart),
     deleted: sum(({ aStart, aEnd }) => aEnd - aStart),

@@ -66,7 +66,6 @@ export function ChangedFiles({ files, selected, onSelect, onEnter }: ChangedFile
               aria-selected={row === at}
               aria-posinset={row + 1}
               aria-setsize={files.length}
-              aria-label={`${file.path}, ${statusWord(file.status).word}, ${figures(file)}`}
               title={file.oldPath === null ? file.path : `${file.oldPath} → ${file.path}`}
               className={classes(css.file, row === at && css.selected)}
               style={{ top: list.offset(row) }}
@@ -83,16 +82,12 @@ export function ChangedFiles({ files, selected, onSelect, onEnter }: ChangedFile
   );
 }
 
-function figures({ added, deleted, binary }: ShownFile): string {
-  if (binary || added === null) return "binary";
-  return `${added} lines added, ${deleted ?? 0} removed`;
-}
-
 export function StatusLetter({ status }: { readonly status: string }) {
   const { letter, word, tone } = statusWord(status);
   return (
     <span className={classes(css.letter, css[tone])} title={word}>
-      {letter}
+      <span aria-hidden="true">{letter}</span>
+      <span className="unseen">{word}</span>
     </span>
   );
 }
@@ -118,8 +113,8 @@ export function LineCounts({ added, deleted }: LineCountsProps) {
   if (added === null && deleted === null) return <span className={css.soft}>binary</span>;
   return (
     <span className={css.counts}>
-      <span className={css.plus}>+{(added ?? 0).toLocaleString("en")}</span>{" "}
-      <span className={css.minus}>−{(deleted ?? 0).toLocaleString("en")}</span>
+      {added !== null && added > 0 && <span className={css.plus}>+{added.toLocaleString("en")}</span>}
+      {deleted !== null && deleted > 0 && <span className={css.minus}>−{deleted.toLocaleString("en")}</span>}
     </span>
   );
 }

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { DiffList, type DiffListHandle } from "../../diff/diff-list.tsx";
 import type { DiffFile } from "../../diff/model.ts";
 import { count, rowsOf, type ShownFile } from "../../diff/rows.ts";
@@ -14,11 +14,11 @@ import { BaseChoice } from "./base-choice.tsx";
 import { ChangedFiles, LineCounts } from "./changed-files.tsx";
 import css from "./changes.module.css";
 import { DiffHead } from "./diff-head.tsx";
-import { loadChanges, loadFile } from "./load-changes.ts";
+import { loadChanges, loadFile, MOST_OF_FILE } from "./load-changes.ts";
 import { useNarrow } from "./narrow.ts";
 
-/** Files with more changed lines are folded until they are asked for. */
-const FOLDED_FROM = 3000;
+/** For the lines of one file. */
+const READ_MS = 60_000;
 const SPLIT = "berth.changes.split";
 
 /** What a workspace has that a commit has not: its files, and their lines. */
@@ -52,13 +52,19 @@ export function ChangesView({ workspace, query }: WorkspaceViewProps) {
   const isFolded = useCallback(
     (file: ShownFile) =>
       folded.get(file.path) ??
-      (onlyFile === undefined && (file.added ?? 0) + (file.deleted ?? 0) > FOLDED_FROM),
+      (onlyFile === undefined && (file.added ?? 0) + (file.deleted ?? 0) > MOST_OF_FILE),
     [folded, onlyFile],
   );
   const rows = useMemo(
     () => rowsOf(files, { split, collapsed: isFolded, loading: false, heads: true }),
     [files, split, isFolded],
   );
+
+  const alone = onlyFile === undefined ? undefined : files[0];
+  const { load } = extra;
+  useEffect(() => {
+    if (alone !== undefined && alone.diff === undefined && !alone.binary) void load(alone);
+  }, [alone, load]);
 
   const go = (changed: { readonly base?: string; readonly file?: string | undefined }) => {
     const next = { base, file: onlyFile, ...changed };
@@ -108,7 +114,7 @@ export function ChangesView({ workspace, query }: WorkspaceViewProps) {
 
   const note = (file: ShownFile, action: "expand" | "load") => {
     if (action === "expand") fold(file);
-    else void extra.load(file);
+    if (file.diff === undefined && !file.binary) void extra.load(file);
   };
   const summary = value?.summary;
   return (
@@ -119,8 +125,10 @@ export function ChangesView({ workspace, query }: WorkspaceViewProps) {
         <p role="status" className={css.sum}>
           {summary !== undefined && (
             <>
-              {summary.truncated ? "More than " : ""}
-              {count(summary.files.length, "file")}{" "}
+              <span>
+                {summary.truncated && "more than "}
+                {count(summary.files.length, "file")}
+              </span>
               <LineCounts added={summary.added} deleted={summary.deleted} />
             </>
           )}
@@ -203,19 +211,24 @@ function useExtraFiles(
       }),
     [value, found, isCurrent],
   );
-  const load = async (file: ShownFile) => {
-    try {
-      const diff = await read(file, AbortSignal.timeout(60_000));
-      if (diff === undefined) say(`${file.path} is as it was.`);
-      else {
-        setFound((before) => ({
-          of: value,
-          diffs: new Map(before.of === value ? before.diffs : []).set(file.path, diff),
-        }));
+  const newest = useRef(read);
+  newest.current = read;
+  const load = useCallback(
+    async (file: ShownFile) => {
+      try {
+        const diff = await newest.current(file, AbortSignal.timeout(READ_MS));
+        if (diff === undefined) say(`${file.path} is as it was.`);
+        else {
+          setFound((before) => ({
+            of: value,
+            diffs: new Map(before.of === value ? before.diffs : []).set(file.path, diff),
+          }));
+        }
+      } catch (error) {
+        sayError(error);
       }
-    } catch (error) {
-      sayError(error);
-    }
-  };
+    },
+    [value],
+  );
   return { files, load };
 }

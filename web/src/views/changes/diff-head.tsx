@@ -31,7 +31,9 @@ export function DiffHead({ file, workspace, isFolded, onFold }: DiffHeadProps) {
         {oldPath !== null && <span className={css.soft}>{oldPath} → </span>}
         {path}
       </h3>
-      <span className={css.soft}>{statusWord(status).word}</span>
+      <span className={css.soft} aria-hidden="true">
+        {statusWord(status).word}
+      </span>
       <LineCounts added={added} deleted={deleted} />
       <IconButton icon="copy" label={`Copy the path ${path}`} onClick={copy} />
       {status !== "deleted" && (

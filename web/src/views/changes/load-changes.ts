@@ -5,9 +5,13 @@ import type { ShownFile } from "../../diff/rows.ts";
 
 type WorkspaceChanges = components["schemas"]["WorkspaceChanges"];
 
-/** What is read of all diffs together; files behind it are read when they are asked for. */
+/** Changed lines of a file that are read with the rest; files with more are read when they are asked for. */
+export const MOST_OF_FILE = 3000;
+/** What is kept, and what is read, of all diffs together; files behind it are read when they are asked for. */
 const MOST_LINES = 100_000;
-const MOST_LETTERS = 16 * 1024 * 1024;
+const MOST_LETTERS = 64 * 1024 * 1024;
+/** Of one file that was asked for. */
+const MOST_OF_ONE = 250_000;
 
 export interface ReadChanges {
   readonly summary: WorkspaceChanges;
@@ -29,7 +33,7 @@ export async function loadChanges(from: From): Promise<ReadChanges> {
   const params = { path: { workspace }, query: { base } };
   const [summary, { files: diffs, isCut }] = await Promise.all([
     client.get("/v1/workspaces/{workspace}/changes", { params, signal }),
-    readDiff(from),
+    readDiff(from, { mostLines: MOST_OF_FILE }),
   ]);
   return { summary, isCut, files: joined(summary, diffs) };
 }
@@ -37,7 +41,7 @@ export async function loadChanges(from: From): Promise<ReadChanges> {
 /** The lines of one file; undefined: it is as it was. */
 export async function loadFile(from: From, file: ShownFile): Promise<DiffFile | undefined> {
   const paths = [file.path, ...(file.oldPath === null ? [] : [file.oldPath])];
-  const { files } = await readDiff(from, paths);
+  const { files } = await readDiff(from, { path: paths, mostLines: MOST_OF_ONE });
   return files.find(({ path }) => path === file.path);
 }
 
@@ -51,13 +55,17 @@ export function joined(summary: WorkspaceChanges, diffs: readonly DiffFile[]): S
     added,
     deleted,
     binary,
-    diff: byPath.get(path),
+    diff: wholeOf(byPath.get(path)),
   }));
+}
+
+function wholeOf(diff: DiffFile | undefined): DiffFile | undefined {
+  return diff?.isCut === true ? undefined : diff;
 }
 
 async function readDiff(
   { client, workspace, base, signal }: From,
-  path?: string[],
+  { path, mostLines }: { readonly path?: string[]; readonly mostLines: number },
 ): Promise<{ readonly files: readonly DiffFile[]; readonly isCut: boolean }> {
   const query = path === undefined ? { base } : { base, path };
   const { data } = await client.api.GET("/v1/workspaces/{workspace}/diff", {
@@ -65,7 +73,7 @@ async function readDiff(
     parseAs: "stream",
     signal,
   });
-  const parser = new GitDiffParser();
+  const parser = new GitDiffParser({ mostLines });
   const reader = data?.getReader();
   if (reader === undefined) return { files: [], isCut: false };
   const decoder = new TextDecoder();

@@ -187,15 +187,15 @@ export class TreeModel {
   async #watchUntil(signal: AbortSignal): Promise<void> {
     const names = [...this.state.get().open].flatMap((path) => path.split("/"));
     const ignore = UNWATCHED.filter((name) => !names.includes(name));
-    let isFirst = true;
+    let top: string | undefined;
     try {
       for await (const event of this.#client.watch(this.#workspace, { path: ".", ignore, signal })) {
         if (event.type === "ready") {
-          if (!isFirst) this.refresh();
-          isFirst = false;
+          if (top !== undefined) this.refresh();
+          top = event.path;
           this.isWatching = true;
-        } else if (event.type === "rescan") this.refresh();
-        else this.changed(event.path.replace(/^\.\//, ""));
+        } else if (event.type === "rescan" || !event.path.startsWith(`${top}/`)) this.refresh();
+        else this.changed(event.path.slice(`${top}/`.length));
       }
     } catch {
       // See above.
