@@ -48,27 +48,29 @@ export function ProcessInput({ output, role, isClosed }: ProcessInputProps) {
       ) : (
         error !== undefined && <ErrorNote error={error} />
       )}
-      <div className={css.row}>
-        <input
-          className={css.input}
-          aria-label="Input for the process"
-          placeholder={
-            role === "writer" ? "A line for its input" : "A line for its input (asks to write first)"
-          }
-          spellCheck={false}
-          autoComplete="off"
-          value={text}
-          onChange={(event) => setText(event.target.value)}
-        />
-        <Button type="submit" busy={isBusy}>
-          Send
-        </Button>
-        {role === "writer" && (
-          <Button kind="quiet" onClick={() => void attempt(() => output.end())}>
-            End of input
+      {!isClosed && (
+        <div className={css.row}>
+          <input
+            className={css.input}
+            aria-label="Input for the process"
+            placeholder={
+              role === "writer" ? "A line for its input" : "A line for its input (asks to write first)"
+            }
+            spellCheck={false}
+            autoComplete="off"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+          <Button type="submit" busy={isBusy}>
+            Send
           </Button>
-        )}
-      </div>
+          {role === "writer" && (
+            <Button kind="quiet" onClick={() => void attempt(() => output.end())}>
+              End of input
+            </Button>
+          )}
+        </div>
+      )}
       {isTaken && (
         <Dialog
           title="Somebody else writes to it"
