@@ -11,6 +11,8 @@ const RUNS = process.env.BERTH_LONG === "1" ? 300 : 6;
 const UPGRADES = ["attach", "wire"];
 /** Of an MCP session, whose id is in a header of an answer: test/mcp/http.test.ts. */
 const OF_SESSIONS = ["mcpStream", "mcpEnd"];
+/** Needs an SSH host: test/runner/checks.test.ts. */
+const OF_HOSTS = ["trustHostKey"];
 /** Only containers are stopped and started. */
 const REFUSED = ["stopWorkspace", "startWorkspace"];
 
@@ -24,7 +26,7 @@ test("a session and made-up calls of every operation: every answer is one that t
   );
   assert.deepEqual(
     [...desk.operations.keys()].filter(
-      (id) => !done.includes(id) && ![...UPGRADES, ...OF_SESSIONS, ...REFUSED].includes(id),
+      (id) => !done.includes(id) && ![...UPGRADES, ...OF_SESSIONS, ...OF_HOSTS, ...REFUSED].includes(id),
     ),
     [],
     "operations that the session did not use",
@@ -79,6 +81,7 @@ async function session(desk: ContractDesk, project: string): Promise<World> {
     "stats",
     "overview",
     "listRuntimes",
+    "suggestRuntimes",
     "listProjects",
   ]) {
     await ok(id);
@@ -114,6 +117,8 @@ async function session(desk: ContractDesk, project: string): Promise<World> {
   const finished = await ok<Made>("startProcess", { path, body: { command: ["true"] } });
   const gone = await ok<Made>("startProcess", { path, body: { command: ["true"] } });
   const terminal = await ok<Made>("startProcess", { path, body: { command: ["sleep", "600"], tty: true } });
+  const shell = await ok<Made>("startShell", { path, body: { lease_ms: 60_000 } });
+  await ok("killProcess", { path: { id: shell.id }, body: { signal: "KILL" } });
   await ok("exec", { path, body: { command: ["sh", "-c", "echo a; exit 3"], encoding: "base64" } });
   await ok("waitReady", { path: { id: live.id }, body: { output: "ready", timeout_ms: 60_000 } });
   await ok("writeStdin", { path: { id: live.id }, body: Buffer.from("hello\n") });

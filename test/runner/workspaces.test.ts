@@ -221,3 +221,24 @@ test("runtimes are listed and checked, projects trusted by who may", async () =>
   assert.equal((await ask(runner, "GET", "/v1/projects?limit=1")).body.items.length, 1);
   await refused(ask(runner, "GET", "/v1/projects?cursor=x"), 400, "request.invalid");
 });
+
+test("an overview tells when something last happened, and a limited token of its own workspaces alone", async () => {
+  const runner = shared();
+  const [own, other] = [await runner.workspace({ name: "own" }), await runner.workspace({ name: "other" })];
+  const overview = async (token?: string) =>
+    (await ask(runner, "GET", "/v1/overview", undefined, token === undefined ? {} : { token })).body;
+  const places = new Map<string, { last_event_at: string }>();
+  for (const place of (await overview()).places) places.set(place.workspace, place);
+  for (const { id } of [own, other]) {
+    const path = `/v1/events?workspace=${id}&order=newest&limit=1`;
+    const [last] = (await ask(runner, "GET", path)).body.items;
+    assert.equal(places.get(id)?.last_event_at, last.time);
+  }
+  const seen = await overview(await tokenFor(runner, "limited", "read", [own.id]));
+  assert.deepEqual(
+    seen.places.map(({ workspace }: { workspace: string }) => workspace),
+    [own.id],
+  );
+  assert.deepEqual(seen.workspaces, { [seen.places[0].workspace_state]: 1 });
+  assert.ok(!JSON.stringify(seen).includes(other.id));
+});
