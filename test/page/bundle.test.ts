@@ -2,35 +2,86 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { PAGE_DIRECTORY as WEB } from "./page.ts";
+import { PAGE_DIRECTORY } from "./page.ts";
 
-const MOST_BYTES = 300 * 1024;
+const ASSETS = join(PAGE_DIRECTORY, "assets");
+const KIB = 1024;
+/** The terminal's own: its emulator, and what draws it. */
+const TERMINAL = /xterm-helper-textarea|webgl2/;
+/** A language: asked for, with what only languages need, with the first file of it. */
+const LANGUAGE = /version:14,states:|commentTokens:\{|startState:function/;
 
-const files = readdirSync(WEB, { recursive: true, encoding: "utf8" });
-const compressed = (file: string): number => statSync(join(WEB, `${file}.br`)).size;
+interface Part {
+  readonly file: string;
+  readonly text: string;
+  readonly bytes: number;
+}
 
-/** Scripts and styles of the page, by their names in the directory of assets. */
-const parts = files.filter((file) => /\.(?:js|css)$/.test(file));
+function readParts(): Part[] {
+  return readdirSync(ASSETS)
+    .filter((file) => /\.(?:js|css)$/.test(file))
+    .map((file) => {
+      const path = join(ASSETS, file);
+      return { file, text: readFileSync(path, "utf8"), bytes: statSync(`${path}.br`).size };
+    });
+}
 
-test("the page without the terminal is at most 300 KiB, compressed", () => {
-  const sizes = parts.map((file) => ({
-    file,
-    bytes: compressed(file),
-    text: readFileSync(join(WEB, file), "utf8"),
-  }));
-  const rest = sizes.filter(({ text }) => !text.includes("xterm-helper-textarea"));
-  assert.equal(sizes.length - rest.length > 0, true, "the terminal has a part of its own");
-  const bytes = rest.reduce((sum, part) => sum + part.bytes, 0);
-  const largest = rest.toSorted((a, b) => b.bytes - a.bytes).map(({ file, bytes }) => `${file} ${bytes}`);
-  assert.ok(bytes <= MOST_BYTES, `${bytes} bytes:\n${largest.join("\n")}`);
+const sum = (parts: readonly Part[]) => parts.reduce((bytes, part) => bytes + part.bytes, 0);
+const told = (parts: readonly Part[]) =>
+  parts
+    .toSorted((a, b) => b.bytes - a.bytes)
+    .map(({ file, bytes }) => `${bytes} ${file}`)
+    .join("\n");
+
+/** Parts that these lead to: by what they wait for, and by what they ask for later where `follow` says so. */
+function reached(
+  parts: ReadonlyMap<string, Part>,
+  from: Iterable<string>,
+  follow: (later: Part) => boolean = () => false,
+): Part[] {
+  const needed = new Set(from);
+  for (const file of needed) {
+    const { text } = parts.get(file) ?? assert.fail(`no ${file}`);
+    for (const [, at = ""] of text.matchAll(/(?:from|import)["`]\.\/([\w.-]+\.js)/g)) needed.add(at);
+    for (const [, at = ""] of text.matchAll(/import\(["`]\.\/([\w.-]+\.js)/g)) {
+      if (follow(parts.get(at) ?? assert.fail(`no ${at}`))) needed.add(at);
+    }
+  }
+  return [...needed].map((file) => parts.get(file) ?? assert.fail(`no ${file}`));
+}
+
+function inDocument(): string[] {
+  const html = readFileSync(join(PAGE_DIRECTORY, "index.html"), "utf8");
+  return html.match(/(?<=\/assets\/)[\w.-]+\.(?:js|css)/g) ?? [];
+}
+
+test("the page without the terminal is at most 300 KiB compressed, and a language 32 KiB more", () => {
+  const parts = new Map(readParts().map((part) => [part.file, part]));
+  const styles = [...parts.keys()].filter((file) => file.endsWith(".css"));
+  const isExtra = ({ text }: Part) => TERMINAL.test(text) || LANGUAGE.test(text);
+  const whole = reached(parts, [...inDocument(), ...styles], (later) => !isExtra(later));
+  assert.ok(sum(whole) <= 300 * KIB, `${sum(whole)} bytes:\n${told(whole)}`);
+  const extra = [...parts.values()].filter(isExtra);
+  assert.ok(extra.length > 5, "the terminal and languages have parts of their own");
+  for (const part of extra.filter(({ text }) => !TERMINAL.test(text))) {
+    assert.ok(part.bytes <= 32 * KIB, `${part.file}: ${part.bytes} bytes`);
+  }
 });
 
-test("every file of the page is there as it is, by brotli and by gzip, and its document asks nobody else for anything", () => {
-  for (const file of parts) {
-    assert.ok(files.includes(`${file}.gz`), file);
-    const text = readFileSync(join(WEB, file), "utf8");
+test("the first view needs at most 120 KiB of it: neither terminal nor editor nor schemas", () => {
+  const parts = new Map(readParts().map((part) => [part.file, part]));
+  const list = [...parts.keys()].filter((file) => file.startsWith("workspace-list-"));
+  assert.ok(list.length > 0);
+  const first = reached(parts, [...inDocument(), ...list]);
+  assert.ok(sum(first) <= 120 * KIB, `${sum(first)} bytes:\n${told(first)}`);
+});
+
+test("every part of the page is there as it is, by brotli and by gzip; its document asks nobody else for anything", () => {
+  const files = new Set(readdirSync(ASSETS));
+  for (const { file, text } of readParts()) {
+    assert.ok(files.has(`${file}.gz`), file);
     assert.doesNotMatch(text, /sourceMappingURL=/, file);
   }
-  const html = readFileSync(join(WEB, "index.html"), "utf8");
+  const html = readFileSync(join(PAGE_DIRECTORY, "index.html"), "utf8");
   assert.doesNotMatch(html, /(?:src|href)="(?:https?:)?\/\//);
 });
