@@ -56,7 +56,12 @@ test("what is looked at: places that answer are counted, one that does not holds
           ["b", runtime(() => Promise.reject(berthError("transport.disconnected")))],
         ]),
     },
-    events: { flush: async () => {}, head: async () => ({ sequence: 7, hash: "" }) },
+    events: {
+      flush: async () => {},
+      head: async () => ({ sequence: 7, hash: "" }),
+      read: async ({ workspace }: { workspace: string }) =>
+        workspace === "b" ? [] : [{ event: { time: `of ${workspace}` } }],
+    },
   } as unknown as Looked;
   const metrics = createMetrics();
   using figures = figuresOf(context, metrics);
@@ -64,6 +69,13 @@ test("what is looked at: places that answer are counted, one that does not holds
   assert.equal(first, second, "who looks at the same moment sees the same");
   assert.equal(listed, 1);
   assert.deepEqual([...first.processes.keys()], ["a"]);
+  assert.deepEqual(
+    [...first.lastEvents],
+    [
+      ["a", "of a"],
+      ["c", "of c"],
+    ],
+  );
   const { samples } = parsePrometheus(await metrics.text());
   const values = (name: string) =>
     Object.fromEntries(
@@ -76,6 +88,28 @@ test("what is looked at: places that answer are counted, one that does not holds
   assert.equal(values("berth_places").connected, 2);
   assert.equal(values("berth_places_backoff_seconds")[""], 4);
   assert.equal(values("berth_events_sequence")[""], 7);
+});
+
+test("who looks because something has happened sees what has become of it", async () => {
+  let sequence = 1;
+  let state = "connecting";
+  const context = {
+    startedAt: new Date().toISOString(),
+    workspaces: { list: async () => [workspace("a")] },
+    runtimes: { health: () => [{ workspace: "a", state, since: "" }], connected: () => new Map() },
+    events: {
+      flush: async () => {},
+      head: async () => ({ sequence, hash: "" }),
+      read: async () => [],
+    },
+  } as unknown as Looked;
+  using figures = figuresOf(context, createMetrics());
+  const stateNow = async () => (await figures.look()).health.get("a")?.state;
+  assert.equal(await stateNow(), "connecting");
+  state = "connected";
+  assert.equal(await stateNow(), "connecting", "nothing has happened since, as far as anybody was told");
+  sequence = 2;
+  assert.equal(await stateNow(), "connected");
 });
 
 test("a look that fails is no answer for the next one", async () => {

@@ -4,6 +4,7 @@ import type { ProcessInfo } from "../../contract/process.ts";
 import { within } from "../../contract/within.ts";
 import type { Workspace } from "../../contract/workspace.ts";
 import type { PlaceHealth, RunnerContext } from "../context.ts";
+import { LastEvents } from "./last-events.ts";
 import type { KeptMetrics } from "./metrics.ts";
 
 /** A place that does not answer must not hold up the figures of all others. */
@@ -27,7 +28,7 @@ export interface Figures {
 }
 
 export interface FiguresSource extends Disposable {
-  /** Those of now, or of at most a second ago. The gauges are set to them. */
+  /** Those of now, or of at most a second ago when nothing has happened since. The gauges are set to them. */
   look(): Promise<Figures>;
 }
 
@@ -37,6 +38,7 @@ type Looked = Pick<RunnerContext, "workspaces" | "runtimes" | "events" | "starte
 export function figuresOf(context: Looked, metrics: KeptMetrics): FiguresSource {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
+  const lastEvents = new LastEvents(context.events);
   let latest: { readonly at: number; readonly figures: Promise<Figures> } | undefined;
   const look = async (): Promise<Figures> => {
     const [workspaces, processes, { sequence, lagMs }] = await Promise.all([
@@ -46,7 +48,10 @@ export function figuresOf(context: Looked, metrics: KeptMetrics): FiguresSource 
     ]);
     const figures: Figures = {
       workspaces,
-      lastEvents: await lastEventsOf(context, workspaces),
+      lastEvents: await lastEvents.look(
+        workspaces.map(({ id }) => id),
+        sequence,
+      ),
       health: new Map(context.runtimes.health().map((one) => [one.workspace, one])),
       processes,
       eventSequence: sequence,
@@ -65,17 +70,25 @@ export function figuresOf(context: Looked, metrics: KeptMetrics): FiguresSource 
     setGauges(metrics, context, figures);
     return figures;
   };
+  const begin = (at: number): Promise<Figures> => {
+    const begun = { at, figures: look() };
+    latest = begun;
+    begun.figures.catch(() => {
+      if (latest === begun) latest = undefined;
+    });
+    return begun.figures;
+  };
   return {
-    look() {
-      const now = performance.now();
-      if (latest === undefined || now - latest.at > FRESH_MS) {
-        const figures = look();
-        latest = { at: now, figures };
-        figures.catch(() => {
-          latest = undefined;
-        });
+    async look() {
+      for (;;) {
+        const now = performance.now();
+        const kept = latest;
+        if (kept === undefined || now - kept.at > FRESH_MS) return begin(now);
+        // Who was told of an event asks what it has changed.
+        const [figures, { sequence }] = await Promise.all([kept.figures, context.events.head()]);
+        if (figures.eventSequence >= sequence) return figures;
+        if (latest === kept) return begin(performance.now());
       }
-      return latest.figures;
     },
     [Symbol.dispose]() {
       delay.disable();
@@ -114,21 +127,6 @@ async function eventsOf({ events }: Looked): Promise<{ sequence: number; lagMs: 
   const lagMs = performance.now() - startedMs;
   const { sequence } = await events.head();
   return { sequence, lagMs };
-}
-
-/** Each is one step in the index of the log, however long that is. */
-async function lastEventsOf(
-  { events }: Looked,
-  workspaces: readonly Workspace[],
-): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  await Promise.all(
-    workspaces.map(async ({ id }) => {
-      const [last] = await events.read({ workspace: id, newest: true, limit: 1 });
-      if (last !== undefined) found.set(id, last.event.time);
-    }),
-  );
-  return found;
 }
 
 /** Of this process, by /proc; undefined where there is none. */
