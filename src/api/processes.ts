@@ -364,6 +364,12 @@ export const processRoutes = [
       from: z.int().optional().describe("Cursor; negative counts from the end. Default: the first byte."),
       role: z.enum(["writer", "viewer"]).default("viewer").describe("A writer needs the scope operate."),
       takeover: z.boolean().default(false).describe("Take the writer's place when there is one."),
+      refusals: z
+        .enum(["http", "socket"])
+        .default("http")
+        .describe(
+          "socket: behind the handshake, as a fatal AttachServerMessage; pages are not told answers of HTTP.",
+        ),
     }),
     responses: { 101: { description: "The protocol berth.attach.v1." } },
     errors: [...KNOWN, "attach.writer_taken"],

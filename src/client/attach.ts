@@ -142,7 +142,7 @@ class Session implements Attachment {
           if (this.#socket === socket) this.#socket = undefined;
           if (!attached) {
             if (refusal !== undefined || fatal !== undefined) reject(refusal ?? fatal);
-            else void this.#why(takeover).then(reject);
+            else void this.#why().then(reject);
             return;
           }
           if (this.#over) return;
@@ -282,16 +282,13 @@ class Session implements Attachment {
     }
   }
 
-  /** A page is not told why it was refused. The process itself says most of it; where it is well, the writer's place is taken. */
-  async #why(takeover: boolean): Promise<BerthError> {
+  /** A page is not told why a handshake was refused; the process itself says most of it. */
+  async #why(): Promise<BerthError> {
     const { url, headers, fetch } = this.#connection;
     const target = new URL(`v1/processes/${encodeURIComponent(this.processId)}`, url);
     try {
       const response = await fetch(new Request(target, { headers }));
       if (!response.ok) return await answeredError(response);
-      if (this.role === "writer" && !takeover) {
-        return berthError("attach.writer_taken", { hop: "runner", context: { id: this.processId } });
-      }
       return berthError("runner.unreachable", { context: { url: url.origin, reason: "no WebSocket" } });
     } catch (cause) {
       return noAnswer(cause, target);

@@ -2588,6 +2588,9 @@ export interface operations {
 
         /** Take the writer's place when there is one. */
         takeover?: boolean;
+
+        /** socket: behind the handshake, as a fatal AttachServerMessage; pages are not told answers of HTTP. */
+        refusals?: "http" | "socket";
       };
       header?: never;
       path: { id: string };

@@ -35,7 +35,7 @@ async function impatient(context: RunnerContext): Promise<{ readonly url: string
     const url = new URL(request.url ?? "", "http://x");
     const role = url.searchParams.get("role") === "writer" ? "writer" : "viewer";
     const id = url.pathname.split("/")[3] ?? "";
-    const query = { role, takeover: false, from: 0 } as const;
+    const query = { role, takeover: false, refusals: "http", from: 0 } as const;
     Promise.resolve(
       server.upgrades.attach({ params: { id }, query, caller: CALLER, request, socket, head }),
     ).catch((error: { code: string }) => {

@@ -379,3 +379,23 @@ test("reading by cursor renews the lease; what is refused, and looking, does not
   );
   await kill(process.id);
 });
+
+test("a page is told behind the handshake why it may not attach", async () => {
+  const process = await desk.start(["cat"], { stdin: "pipe" });
+  const writer = await desk.attach(process.id, { role: "writer" });
+  for (const [id, options, code] of [
+    [process.id, { role: "writer" }, "attach.writer_taken"],
+    [process.id, { from: 1_000_000 }, "request.invalid"],
+    ["nothing", {}, "process.unknown"],
+  ] as const) {
+    const refused = await desk.attach(id, { ...options, refusals: "socket" });
+    await waitFor("its end", () => refused.closed);
+    assert.deepEqual(
+      refused.messages.map((message) => message.type === "error" && [message.fatal, message.error.code]),
+      [[true, code]],
+    );
+    assert.equal(refused.closed?.code, 1008);
+  }
+  writer.send({ type: "stdin_eof" });
+  await writer.ended();
+});

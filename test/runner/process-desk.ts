@@ -46,6 +46,7 @@ export interface AttachOptions {
   readonly from?: number;
   readonly role?: "writer" | "viewer";
   readonly takeover?: boolean;
+  readonly refusals?: "http" | "socket";
   readonly token?: string;
   /** Keeps the bytes, and not only their hash. Default true. */
   readonly keep?: boolean;
@@ -201,10 +202,10 @@ export function attach(
   url: string,
   token: string,
   id: string,
-  { from, role, takeover, keep = true, ...options }: AttachOptions = {},
+  { from, role, takeover, refusals, keep = true, ...options }: AttachOptions = {},
 ): Promise<Attached> {
   const query = new URLSearchParams(
-    Object.entries({ from, role, takeover }).flatMap(([name, value]) =>
+    Object.entries({ from, role, takeover, refusals }).flatMap(([name, value]) =>
       value === undefined ? [] : ([[name, String(value)]] as [string, string][]),
     ),
   );

@@ -1,8 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { AttachServerMessage } from "../../api/attach.ts";
 import { ATTACH_MESSAGE_BYTES, ATTACH_PROTOCOL } from "../../api/attach-format.ts";
-import { berthError } from "../../contract/errors.ts";
+import { errorToJson } from "../../api/json-errors.ts";
+import { type BerthError, berthError, toBerthError } from "../../contract/errors.ts";
 import type { ProcessInfo } from "../../contract/process.ts";
 import { within } from "../../contract/within.ts";
 import { holds } from "../access/scopes.ts";
@@ -29,6 +31,9 @@ export interface AttachOptions {
   readonly sessions: ProcessSessions;
   readonly keepAlive?: KeepAlive;
 }
+
+/** The close code of what is not allowed. */
+const REFUSED = 1008;
 
 const SOCKET = {
   noServer: true,
@@ -78,29 +83,38 @@ class AttachServer implements Attach {
     context.stopping.addEventListener("abort", () => this.#stop(), { once: true });
     this.upgrades = {
       attach: async ({ params, query, caller, request, socket, head }) => {
-        const { role, takeover, from = 0 } = query;
+        const { role, takeover, refusals, from = 0 } = query;
         if (role === "writer" && !holds(caller.scope, "operate")) {
           throw berthError("auth.forbidden", { hop: "runner", context: { scope: "operate" } });
         }
         using left = leaving(socket);
         const signal = AbortSignal.any([left.signal, context.stopping]);
-        const found = await context.processes.find(params.id, caller, signal);
-        const { info } = found;
-        const session = this.#sessions.open(found);
+        let isAsked = false;
         try {
-          // From here to the handshake nothing is awaited: of two writers one finds the other.
-          this.#admit(info, role, takeover);
-          const cursor = startCursor(info, from);
-          let attached = false;
-          this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-            attached = true;
-            this.#attach(webSocket, socket, session, { info, role, cursor, tail: from < 0 });
-          });
-          // The handshake of WebSocket itself was not in order, and has been answered.
-          if (!attached) throw berthError("request.invalid", { hop: "runner" });
+          const found = await context.processes.find(params.id, caller, signal);
+          const { info } = found;
+          const session = this.#sessions.open(found);
+          try {
+            // From here to the handshake nothing is awaited: of two writers one finds the other.
+            this.#admit(info, role, takeover);
+            const cursor = startCursor(info, from);
+            isAsked = true;
+            let attached = false;
+            this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+              attached = true;
+              this.#attach(webSocket, socket, session, { info, role, cursor, tail: from < 0 });
+            });
+            // The handshake of WebSocket itself was not in order, and has been answered.
+            if (!attached) throw berthError("request.invalid", { hop: "runner" });
+          } catch (error) {
+            session[Symbol.dispose]();
+            throw error;
+          }
         } catch (error) {
-          session[Symbol.dispose]();
-          throw error;
+          if (refusals !== "socket" || isAsked || signal.aborted) throw error;
+          this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+            refuse(webSocket, toBerthError(error, "runner"));
+          });
         }
       },
     };
@@ -224,4 +238,12 @@ class AttachServer implements Attach {
     clearInterval(this.#timer);
     await this.#sessions.settled();
   }
+}
+
+/** Tells a page, which is not told answers of HTTP, why there is no attachment. */
+function refuse(webSocket: WebSocket, error: BerthError): void {
+  webSocket.on("error", () => undefined);
+  const message: AttachServerMessage = { type: "error", fatal: true, error: errorToJson(error) };
+  webSocket.send(JSON.stringify(message));
+  webSocket.close(REFUSED);
 }
