@@ -39,6 +39,8 @@ interface DiffListProps {
 /** Heights in rem, as in the style sheet. */
 const LINE = 1.375;
 const HEAD = 2.25;
+/** That an arrow key scrolls sideways. */
+const KEY_PIXELS = 40;
 
 /** Lines of diffs, of which only those in sight are there, however many there are. */
 export function DiffList({ label, files, rows, split, head, onNote, onTop, ref }: DiffListProps) {
@@ -110,6 +112,12 @@ export function DiffList({ label, files, rows, split, head, onNote, onTop, ref }
           setHeld(row === undefined ? undefined : Number(row));
         }}
         onBlur={() => setHeld(undefined)}
+        onKeyDown={(event) => {
+          const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+          if (!split || step === undefined || event.target !== event.currentTarget) return;
+          if (bar.current !== null) bar.current.scrollLeft += step * KEY_PIXELS;
+          event.preventDefault();
+        }}
         onWheel={(event) => {
           if (split && bar.current !== null) bar.current.scrollLeft += event.deltaX;
         }}

@@ -179,6 +179,17 @@ test("a file with more lines than are wanted is without them, and the next one i
   assert.equal(parser.lines, 2);
 });
 
+test("of a very long line its beginning is kept, and how much is left", () => {
+  const line = "x".repeat(1_000_000);
+  const text = `diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -0,0 +1,2 @@\n+${line}\n+short\n`;
+  const parser = new GitDiffParser();
+  for (let at = 0; at < text.length; at += 65_536) parser.push(text.slice(at, at + 65_536));
+  parser.end();
+  const [long, short] = parser.files[0]?.hunks[0]?.lines ?? [];
+  assert.equal((long?.text.length ?? 0) + (long?.left ?? 0), line.length);
+  assert.deepEqual(short, { kind: "+", text: "short", old: null, new: 2 });
+});
+
 test("however the text is cut, the same is read", () => {
   const whole = parse(SAMPLE);
   fc.assert(

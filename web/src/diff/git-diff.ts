@@ -2,6 +2,9 @@ import type { DiffFile, DiffHunk, DiffLine } from "./model.ts";
 
 type Draft = { -readonly [Key in keyof DiffFile]: DiffFile[Key] } & { hunks: DraftHunk[] };
 type DraftHunk = DiffHunk & { readonly lines: DiffLine[] };
+/** Characters of a line that are kept: more than are ever shown. */
+const MOST_OF_LINE = 20_000;
+
 type Part = "start" | "head" | "hunk" | "binary";
 
 /**
@@ -12,6 +15,8 @@ export class GitDiffParser {
   readonly #mostLines: number;
   readonly #files: Draft[] = [];
   #rest = "";
+  /** Characters of the line that are not kept. */
+  #left = 0;
   #part: Part = "start";
   #hunk: DraftHunk | undefined;
   /** Lines that the hunk still has of each old text, and of the new one. */
@@ -38,14 +43,27 @@ export class GitDiffParser {
   }
 
   push(text: string): void {
-    const lines = (this.#rest + text).split("\n");
-    this.#rest = lines.pop() ?? "";
-    for (const line of lines) this.#line(line);
+    let start = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+      this.#gather(text.slice(start, end));
+      this.#line(this.#rest);
+      this.#rest = "";
+      this.#left = 0;
+      start = end + 1;
+    }
+    this.#gather(text.slice(start));
   }
 
   end(): void {
     if (this.#rest !== "") this.#line(this.#rest);
     this.#rest = "";
+  }
+
+  /** More of the line that is read; a very long one is kept in part. */
+  #gather(part: string): void {
+    const room = MOST_OF_LINE - this.#rest.length;
+    this.#rest += part.slice(0, room);
+    this.#left += Math.max(0, part.length - room);
   }
 
   #line(line: string): void {
@@ -151,6 +169,7 @@ export class GitDiffParser {
       text,
       old: isOld ? this.#oldAt++ : null,
       new: kind === "-" ? null : this.#newAt++,
+      ...(this.#left > 0 ? { left: this.#left } : {}),
     } as const;
     this.#keep(file, hunk, found);
     if (kind !== "-") this.#newLeft -= 1;

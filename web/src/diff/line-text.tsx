@@ -25,7 +25,7 @@ function partsOf(line: DiffLine, other: DiffLine | undefined): readonly LinePart
 export function LineText({ line, other }: { readonly line: DiffLine; readonly other: DiffLine | undefined }) {
   const parts = partsOf(line, other);
   const { text } = line;
-  const rest = text.length - SHOWN_CHARACTERS;
+  const rest = text.length - SHOWN_CHARACTERS + (line.left ?? 0);
   return (
     <span className={css.text}>
       {parts === null

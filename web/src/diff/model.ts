@@ -8,6 +8,8 @@ export interface DiffLine {
   readonly new: number | null;
   /** It is the last one, and no line end follows. */
   readonly noNewline?: true;
+  /** Characters behind the text that were not kept. */
+  readonly left?: number;
 }
 
 export interface DiffHunk {

@@ -147,13 +147,14 @@ function addPairs(rows: DiffRow[], file: number, lines: readonly DiffLine[]): vo
 /** Characters of a line that are shown. */
 export const SHOWN_CHARACTERS = 2000;
 
-/** Columns that a text takes, tabs as the four that they take at most. */
+/** Columns that a text takes at most. */
 export function columnsOf(text: string): number {
   const shown = text.length > SHOWN_CHARACTERS ? SHOWN_CHARACTERS + 30 : text.length;
   let columns = shown;
   for (let at = 0; at < shown; at++) {
     const code = text.charCodeAt(at);
     if (code === 9) columns += 3;
+    else if (code < 32) columns += 6;
     else if (code >= 0x1100) columns += 1;
   }
   return columns;

@@ -64,7 +64,7 @@ export function FileTree(props: FileTreeProps) {
     const timer = setTimeout(() => {
       const shown = rows
         .slice(first, last)
-        .filter(({ type, note }) => note === undefined && type !== "directory");
+        .filter((row) => row.note === undefined && row.type !== "directory" && !isName(row));
       void tree.learn(shown.map(({ path }) => path));
     }, REST_MS);
     return () => clearTimeout(timer);

@@ -16,7 +16,7 @@ import { FilePane } from "./file-pane.tsx";
 import { FileTree, type Naming } from "./file-tree.tsx";
 import css from "./files.module.css";
 import { makeNew, moveTo } from "./name-work.ts";
-import { nameOf, parentOf } from "./paths.ts";
+import { isWithin, nameOf, parentOf } from "./paths.ts";
 import { TransfersPanel } from "./transfers-panel.tsx";
 import type { TreeRow } from "./tree.ts";
 import { useFiles } from "./use-files.ts";
@@ -87,10 +87,13 @@ export function FilesView({ workspace, query }: WorkspaceViewProps) {
         : await makeNew(client, id, given.kind, given.path, name);
       if (rename) buffers.renamed(given.path, to);
       tree.changed(to);
-      if (rename) tree.changed(given.path);
+      if (rename) tree.removed(given.path);
       setActive(to);
       void tree.reveal(to);
       if (given.kind === "file" || (rename && path === given.path)) go(to);
+      else if (rename && path !== undefined && isWithin(path, given.path)) {
+        go(to + path.slice(given.path.length));
+      }
       say(rename ? `${given.path} is ${to} now.` : `${to} was made.`);
     } catch (error) {
       sayError(error);
@@ -98,9 +101,9 @@ export function FilesView({ workspace, query }: WorkspaceViewProps) {
   };
   const deleted = (one: string) => {
     buffers.removed(one);
-    tree.changed(one);
+    tree.removed(one);
     say(`${one} was deleted.`);
-    if (path === one) go(undefined);
+    if (path !== undefined && isWithin(path, one)) go(undefined);
     setActive(parentOf(one) === "" ? undefined : parentOf(one));
   };
   const download = (one: string, directory: boolean, size: number | undefined) => {
@@ -252,7 +255,7 @@ export function FilesView({ workspace, query }: WorkspaceViewProps) {
           workspace={id}
           path={deleting}
           isDirectory={isDirectory(deleting)}
-          isDirty={[...dirty].some((one) => one === deleting || one.startsWith(`${deleting}/`))}
+          isDirty={[...dirty].some((one) => isWithin(one, deleting))}
           onClose={() => setDeleting(undefined)}
           onDeleted={() => deleted(deleting)}
         />

@@ -1,4 +1,4 @@
-import type { RunnerClient } from "../../../../src/client/index.ts";
+import { isBerthError, type RunnerClient } from "../../../../src/client/index.ts";
 import { Variable } from "../../state/observable.ts";
 import { isWithin, joinPath, parentOf, parentsOf } from "./paths.ts";
 import type { Directory, PathFacts, TreeEntry, TreeState } from "./tree.ts";
@@ -66,6 +66,19 @@ export class TreeModel {
     this.#learned.delete(path);
     this.onChange?.(path);
     this.#soon();
+  }
+
+  /** Nothing is there any more. */
+  removed(path: string): void {
+    const { open, directories } = this.state.get();
+    if (directories.has(path) || open.has(path)) {
+      const isLeft = (one: string) => !isWithin(one, path);
+      this.#change({
+        open: new Set([...open].filter(isLeft)),
+        directories: new Map([...directories].filter(([one]) => isLeft(one))),
+      });
+    }
+    this.changed(path);
   }
 
   setHidden(hidden: boolean): void {
@@ -146,12 +159,16 @@ export class TreeModel {
 
   async #readNow(path: string): Promise<void> {
     const signal = this.#signal;
-    if (signal.aborted) return;
+    if (signal.aborted || (path !== "" && !this.state.get().open.has(path))) return;
     let directory: Directory;
     try {
       directory = await this.#entries(path, signal);
     } catch (error) {
       if (signal.aborted) return;
+      if (path !== "" && isBerthError(error, "ENOENT")) {
+        this.removed(path);
+        return;
+      }
       directory = { entries: undefined, error };
     }
     const directories = new Map(this.state.get().directories).set(path, directory);
@@ -195,6 +212,7 @@ export class TreeModel {
           top = event.path;
           this.isWatching = true;
         } else if (event.type === "rescan" || !event.path.startsWith(`${top}/`)) this.refresh();
+        else if (event.type === "remove") this.removed(event.path.slice(`${top}/`.length));
         else this.changed(event.path.slice(`${top}/`.length));
       }
     } catch {

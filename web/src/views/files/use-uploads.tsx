@@ -66,9 +66,10 @@ export function useUploads({ client, workspace, transfers, tree }: UploadOptions
       const entries = [...transfer.items]
         .map((item) => item.webkitGetAsEntry())
         .filter((entry) => entry !== null);
-      droppedFiles(entries)
-        .then((dropped) => begin(directory, dropped))
-        .catch(sayError);
+      // A drop that a program makes has files without entries.
+      const plain = { files: chosenFiles(transfer.files), emptyDirectories: [], isCut: false };
+      const dropped = entries.length > 0 ? droppedFiles(entries) : Promise.resolve(plain);
+      dropped.then((found) => begin(directory, found)).catch(sayError);
     },
     inputs: (
       <>
