@@ -115,7 +115,7 @@ export const BACKGROUND: readonly Case[] = [
     title: "the timeout ends with the move; once it has begun to end the command it is too late",
     needs: ["daemon"],
     run: async ({ runtime }) => {
-      const handle = runtime.exec("sleep 2.5; echo done", { timeoutMs: 2_000, killGraceMs: 0 });
+      const handle = runtime.exec("sleep 5.5; echo done", { timeoutMs: 5_000, killGraceMs: 0 });
       const { process, cursor } = await handle.background();
       const late = runtime.exec("trap 'echo term' TERM; echo up; while :; do sleep 0.02; done", {
         timeoutMs: 100,
