@@ -22,6 +22,8 @@ export interface Connection {
   readonly headers: Readonly<Record<string, string>>;
   readonly fetch: (request: Request) => Promise<Response>;
   readonly openSocket: SocketOpener;
+  /** A browser allows six to an origin, all tabs together, WebSockets not counted: streams had better be such. */
+  readonly hasFewConnections: boolean;
 }
 
 const isNode = typeof process !== "undefined" && process.versions?.node !== undefined;
@@ -38,6 +40,7 @@ export function connectionOf({ url, token, session, ca, fetch }: RunnerClientOpt
       ...(session === undefined ? {} : { "berth-session": session }),
     },
     fetch: keepingRequests(send),
+    hasFewConnections: !isNode,
     openSocket: async (target, handlers) => {
       const given = { token, session, ca };
       if (isNode) return (await import("./node-socket.ts")).openNodeSocket(target, given, handlers);

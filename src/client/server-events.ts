@@ -2,6 +2,7 @@ import { createParser } from "eventsource-parser";
 import { type ErrorJson, errorFromJson } from "../api/json-errors.ts";
 import { answeredError, mayPass, noAnswer } from "./answers.ts";
 import type { Connection } from "./connection.ts";
+import { openEventSocket } from "./event-socket.ts";
 import { abortedBy, backoffMs, pause } from "./retry.ts";
 
 /** The runner sends a comment every 15 s: so much silence is the end of the connection. */
@@ -65,7 +66,7 @@ export async function* followServerEvents(
  * @throws runner.unreachable when the connection is lost, what the runner answers, operation.aborted
  */
 export async function* serverEvents(
-  { url, headers: own, fetch }: Connection,
+  connection: Connection,
   path: string,
   options: {
     /** Default GET. */
@@ -78,11 +79,7 @@ export async function* serverEvents(
   },
 ): AsyncGenerator<ReceivedEvent, void, undefined> {
   const { signal, lastEventId, onOpen, method = "GET" } = options;
-  const target = new URL(path, url);
-  const headers = new Headers({ ...own, accept: "text/event-stream" });
-  const body = options.body === undefined ? null : JSON.stringify(options.body);
-  if (body !== null) headers.set("content-type", "application/json");
-  if (lastEventId !== undefined) headers.set("last-event-id", lastEventId);
+  const target = new URL(path, connection.url);
   const silent = new AbortController();
   const stop = signal === undefined ? silent.signal : AbortSignal.any([silent.signal, signal]);
   let timer = setTimeout(() => silent.abort(), SILENCE_MS);
@@ -92,15 +89,16 @@ export async function* serverEvents(
       received.push({ event: event ?? "message", id, data: JSON.parse(data) }),
   });
   try {
-    const response = await fetch(new Request(target, { method, headers, body, signal: stop }));
-    if (!response.ok) throw await answeredError(response);
+    const bySocket =
+      connection.hasFewConnections && method === "GET"
+        ? await openEventSocket(connection, target, lastEventId, stop)
+        : undefined;
+    const chunks = bySocket ?? (await textByHttp(connection, target, { ...options, method, signal: stop }));
     onOpen?.();
-    if (response.body === null) return;
-    const decoder = new TextDecoder();
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const text of chunks) {
       clearTimeout(timer);
       timer = setTimeout(() => silent.abort(), SILENCE_MS);
-      parser.feed(decoder.decode(chunk, { stream: true }));
+      parser.feed(text);
       // What is taken slowly is read slowly.
       yield* received.splice(0);
     }
@@ -110,4 +108,33 @@ export async function* serverEvents(
     clearTimeout(timer);
     silent.abort();
   }
+}
+
+async function textByHttp(
+  { headers: own, fetch }: Connection,
+  target: URL,
+  {
+    method,
+    body: value,
+    lastEventId,
+    signal,
+  }: {
+    readonly method: string;
+    readonly body?: unknown;
+    readonly lastEventId?: string | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<AsyncIterable<string>> {
+  const headers = new Headers({ ...own, accept: "text/event-stream" });
+  const body = value === undefined ? null : JSON.stringify(value);
+  if (body !== null) headers.set("content-type", "application/json");
+  if (lastEventId !== undefined) headers.set("last-event-id", lastEventId);
+  const response = await fetch(new Request(target, { method, headers, body, signal }));
+  if (!response.ok) throw await answeredError(response);
+  return decoded(response.body as AsyncIterable<Uint8Array> | null);
+}
+
+async function* decoded(body: AsyncIterable<Uint8Array> | null): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  for await (const chunk of body ?? []) yield decoder.decode(chunk, { stream: true });
 }

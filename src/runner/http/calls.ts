@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { FastifyRequest } from "fastify";
 import * as z from "zod";
+import { EVENTS_PROTOCOL } from "../../api/event-socket-format.ts";
 import type { Route } from "../../api/route.ts";
 import { type BerthError, berthError, isBerthError, toBerthError } from "../../contract/errors.ts";
 import type { Call, Caller, Upgrade } from "../context.ts";
@@ -10,12 +11,14 @@ import { type OpenSpan, traced } from "../observe/tracing.ts";
 import { type AnyAnswer, errorHead, errorJson, SECURITY_HEADERS, sendAnswer, sendJson } from "./answer.ts";
 import { readBytes, readJson } from "./body.ts";
 import { withCause } from "./cause.ts";
+import { sendToSocket, wantsEvents } from "./event-socket.ts";
 import { anonymous, type Exchange, isRefusal, openExchange, recordCall } from "./exchange.ts";
 import { Idempotency } from "./idempotency.ts";
 import { invalid, readQuery, requireHandshake, validate } from "./input.ts";
 import type { HttpLimits } from "./limits.ts";
 import { allowed, methodsOf, pathOf, shown } from "./match.ts";
 import type { HttpServerOptions } from "./options.ts";
+import { eventStreamText } from "./server-events.ts";
 
 /** How long what is left of a refused body is read, so that the answer is not lost with the connection. */
 const LINGER_MS = 2_000;
@@ -221,7 +224,9 @@ export class Calls {
       query,
       body: body ?? {},
       ...(stream === undefined ? {} : { stream }),
-      headers: request.headers,
+      headers: this.#wantsEvents(request)
+        ? { ...request.headers, accept: "text/event-stream" }
+        : request.headers,
       origin: this.#options.access.originOf(request),
       caller,
       signal: ending.signal,
@@ -244,14 +249,26 @@ export class Calls {
     const { heartbeatMs, writeTimeoutMs } = this.#limits;
     exchange.isFollowed = answer.events !== undefined || FOLLOWED.has(route.operationId);
     using _ = exchange.isFollowed ? this.#followed(route) : undefined;
-    await sendAnswer(response, answer, {
+    const options = {
       contentType: route.responses[answer.status]?.contentType,
       head: request.method === "HEAD",
       heartbeatMs,
       writeTimeoutMs,
       mask: this.#mask(route),
-      told: (cause) => this.#told(exchange, cause),
-    });
+      told: (cause: unknown) => this.#told(exchange, cause),
+    };
+    if (answer.events === undefined || !this.#wantsEvents(request)) {
+      await sendAnswer(response, answer, options);
+      return;
+    }
+    const { socket, head } = this.#takeSocket(request, EVENTS_PROTOCOL);
+    response.detachSocket(socket as Socket);
+    socket.once("close", () => response.emit("close"));
+    await sendToSocket({ request, socket, head }, eventStreamText(answer.events, options), writeTimeoutMs);
+  }
+
+  #wantsEvents(request: IncomingMessage): boolean {
+    return this.#upgrades.has(request) && wantsEvents(request);
   }
 
   /** One more client of a stream, until it is disposed. */
@@ -321,23 +338,7 @@ export class Calls {
     call: { readonly params: unknown; readonly query: unknown; readonly caller: Caller },
   ): Promise<void> {
     const { request, response } = exchange;
-    const pending = this.#upgrades.get(request);
-    const protocol = route.upgrade ?? "";
-    if (pending === undefined)
-      throw berthError("request.upgrade_required", { hop: "runner", context: { protocol } });
-    requireHandshake(request.headers, protocol);
-    if (this.#sockets >= this.#limits.sockets) {
-      throw berthError("request.rate_limited", {
-        hop: "runner",
-        message: "the runner has as many open connections as it may",
-        context: { retryAfterSeconds: 5 },
-      });
-    }
-    const { socket, head } = pending;
-    this.#sockets += 1;
-    socket.once("close", () => {
-      this.#sockets -= 1;
-    });
+    const { socket, head } = this.#takeSocket(request, route.upgrade ?? "");
     const held = this.#options.access.hold(call.caller, () => socket.destroy());
     socket.once("close", () => held[Symbol.dispose]());
     const handler = this.#options.upgrades[
@@ -353,6 +354,29 @@ export class Calls {
       response.assignSocket(socket as Socket);
       throw error;
     }
+  }
+
+  /** The socket of a request to upgrade. @throws request.upgrade_required, request.invalid, request.rate_limited */
+  #takeSocket(
+    request: IncomingMessage,
+    protocol: string,
+  ): { readonly socket: Duplex; readonly head: Buffer } {
+    const pending = this.#upgrades.get(request);
+    if (pending === undefined)
+      throw berthError("request.upgrade_required", { hop: "runner", context: { protocol } });
+    requireHandshake(request.headers, protocol);
+    if (this.#sockets >= this.#limits.sockets) {
+      throw berthError("request.rate_limited", {
+        hop: "runner",
+        message: "the runner has as many open connections as it may",
+        context: { retryAfterSeconds: 5 },
+      });
+    }
+    this.#sockets += 1;
+    pending.socket.once("close", () => {
+      this.#sockets -= 1;
+    });
+    return pending;
   }
 
   /** Answers with an error; what can't be answered any more ends the connection, so that nobody takes it for whole. */
