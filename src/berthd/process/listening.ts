@@ -1,4 +1,5 @@
 import { promises as fs, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { berthError } from "../../contract/errors.ts";
 import { type ListeningPort, listeningAddress, sortedPorts } from "../../contract/listening.ts";
@@ -51,12 +52,20 @@ export async function listeningPorts(processes: readonly Owned[]): Promise<Liste
     if (wanted.size === 0 || (endMs !== undefined && performance.now() > endMs)) break;
     for (const inode of await socketsOf(seen.pid)) if (wanted.delete(inode)) holders.set(inode, seen);
   }
+  const programs = new Map<number, string>();
+  for (const seen of holders.values()) programs.set(seen.pid, await programOf(seen));
   return sortedPorts(
     sockets.map(({ host, port, inode }) => {
-      const holder = holders.get(inode);
-      return { host, port, processId: holder && owners.get(holder.pid), command: holder?.command };
+      const pid = holders.get(inode)?.pid ?? -1;
+      return { host, port, processId: owners.get(pid), command: programs.get(pid) };
     }),
   );
+}
+
+/** Name of the program's file: the kernel's own name of a process is the one of its main thread, which programs change. */
+async function programOf({ pid, command }: Seen): Promise<string> {
+  const file = await fs.readlink(`/proc/${pid}/exe`).catch(() => "");
+  return basename(file.replace(/ \(deleted\)$/, "")) || command;
 }
 
 function rank(owner: string | undefined): number {
