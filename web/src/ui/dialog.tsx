@@ -13,6 +13,9 @@ interface DialogProps {
   readonly wide?: boolean;
 }
 
+const FIRST_FIELD =
+  ":is(input:not([type=checkbox], [type=radio]), select, textarea):not(:disabled), footer button:first-child";
+
 /** Over everything else, which can't be reached meanwhile; the focus goes back to where it was. */
 export function Dialog({ title, onClose, children, actions, wide = false }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -20,6 +23,8 @@ export function Dialog({ title, onClose, children, actions, wide = false }: Dial
   useEffect(() => {
     const before = document.activeElement;
     ref.current?.showModal();
+    // By itself it takes the cross: what one came for is the first field, else the first thing to answer.
+    ref.current?.querySelector<HTMLElement>(FIRST_FIELD)?.focus();
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };
