@@ -128,7 +128,9 @@ export const runtimeRoutes = [
           .min(1)
           .max(1024)
           .optional()
-          .describe("A host on the way to it, as `host` of the error names it. Default: the runtime's own."),
+          .describe(
+            "As `host` of the error names it: its own, or one on the way, which the user's own known_hosts is for.",
+          ),
         fingerprint: z
           .string()
           .regex(FINGERPRINT, { message: "is SHA256: and 43 letters" })

@@ -1585,7 +1585,7 @@ export interface operations {
           /** Id or directory: whose berth.yaml has the name. */
           project?: string;
 
-          /** A host on the way to it, as `host` of the error names it. Default: the runtime's own. */
+          /** As `host` of the error names it: its own, or one on the way, which the user's own known_hosts is for. */
           host?: string;
 
           /** Compared with the host's own by who asks. */

@@ -108,7 +108,7 @@ test("an unknown host key is told with its fingerprint, and recorded for who giv
   await refused(trust({ runtime, fingerprint: right }, { token: operate }), 403, "auth.forbidden");
   assert.equal(await readFile(known, "utf8"), "");
 
-  // By the name that the error gives, as of a host on the way, in the files of the runtime that is asked for.
+  // By the name that the error gives.
   const trusted = await trust({ runtime, host: step.context.host, fingerprint: right });
   assert.equal(trusted.status, 200, JSON.stringify(trusted.body));
   const recorded = { host: step.context.host, key_type: type, fingerprint: right, file: known };

@@ -3,6 +3,7 @@ import { berthError } from "../../contract/errors.ts";
 import { resolveRuntime } from "../../runtimes/open.ts";
 import { showHostKey, trustHostKey } from "../../runtimes/ssh/trust.ts";
 import { typeForPeople } from "../../transports/ssh/known-hosts.ts";
+import { resolveSshTarget } from "../../transports/ssh/resolve.ts";
 import type { RunnerContext } from "../context.ts";
 import type { Handlers } from "../handlers.ts";
 import { namesOf } from "./projects.ts";
@@ -22,9 +23,7 @@ export function hostKeyHandlers(context: RunnerContext): Handlers<"trustHostKey"
           context: { fields: ["runtime.type"] },
         });
       }
-      const shown = await showHostKey(body.host === undefined ? config : onTheWay(config, body.host), {
-        signal,
-      });
+      const shown = await showHostKey(await configOf(config, body.host, signal), { signal });
       const { host, keyType, fingerprint, file, added } = await trustHostKey(shown, body.fingerprint);
       if (added) {
         context.emit({
@@ -38,11 +37,14 @@ export function hostKeyHandlers(context: RunnerContext): Handlers<"trustHostKey"
   };
 }
 
-/** A jump host is known by the same files, and by nothing else that is said of the host behind it. */
-function onTheWay({ configFile, knownHostsFile }: SshConfig, host: string): SshConfig {
-  const files = {
-    ...(configFile === undefined ? {} : { configFile }),
-    ...(knownHostsFile === undefined ? {} : { knownHostsFile }),
-  };
+/** Of a host on the way nothing counts that is said of the host behind it, and its key is in the user's own known_hosts. */
+async function configOf(
+  config: SshConfig,
+  host: string | undefined,
+  signal: AbortSignal,
+): Promise<SshConfig> {
+  if (host === undefined || host === (await resolveSshTarget(config, { signal })).name) return config;
+  const { configFile } = config;
+  const files = configFile === undefined ? {} : { configFile };
   return parseRuntimeConfig({ type: "ssh", host, ...files }, "host") as SshConfig;
 }

@@ -45,7 +45,7 @@ export function HostKey({ finding, hint, place, onTrusted }: HostKeyProps) {
     setBusy(true);
     setError(undefined);
     try {
-      const key = await client.post("/v1/ssh/host-keys", { body: { ...place, fingerprint } });
+      const key = await client.post("/v1/ssh/host-keys", { body: { ...place, host, fingerprint } });
       say(`The key of ${key.host} is known from now on`);
       onTrusted();
     } catch (cause) {
