@@ -1,4 +1,4 @@
-import type { KeyboardEvent, ReactNode } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
 import { Icon, type IconName } from "./icon.tsx";
 import css from "./tabs.module.css";
 
@@ -24,6 +24,11 @@ interface TabsProps<Id extends string> {
 
 /** One of them is in the order of focus; arrows go to the others. */
 export function Tabs<Id extends string>({ label, tabs, selected, onSelect, panel, children }: TabsProps<Id>) {
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const tab = list.current?.querySelector(`[data-tab="${CSS.escape(selected)}"]`);
+    tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [selected]);
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     const at = tabs.findIndex(({ id }) => id === selected);
     const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
@@ -35,7 +40,7 @@ export function Tabs<Id extends string>({ label, tabs, selected, onSelect, panel
   };
   return (
     <div className={css.bar}>
-      <div role="tablist" aria-label={label} className={css.tabs} onKeyDown={onKeyDown}>
+      <div ref={list} role="tablist" aria-label={label} className={css.tabs} onKeyDown={onKeyDown}>
         {tabs.map(({ id, label, icon, count, note }) => (
           <button
             key={id}

@@ -170,6 +170,8 @@ function accessOf({ label, readOnly }: EditorOptions): Extension {
     EditorState.readOnly.of(readOnly),
     EditorView.contentAttributes.of({
       "aria-label": label,
+      // It can be reached by keys anyhow; those who check pages only see this.
+      tabindex: "0",
       ...(readOnly ? { "aria-readonly": "true" } : {}),
     }),
   ];

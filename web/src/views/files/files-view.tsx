@@ -235,9 +235,11 @@ export function FilesView({ workspace, query }: WorkspaceViewProps) {
       </div>
       <div className={css.main}>
         {path === undefined ? (
-          <Empty icon="file" title="No file is open">
-            <p>Choose one in the tree{mayWrite ? ", or drop files there to upload them" : ""}.</p>
-          </Empty>
+          <div className={css.nothing}>
+            <Empty icon="file" title="No file is open">
+              <p>Choose one in the tree{mayWrite ? ", or drop files there to upload them" : ""}.</p>
+            </Empty>
+          </div>
         ) : (
           <FilePane
             key={path}

@@ -25,8 +25,8 @@ interface Job {
   replace: boolean;
 }
 
-/** A browser has six connections for an origin; events, watches and operations have theirs. */
-const AT_ONCE = 2;
+/** A browser has six connections for an origin, of all tabs together. */
+const AT_ONCE = 3;
 /** How often figures are told. */
 const TELL_MS = 100;
 
