@@ -72,7 +72,6 @@ export function NewToken({ onClose, onMade, taken }: NewTokenProps) {
       <form id={id} onSubmit={(event) => void submit(event)} className={css.form} noValidate>
         <TextField
           label="Name"
-          autoFocus
           value={name}
           onChange={setName}
           placeholder="ci"

@@ -61,7 +61,7 @@ export function ForkDialog({ workspace, onClose }: WorkspaceDialogProps) {
     >
       <form id="fork" onSubmit={(event) => void submit(event)} className={css.form}>
         <p>Makes another workspace of the same kind of place, as this one is now.</p>
-        <TextField label="Name" mono autoFocus value={name} onChange={setName} error={problems[0]} />
+        <TextField label="Name" mono value={name} onChange={setName} error={problems[0]} />
         <TextField
           label="Branch"
           optional
@@ -126,7 +126,6 @@ export function RenameDialog({ workspace, onClose }: WorkspaceDialogProps) {
         <TextField
           label="Name"
           mono
-          autoFocus
           value={name}
           onChange={setName}
           error={problem}

@@ -30,7 +30,8 @@ export function operationTitle({ kind, state, workspace_name: name }: Operation)
 /** What came of it, where there is more to say than that it is done. */
 export function operationResult({ kind, result }: Operation): string | undefined {
   if (result === null) return undefined;
-  const { transfer, files, init, deletion } = result;
+  const { transfer, files, init, deletion, workspace } = result;
+  if (workspace?.state === "init_failed") return "Its set-up failed";
   if (transfer !== undefined) {
     const { commits, branch } = transfer;
     return commits === 0 ? "Nothing was missing there" : `${counted(commits, "commit")} of ${branch}`;

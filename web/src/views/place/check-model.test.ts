@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hostKeyOf, keyFileOf, STARTED, told } from "./check-model.ts";
+import { hostKeyOf, keyFileOf, STARTED, told, waitsUntil } from "./check-model.ts";
 
 const step = (name: string, ok = true) => ({ name, ok, duration_ms: 1, detail: "d" });
 
@@ -31,4 +31,14 @@ test("a host's key is found in the step that failed for it", () => {
   assert.equal(hostKeyOf({ ...unknown, code: "ssh.auth_failed" }), undefined);
   assert.equal(keyFileOf("ssh-ed25519"), "/etc/ssh/ssh_host_ed25519_key.pub");
   assert.equal(keyFileOf("ecdsa-sha2-nistp256"), "/etc/ssh/ssh_host_ecdsa_key.pub");
+});
+
+test("a host that is left alone says when it may be asked again", () => {
+  const run = (code: string, context = {}) => ({
+    state: "failed" as const,
+    steps: [{ name: "connect", result: { ...step("connect", false), code, context } }],
+  });
+  assert.equal(waitsUntil(run("ssh.waiting", { retryAt: "1970-01-01T00:00:02.000Z" })), 2000);
+  assert.equal(waitsUntil(run("ssh.waiting")), undefined);
+  assert.equal(waitsUntil(run("ssh.auth_failed", { retryAt: "1970-01-01T00:00:02.000Z" })), undefined);
 });

@@ -34,6 +34,13 @@ export function told(run: CheckRun, event: CheckEvent): CheckRun {
   }
 }
 
+/** When a host that is left alone for a moment may be asked again, as milliseconds of the clock; undefined: it may be now. */
+export function waitsUntil({ steps }: CheckRun): number | undefined {
+  const waiting = steps.find(({ result }) => result?.code === "ssh.waiting")?.result;
+  const at = Date.parse(String(waiting?.context?.retryAt ?? ""));
+  return Number.isNaN(at) ? undefined : at;
+}
+
 /** A key of a host that nobody has compared yet, or that is not the one that is known. */
 export interface HostKeyFinding {
   readonly kind: "unknown" | "changed" | "revoked";

@@ -7,7 +7,7 @@ import { Icon } from "../../ui/icon.tsx";
 import { Link } from "../../ui/link.tsx";
 import { ErrorNote } from "../../ui/notes.tsx";
 import { shortDuration } from "../../ui/time.tsx";
-import { type CheckRun, hostKeyOf, type ShownStep, STARTED, told } from "./check-model.ts";
+import { type CheckRun, hostKeyOf, type ShownStep, STARTED, told, waitsUntil } from "./check-model.ts";
 import css from "./connection-test.module.css";
 import { HostKey, type HostKeyPlace } from "./host-key.tsx";
 
@@ -61,6 +61,14 @@ export function ConnectionTest({ place, keyPlace, about, now = false }: Connecti
       last?.abort();
     };
   }, [now, start]);
+  const waits = run?.state === "failed" ? waitsUntil(run) : undefined;
+  useEffect(() => {
+    if (waits === undefined) return;
+    // Its clock and this one may differ.
+    const ms = Math.min(MOST_WAIT_MS, Math.max(500, waits - Date.now() + 100));
+    const timer = setTimeout(() => void start(), ms);
+    return () => clearTimeout(timer);
+  }, [waits, start]);
   if (!mayOperate) return null;
   const isRunning = run?.state === "running";
   return (
@@ -95,7 +103,7 @@ export function ConnectionTest({ place, keyPlace, about, now = false }: Connecti
       )}
       {error !== undefined && <ErrorNote error={error} />}
       <p role="status" className={classes(css.result, run !== undefined && css[run.state])}>
-        {run === undefined ? "" : RESULTS[run.state]}
+        {run === undefined ? "" : waits === undefined ? RESULTS[run.state] : WAITS}
       </p>
     </section>
   );
@@ -107,6 +115,9 @@ const RESULTS: Readonly<Record<CheckRun["state"], string>> = {
   failed: "It can't be used as it is.",
   cancelled: "The test was cancelled.",
 };
+
+const WAITS = "It failed a moment ago, and is tried again in a moment.";
+const MOST_WAIT_MS = 60_000;
 
 interface StepProps {
   readonly step: ShownStep;
@@ -125,7 +136,9 @@ function Step({ step: { name, result }, isOver, keyPlace, onTrusted }: StepProps
       </li>
     );
   }
-  const { ok, detail, duration_ms: ms, code, hint } = result;
+  const { ok, detail, duration_ms: ms, code } = result;
+  // Its words are for programs; this test tries again by itself.
+  const hint = code === "ssh.waiting" ? undefined : result.hint;
   const hostKey = hostKeyOf(result);
   return (
     <li className={css.step}>

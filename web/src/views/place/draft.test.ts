@@ -63,18 +63,20 @@ test("what the form knows to be wrong is told at its field, and rows in which no
     env: [
       { name: "A", value: "1", isKept: false },
       { name: "A", value: "2", isKept: false },
+      { name: "1X", value: "", isKept: false },
       { name: "", value: "", isKept: false },
     ],
   };
   assert.deepEqual(Object.keys(draftProblems("image", draft)).sort(), [
     "cpus",
+    "env.1X",
     "env.A",
     "image",
     "memoryBytes",
   ]);
   const { mounts, env } = configOfDraft("image", draft) as Config;
   assert.equal(mounts, undefined);
-  assert.deepEqual(env, { A: "2" });
+  assert.deepEqual(env, { A: "2", "1X": "" });
 });
 
 test("only what differs is sent; null removes; what the form does not have stays", () => {

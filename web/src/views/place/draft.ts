@@ -30,6 +30,7 @@ export type Draft = Readonly<Record<string, DraftValue>>;
 /** What is wrong, by the name of the field: "host", "mounts.0.target", "env.PATH". */
 export type Problems = Readonly<Record<string, string>>;
 
+const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const BYTES: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
 
 /** "2 GiB", "512m", "1073741824" in bytes; undefined for what is no size. */
@@ -185,8 +186,12 @@ export function draftProblems(kind: FormKind, draft: Draft): Problems {
       const problem = textProblem(field, value.trim());
       if (problem !== undefined) problems[field.name] = problem;
     } else if (field.kind === "env") {
-      for (const name of repeated(value as readonly EnvRow[])) problems[`env.${name}`] = "is there twice";
-      if ((value as readonly EnvRow[]).some(({ name, value }) => name === "" && value !== ""))
+      const rows = value as readonly EnvRow[];
+      for (const { name } of rows)
+        if (name !== "" && !ENV_NAME.test(name))
+          problems[`env.${name}`] = "has to be letters, digits and _, not starting with a digit";
+      for (const name of repeated(rows)) problems[`env.${name}`] = "is there twice";
+      if (rows.some(({ name, value }) => name === "" && value !== ""))
         problems["env."] = "has to have a name";
     }
   }

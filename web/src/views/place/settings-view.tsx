@@ -223,11 +223,9 @@ function Leaving() {
       onClose={stay}
       actions={
         <>
+          <Button onClick={stay}>Stay here</Button>
           <Button kind="danger" onClick={go}>
             Leave, and lose the changes
-          </Button>
-          <Button kind="primary" autoFocus onClick={stay}>
-            Stay here
           </Button>
         </>
       }
