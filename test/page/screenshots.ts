@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 
 /**
  * Pictures of the page, by their names: `docs/images/NAME-light.png` and `NAME-dark.png`, and where a width is named
@@ -41,6 +41,8 @@ export interface ScreenshotOptions {
   readonly width?: 360 | 1280 | 2560;
   /** Default: 800, at 2560 it is 1000. */
   readonly height?: number;
+  /** Only this part of the page. */
+  readonly part?: Locator;
 }
 
 const DOCS = join(import.meta.dirname, "../../docs/images");
@@ -50,6 +52,8 @@ const STEADY: readonly (readonly [RegExp, string])[] = [
   [/\/tmp\/berth-test-\d+-\w+/g, "/home/dev"],
   [/\bberth-test-\d+-\w+/g, "dev"],
   [/berth-test\/([\w-]+):[0-9a-f]{12}/g, "$1:latest"],
+  [/\bberthtest[0-9a-f]{6}(@127\.0\.0\.1)?(?: port |:)\d+/g, "dev$1:2222"],
+  [/\bberthtest[0-9a-f]{6}\b/g, "dev"],
   [/\b(127\.0\.0\.1|localhost):\d{4,5}\b/g, "$1:7333"],
   [/SHA256:[A-Za-z0-9+/]{43}/g, "SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM"],
 ];
@@ -88,7 +92,7 @@ async function makeSteady(page: Page): Promise<void> {
 export async function screenshot(
   page: Page,
   name: ScreenshotName,
-  { width = 1280, height = width === 2560 ? 1000 : 800 }: ScreenshotOptions = {},
+  { width = 1280, height = width === 2560 ? 1000 : 800, part }: ScreenshotOptions = {},
 ): Promise<void> {
   const wanted = process.env.BERTH_SCREENSHOTS || undefined;
   if (wanted === undefined) return;
@@ -100,7 +104,7 @@ export async function screenshot(
     await inScheme(page, colorScheme);
     await makeSteady(page);
     const file = `${name}${width === 1280 ? "" : `-${width}`}-${colorScheme}.png`;
-    await page.screenshot({ path: join(directory, file), animations: "disabled", caret: "hide" });
+    await (part ?? page).screenshot({ path: join(directory, file), animations: "disabled", caret: "hide" });
   }
   await inScheme(page, null);
   if (size !== null) await page.setViewportSize(size);
