@@ -58,8 +58,19 @@ export const isMac = typeof navigator !== "undefined" && /Mac|iPhone|iPad/.test(
 
 /** Keys as they are called on this machine. */
 export function keysForPeople(keys: string): string {
-  return keys.replace("Mod+", isMac ? "⌘" : "Ctrl+").replace("Shift+", isMac ? "⇧" : "Shift+");
+  return keys
+    .replace("Mod+", isMac ? "⌘" : "Ctrl+")
+    .replace("Shift+", isMac ? "⇧" : "Shift+")
+    .replace(/ARROW[A-Z]+|ENTER/, (key) => KEY_NAMES[key] ?? key);
 }
+
+const KEY_NAMES: Readonly<Record<string, string>> = {
+  ARROWLEFT: "←",
+  ARROWRIGHT: "→",
+  ARROWUP: "↑",
+  ARROWDOWN: "↓",
+  ENTER: "Enter",
+};
 
 function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;

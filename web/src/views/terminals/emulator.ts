@@ -12,6 +12,8 @@ import { webAddress } from "./input.ts";
 const SCROLLBACK_LINES = 10_000;
 /** Matches that are marked; more are found all the same. */
 const MARKED_MATCHES = 1000;
+/** Pixels: letters of a terminal that is larger than its room are no smaller. */
+const LEAST_SHOWN = 9;
 /** WCAG AA for text, also where a program chooses both colours. */
 const CONTRAST = 4.5;
 
@@ -98,6 +100,19 @@ export class Emulator implements Disposable {
     const size = this.#fit.proposeDimensions();
     if (size === undefined || !Number.isFinite(size.cols) || !Number.isFinite(size.rows)) return undefined;
     return { columns: Math.max(2, size.cols), rows: Math.max(1, size.rows) };
+  }
+
+  /** The size is somebody else's: letters are smaller where that makes all of it fit, down to what can be read. */
+  show(size: Size, fontSize: number): void {
+    this.terminal.options.fontSize = fontSize;
+    const room = this.fitting();
+    if (room !== undefined) {
+      const part = Math.min(1, room.columns / size.columns, room.rows / size.rows);
+      this.terminal.options.fontSize = Math.max(Math.min(fontSize, LEAST_SHOWN), Math.floor(fontSize * part));
+    }
+    this.resize(size);
+    const host = this.terminal.element?.parentElement;
+    host?.scrollTo({ top: host.scrollHeight });
   }
 
   resize({ columns, rows }: Size): void {

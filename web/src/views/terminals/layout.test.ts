@@ -7,6 +7,8 @@ import {
   layoutFrom,
   NO_TERMINALS,
   neighbour,
+  nextProcess,
+  oneBox,
   openTab,
   processesOf,
   removeProcess,
@@ -64,6 +66,22 @@ test("the pane beside another one is found on each side", () => {
   assert.equal(neighbour(root, "b", "down"), "c");
   assert.equal(neighbour(root, "c", "left"), "a");
   assert.equal(neighbour(root, "a", "left"), undefined);
+});
+
+test("where there is room for one only, the others are reached one after the other", () => {
+  const root = rootOf(sample());
+  assert.deepEqual(
+    [...oneBox("b", root).panes].map(([process, box]) => [process, box?.width]),
+    [
+      ["a", undefined],
+      ["b", 1],
+      ["c", undefined],
+    ],
+  );
+  assert.deepEqual(
+    ["a", "b", "c"].map((process) => nextProcess(root, process)),
+    ["b", "c", "a"],
+  );
 });
 
 test("what is closed leaves its room to what was beside it, and a tab goes with its last pane", () => {

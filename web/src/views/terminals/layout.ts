@@ -153,7 +153,7 @@ export interface Divider {
 /** Where each pane is, and what divides them. */
 export function boxesOf(
   root: Node,
-  box: Box = { x: 0, y: 0, width: 1, height: 1 },
+  box: Box = WHOLE,
   path = "",
 ): { readonly panes: ReadonlyMap<string, Box>; readonly dividers: readonly Divider[] } {
   if (root.type === "pane") return { panes: new Map([[root.process, box]]), dividers: [] };
@@ -175,6 +175,23 @@ export function boxesOf(
     panes: new Map([...first.panes, ...second.panes]),
     dividers: [{ path, direction, ratio, box }, ...first.dividers, ...second.dividers],
   };
+}
+
+export const WHOLE: Box = { x: 0, y: 0, width: 1, height: 1 };
+
+/** Where there is room for one pane only: the others are not seen. */
+export function oneBox(
+  process: string,
+  root: Node,
+): { readonly panes: ReadonlyMap<string, Box | undefined>; readonly dividers: readonly Divider[] } {
+  const panes = processesIn(root).map((one) => [one, one === process ? WHOLE : undefined] as const);
+  return { panes: new Map(panes), dividers: [] };
+}
+
+/** The one behind it, around the end. */
+export function nextProcess(root: Node, process: string): string | undefined {
+  const all = processesIn(root);
+  return all[(all.indexOf(process) + 1) % all.length];
 }
 
 export type Side = "left" | "right" | "up" | "down";

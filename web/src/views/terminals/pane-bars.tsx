@@ -7,46 +7,56 @@ import type { SessionState } from "./session.ts";
 import css from "./terminals.module.css";
 import { endWords, REFUSALS } from "./words.ts";
 
-interface PaneBarsProps {
+interface PaneNoticesProps {
   readonly state: SessionState;
-  readonly mayWrite: boolean;
-  readonly onTakeOver: () => void;
-  readonly onAgain: () => void;
-  readonly onClose: () => void;
   readonly onSeen: () => void;
 }
 
-/** What there is to say of a terminal, below it: it hides nothing of the screen. */
-export function PaneBars({ state, mayWrite, onTakeOver, onAgain, onClose, onSeen }: PaneBarsProps) {
-  const { phase, role, isConnected, exit, refused, maybeLost, missingBytes } = state;
+/** What comes and goes, over a corner of the screen: a room of another size would make the program draw itself anew. */
+export function PaneNotices({ state, onSeen }: PaneNoticesProps) {
+  const { phase, isConnected, refused, maybeLost, missingBytes } = state;
   return (
-    <div className={css.bars} role="status">
+    <div className={css.notices} role="status">
       {!isConnected && phase !== "ended" && (
         <Bar tone="warn" icon="warning">
           Connection lost, trying again. What you see is how it was; what you type is not sent.
         </Bar>
       )}
       {isConnected && maybeLost && (
-        <Bar
-          tone="warn"
-          icon="warning"
-          actions={
-            <Button kind="quiet" onClick={onSeen}>
-              All right
-            </Button>
-          }
-        >
+        <Bar tone="warn" icon="warning" actions={<Button onClick={onSeen}>All right</Button>}>
           The connection was lost while you typed: look whether the last keys have arrived.
-        </Bar>
-      )}
-      {phase === "live" && role === "viewer" && (
-        <Bar tone="accent" icon="info" actions={mayWrite && <Button onClick={onTakeOver}>Take over</Button>}>
-          {mayWrite ? "Somebody else types here." : "You look on: this session may not type."}
         </Bar>
       )}
       {missingBytes > 0 && (
         <Bar tone="warn" icon="warning">
           {shortBytes(missingBytes)} of the output are gone: the place keeps only the newest part.
+        </Bar>
+      )}
+      {refused !== undefined && (
+        <Bar tone="warn" icon="keyboard">
+          {REFUSALS[refused]}
+        </Bar>
+      )}
+    </div>
+  );
+}
+
+interface PaneBarsProps {
+  readonly state: SessionState;
+  readonly mayWrite: boolean;
+  readonly onTakeOver: () => void;
+  readonly onAgain: () => void;
+  readonly onClose: () => void;
+}
+
+/** What lasts, and what can be done about it. */
+export function PaneBars({ state, mayWrite, onTakeOver, onAgain, onClose }: PaneBarsProps) {
+  const { phase, role, exit } = state;
+  return (
+    <div role="status">
+      {phase === "live" && role === "viewer" && (
+        <Bar tone="accent" icon="info" actions={mayWrite && <Button onClick={onTakeOver}>Take over</Button>}>
+          {mayWrite ? "Somebody else types here." : "You look on: this session may not type."}
         </Bar>
       )}
       {phase === "ended" && exit !== undefined && (
@@ -63,11 +73,6 @@ export function PaneBars({ state, mayWrite, onTakeOver, onAgain, onClose, onSeen
           }
         >
           {capital(endWords(exit))}
-        </Bar>
-      )}
-      {refused !== undefined && (
-        <Bar tone="warn" icon="keyboard">
-          {REFUSALS[refused]}
         </Bar>
       )}
     </div>

@@ -52,6 +52,7 @@ export interface SessionOptions {
   readonly client: RunnerClient;
   readonly processId: string;
   readonly emulator: Emulator;
+  readonly fontSize: number;
   /** The token may type. */
   readonly mayWrite: boolean;
   /** Started by this page a moment ago: everything that it asks of its terminal is answered. */
@@ -100,10 +101,12 @@ export class TerminalSession implements Disposable {
   #refusing: ReturnType<typeof setTimeout> | undefined;
   #titling: ReturnType<typeof setTimeout> | undefined;
   #title = "";
+  #fontSize: number;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#emulator = options.emulator;
+    this.#fontSize = options.fontSize;
     const { terminal } = options.emulator;
     this.#queue = new WriteQueue({
       write: (bytes, done) => terminal.write(bytes, done),
@@ -147,10 +150,22 @@ export class TerminalSession implements Disposable {
     this.#attachment?.close();
   }
 
+  set fontSize(size: number) {
+    this.#fontSize = size;
+    if (this.state.get().role === "writer" || !this.#isRestored) {
+      this.#emulator.terminal.options.fontSize = size;
+    }
+    this.fit();
+  }
+
   /** The room has another size: the writer's terminal follows it, in the place a moment later. */
   fit(): void {
     const { phase, role } = this.state.get();
-    if (phase !== "live" || role !== "writer") return;
+    if (phase !== "live") return;
+    if (role === "viewer") {
+      this.#sized();
+      return;
+    }
     const size = this.#emulator.fitting();
     if (size === undefined) return;
     this.#emulator.resize(size);
@@ -365,9 +380,10 @@ export class TerminalSession implements Disposable {
     if (!this.#isRestored) return;
     const tty = this.#attachment?.tty ?? null;
     if (this.state.get().role === "viewer") {
-      if (tty !== null) this.#emulator.resize(tty);
+      if (tty !== null) this.#emulator.show(tty, this.#fontSize);
       return;
     }
+    this.#emulator.terminal.options.fontSize = this.#fontSize;
     const size = this.#emulator.fitting();
     if (size === undefined) return;
     this.#emulator.resize(size);

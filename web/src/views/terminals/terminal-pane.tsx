@@ -1,5 +1,6 @@
 import "@xterm/xterm/css/xterm.css";
 import { type CSSProperties, useEffect, useId, useRef, useState } from "react";
+import { keysForPeople } from "../../shell/commands.ts";
 import { useClient } from "../../state/context.ts";
 import { useObservable, Variable } from "../../state/observable.ts";
 import { IconButton } from "../../ui/button.tsx";
@@ -11,7 +12,7 @@ import { Emulator, screenReaderMode } from "./emulator.ts";
 import { pasteText, portInPlace } from "./input.ts";
 import { bindKeys, copy } from "./keys.ts";
 import type { Box, Direction } from "./layout.ts";
-import { PaneBars } from "./pane-bars.tsx";
+import { PaneBars, PaneNotices } from "./pane-bars.tsx";
 import { SearchBar } from "./search-bar.tsx";
 import { type SessionState, TerminalSession } from "./session.ts";
 import { keepWriter, wasWriter } from "./storage.ts";
@@ -39,6 +40,8 @@ export interface PaneProps {
   readonly onState: (state: SessionState) => void;
   readonly onSplit: (direction: Direction) => void;
   readonly onZoom: (by: number | undefined) => void;
+  /** To the next one of the tab, where only one has room. */
+  readonly onNext: (() => void) | undefined;
   readonly onAgain: () => void;
   readonly onClose: () => void;
 }
@@ -80,7 +83,14 @@ export function TerminalPane(props: PaneProps) {
       onHover: setHovered,
     });
     emulator.open(element, `Terminal ${name}`, help);
-    const options = { processId: process, client, emulator, mayWrite, wasWriter: wasWriter(process) };
+    const options = {
+      processId: process,
+      client,
+      fontSize,
+      emulator,
+      mayWrite,
+      wasWriter: wasWriter(process),
+    };
     const session = new TerminalSession({ ...options, isFresh: isFresh && attempt === 0 });
     bindKeys(element, emulator, session, {
       leave: () => bar.current?.querySelector("button")?.focus(),
@@ -103,9 +113,7 @@ export function TerminalPane(props: PaneProps) {
   const state = useObservable<SessionState | undefined>(running?.session.state ?? NOTHING);
   const { role, phase = "opening", hasBell = false } = state ?? {};
   useEffect(() => {
-    if (running === undefined) return;
-    running.emulator.terminal.options.fontSize = fontSize;
-    running.session.fit();
+    if (running !== undefined) running.session.fontSize = fontSize;
   }, [running, fontSize]);
   useEffect(() => {
     if (running === undefined) return;
@@ -149,8 +157,15 @@ export function TerminalPane(props: PaneProps) {
       <div ref={bar} className={css.bar} role="toolbar" aria-label={`Tools of ${name}`}>
         <span className={css.name}>{name}</span>
         <span className={css.title}>{state?.title}</span>
-        <IconButton icon="search" label="Search (Ctrl+Shift+F)" onClick={() => setSearching(true)} />
-        {mayWrite && (
+        <IconButton
+          icon="search"
+          label={`Search (${keysForPeople("Mod+Shift+F")})`}
+          onClick={() => setSearching(true)}
+        />
+        {props.onNext !== undefined && (
+          <IconButton icon="chevronRight" label="Next terminal of this tab" onClick={props.onNext} />
+        )}
+        {mayWrite && props.onNext === undefined && (
           <>
             <IconButton icon="splitRight" label="Split to the right" onClick={() => props.onSplit("row")} />
             <IconButton icon="splitDown" label="Split downwards" onClick={() => props.onSplit("column")} />
@@ -176,7 +191,6 @@ export function TerminalPane(props: PaneProps) {
         />
         <IconButton icon="close" label={`Close ${name}`} onClick={props.onClose} />
       </div>
-      {isSearching && running !== undefined && <SearchBar emulator={running.emulator} onClose={endSearch} />}
       {phase === "failed" && (
         <div className={css.failed}>
           <ErrorNote
@@ -199,10 +213,14 @@ export function TerminalPane(props: PaneProps) {
             Restoring the screen… What you type is sent then.
           </p>
         )}
+        {isSearching && running !== undefined && (
+          <SearchBar emulator={running.emulator} onClose={endSearch} />
+        )}
+        {state !== undefined && <PaneNotices state={state} onSeen={() => running?.session.seen()} />}
         {hovered !== undefined && <p className={css.hovered}>{hovered}</p>}
       </div>
       <p id={help} className="unseen">
-        Ctrl+Shift+Space leads out of the terminal, to its tools.
+        {keysForPeople("Mod+Shift+Space")} leads out of the terminal, to its tools.
       </p>
       {state !== undefined && (
         <PaneBars
@@ -214,7 +232,6 @@ export function TerminalPane(props: PaneProps) {
           }}
           onAgain={props.onAgain}
           onClose={props.onClose}
-          onSeen={() => running?.session.seen()}
         />
       )}
       {pasting !== undefined && (

@@ -20,7 +20,7 @@ import { useTerminals } from "./terminal-list.ts";
 import { TerminalPane } from "./terminal-pane.tsx";
 import { TerminalTable } from "./terminal-table.tsx";
 import css from "./terminals.module.css";
-import { useLayout } from "./use-layout.ts";
+import { useLayout, useNarrow } from "./use-layout.ts";
 import { terminalName } from "./words.ts";
 
 const PANEL = "terminals-panel";
@@ -45,6 +45,7 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
   const [failed, setFailed] = useState<unknown>();
   const fresh = useRef(new Set<string>());
   const room = useRef<HTMLDivElement>(null);
+  const isNarrow = useNarrow();
   const selected = at.selectedTab(layout);
   const active = selected?.active;
   const open = at.processesOf(layout);
@@ -219,7 +220,7 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
           </div>
         )}
         {layout.tabs.flatMap((tab) => {
-          const { panes, dividers } = at.boxesOf(tab.root);
+          const { panes, dividers } = isNarrow ? at.oneBox(tab.active, tab.root) : at.boxesOf(tab.root);
           const isShown = tab === selected;
           return [
             ...[...panes].map(([process, box]) => (
@@ -228,11 +229,11 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
                 workspace={workspace.id}
                 process={process}
                 name={nameOf(process)}
-                box={box}
+                box={box ?? at.WHOLE}
                 fontSize={layout.fontSize}
                 mayWrite={mayWrite}
                 isFresh={fresh.current.has(process)}
-                isShown={isShown}
+                isShown={isShown && box !== undefined}
                 isActive={tab.active === process}
                 isShared={panes.size > 1}
                 focusAsked={asks?.what === "focus" && asks.process === process ? asks.n : undefined}
@@ -241,6 +242,7 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
                 onState={(state) => onState(process, state)}
                 onSplit={(direction) => split(direction, process)}
                 onZoom={zoom}
+                onNext={isNarrow && panes.size > 1 ? () => go(at.nextProcess(tab.root, process)) : undefined}
                 onAgain={() => {
                   const before = processOf(process);
                   if (before !== undefined)

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import type { Layout } from "./layout.ts";
 import { keepLayout, keptLayout } from "./storage.ts";
 
@@ -10,4 +10,18 @@ export function useLayout(
   useEffect(() => keepLayout(workspace, layout), [workspace, layout]);
   const change = useCallback((next: (before: Layout) => Layout) => setLayout(next), []);
   return [layout, change];
+}
+
+const NARROW = "(width < 48rem)";
+
+/** Whether there is room for one terminal only. */
+export function useNarrow(): boolean {
+  return useSyncExternalStore(
+    (told) => {
+      const query = matchMedia(NARROW);
+      query.addEventListener("change", told);
+      return () => query.removeEventListener("change", told);
+    },
+    () => matchMedia(NARROW).matches,
+  );
 }
