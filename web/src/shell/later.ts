@@ -1,5 +1,7 @@
 import { type ComponentType, type LazyExoticComponent, lazy } from "react";
 
+const RETRY_MS = 500;
+
 /**
  * A component whose code is loaded when it is first shown. Where the code is gone because the runner has another version by
  * now, the page is loaded anew.
@@ -9,7 +11,7 @@ export function later<Props>(
 ): LazyExoticComponent<ComponentType<Props>> {
   return lazy(async () => {
     try {
-      return { default: await load() };
+      return { default: await load().catch(() => again(load)) };
     } catch (error) {
       if (await isOutdated()) {
         location.reload();
@@ -19,6 +21,12 @@ export function later<Props>(
       throw error;
     }
   });
+}
+
+/** Browsers end loads when a network interface comes or goes, be it a container's: that has passed by then. */
+async function again<Value>(load: () => Promise<Value>): Promise<Value> {
+  await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  return load();
 }
 
 /** Whether the runner has another page than this one: its files are named by what is in them. */
