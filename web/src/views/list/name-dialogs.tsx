@@ -5,6 +5,7 @@ import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { CheckField, TextField } from "../../ui/field.tsx";
 import { ErrorNote } from "../../ui/notes.tsx";
+import { useSuggestions } from "../place/use-suggestions.ts";
 import css from "./dialogs.module.css";
 import { branchNameProblem, freeName, nameProblem } from "./name-problem.ts";
 import { openTray } from "./operation-tray.tsx";
@@ -27,6 +28,8 @@ export function ForkDialog({ workspace, onClose }: WorkspaceDialogProps) {
   const taken = [...beside, workspace.name];
   const [name, setName] = useState(() => freeName(taken, workspace.name.replace(/-\d+$/, "").slice(0, 54)));
   const [branch, setBranch] = useState("");
+  const [runtime, setRuntime] = useState("");
+  const named = useSuggestions(workspace.project.id)?.named ?? [];
   const [changes, setChanges] = useState(true);
   const [init, setInit] = useState(true);
   const [error, setError] = useState<unknown>();
@@ -36,7 +39,7 @@ export function ForkDialog({ workspace, onClose }: WorkspaceDialogProps) {
     event.preventDefault();
     if (problems.some((one) => one !== undefined)) return;
     setBusy(true);
-    const body = { name, changes, skip_init: !init, ...(branch === "" ? {} : { branch }) };
+    const body = { name, changes, skip_init: !init, ...given({ branch, runtime: runtime.trim() }) };
     try {
       await work.begin({ kind: "fork", workspace: workspace.id, body });
       openTray();
@@ -60,7 +63,7 @@ export function ForkDialog({ workspace, onClose }: WorkspaceDialogProps) {
       }
     >
       <form id="fork" onSubmit={(event) => void submit(event)} className={css.form}>
-        <p>Makes another workspace of the same kind of place, as this one is now.</p>
+        <p>Makes another workspace with what this one has now.</p>
         <TextField label="Name" mono value={name} onChange={setName} error={problems[0]} />
         <TextField
           label="Branch"
@@ -70,6 +73,16 @@ export function ForkDialog({ workspace, onClose }: WorkspaceDialogProps) {
           onChange={setBranch}
           error={problems[1]}
           placeholder={name}
+        />
+        <TextField
+          label="Place"
+          optional
+          mono
+          value={runtime}
+          onChange={setRuntime}
+          placeholder="as this one"
+          suggestions={named.map(({ name, type }) => ({ value: name, label: type }))}
+          hint="Another one by its name of berth.yaml or as a URI: worktree:, docker-image:node:24, ssh://dev@box"
         />
         <CheckField
           label="With what is not committed"
@@ -82,6 +95,11 @@ export function ForkDialog({ workspace, onClose }: WorkspaceDialogProps) {
       {error !== undefined && <ErrorNote error={error} />}
     </Dialog>
   );
+}
+
+/** Fields in which something stands. */
+function given<Fields extends Readonly<Record<string, string>>>(fields: Fields): Partial<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, text]) => text !== "")) as Partial<Fields>;
 }
 
 export function RenameDialog({ workspace, onClose }: WorkspaceDialogProps) {

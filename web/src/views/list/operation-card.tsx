@@ -6,6 +6,7 @@ import type { Operation } from "../../state/store.ts";
 import type { LiveWork } from "../../state/work.ts";
 import { StateBadge } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
+import { useFocusKept } from "../../ui/keep-focus.ts";
 import { Link } from "../../ui/link.tsx";
 import { ErrorNote } from "../../ui/notes.tsx";
 import { Progress } from "../../ui/progress.tsx";
@@ -60,6 +61,8 @@ const TONES = {
 export function OperationCard({ operation, live }: ShownOperation) {
   const { work } = useStore();
   const mayOperate = useMay("operate");
+  const card = useRef<HTMLElement>(null);
+  useFocusKept(card);
   const { id, state, error, workspace, kind } = operation;
   const progress = live?.progress ?? operation.progress;
   const request = work.requestOf(operation);
@@ -71,7 +74,7 @@ export function OperationCard({ operation, live }: ShownOperation) {
     work.begin(request).catch(sayError);
   };
   return (
-    <article className={css.card} aria-label={operationTitle(operation)}>
+    <article ref={card} className={css.card} aria-label={operationTitle(operation)}>
       <header className={css.head}>
         <StateBadge tone={TONES[state]}>{operationTitle(operation)}</StateBadge>
         <span className={css.time}>

@@ -2,6 +2,7 @@ import { type MouseEvent, memo, useRef } from "react";
 import { useMay } from "../../state/context.ts";
 import { navigate, workspacePath } from "../../state/router.ts";
 import { Icon } from "../../ui/icon.tsx";
+import { useFocusKept } from "../../ui/keep-focus.ts";
 import { Link } from "../../ui/link.tsx";
 import { Menu } from "../../ui/menu.tsx";
 import { Progress } from "../../ui/progress.tsx";
@@ -25,6 +26,7 @@ export const WorkspaceRow = memo(function WorkspaceRow({ row, shown }: Workspace
   const { items, dialog } = useWorkspaceActions(workspace);
   const element = useRef<HTMLLIElement>(null);
   const isSeen = useSeen(element);
+  useFocusKept(element);
   const onClick = (event: MouseEvent) => {
     // Links and buttons in it are themselves; who marks text wants to copy it.
     if ((event.target as Element).closest("a, button, [role=menu], dialog") !== null) return;
