@@ -1,8 +1,10 @@
+import { keep, kept } from "../state/kept.ts";
+
 const KEY = "berth.theme";
 
 /** As was chosen here before; else as the system is. */
 export function applyTheme(): void {
-  const chosen = localStorage.getItem(KEY);
+  const chosen = kept(KEY);
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 }
 
@@ -18,8 +20,8 @@ export function toggleTheme(): void {
   const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   if (next === system) {
     delete document.documentElement.dataset.theme;
-    localStorage.removeItem(KEY);
-  } else localStorage.setItem(KEY, next);
+    keep(KEY, null);
+  } else keep(KEY, next);
   window.dispatchEvent(new Event("berth-theme"));
 }
 

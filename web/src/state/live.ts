@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { BerthEvent } from "../../../src/client/index.ts";
+import { Asking } from "./asking.ts";
 import { useStore } from "./context.ts";
 
 /** Events come in bursts; what they are about is asked for once behind them. */
@@ -32,17 +33,7 @@ export function useLive<Value>(
   // biome-ignore lint/correctness/useExhaustiveDependencies: another key is asked for anew
   useEffect(() => {
     const stop = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isLoading = false;
-    let isOld = false;
-    const ask = async () => {
-      timer = undefined;
-      if (isLoading) {
-        isOld = true;
-        return;
-      }
-      isLoading = true;
-      isOld = false;
+    const asking = new Asking(async () => {
       setState((before) => ({ ...before, isLoading: true }));
       try {
         const value = await given.current.load(stop.signal);
@@ -50,31 +41,26 @@ export function useLive<Value>(
       } catch (error) {
         if (!stop.signal.aborted) setState((before) => ({ ...before, error, isLoading: false }));
       }
-      isLoading = false;
-      if (isOld && !stop.signal.aborted) soon();
-    };
-    const soon = () => {
-      timer ??= setTimeout(() => void ask(), GATHER_MS);
-    };
-    again.current = () => void ask();
+    }, GATHER_MS);
+    again.current = () => void asking.now();
     setState(NOTHING);
-    void ask();
+    void asking.now();
     const leaveEvents = store.onEvent((event) => {
-      if (given.current.isAbout(event)) soon();
+      if (given.current.isAbout(event)) asking.soon();
     });
     let link = store.link.get().state;
     const leaveLink = store.link.subscribe(() => {
       const before = link;
       link = store.link.get().state;
-      if (before === "lost" && link === "live") soon();
+      if (before === "lost" && link === "live") asking.soon();
     });
     const onVisible = () => {
-      if (!document.hidden) soon();
+      if (!document.hidden) asking.soon();
     };
     document.addEventListener("visibilitychange", onVisible);
     return () => {
       stop.abort();
-      clearTimeout(timer);
+      asking[Symbol.dispose]();
       leaveEvents();
       leaveLink();
       document.removeEventListener("visibilitychange", onVisible);

@@ -4,9 +4,10 @@ import {
   isBerthError,
   type RunnerClient,
 } from "../../../src/client/index.ts";
+import { Asking } from "./asking.ts";
 import { Changes } from "./changes.ts";
 import { Variable } from "./observable.ts";
-import { signedOut } from "./session.ts";
+import { sessionOver } from "./session.ts";
 import { Work } from "./work.ts";
 
 export type Workspace = components["schemas"]["Workspace"];
@@ -22,8 +23,6 @@ export type Link =
 
 /** Changes come in bursts; what they are about is asked for once behind them. */
 const GATHER_MS = 120;
-/** Newest events that are kept for the views that show what happens. */
-const RECENT_EVENTS = 500;
 
 /** What the page knows of the runner: asked for once, and again where an event says that it is another one. */
 export class Store implements Disposable {
@@ -34,19 +33,22 @@ export class Store implements Disposable {
   readonly overview = new Variable<{ readonly at: number; readonly value: Overview } | undefined>(undefined);
   /** Running and lately ended, the newest first. */
   readonly operations = new Variable<readonly Operation[]>([]);
-  /** The oldest first. */
-  readonly recent = new Variable<readonly BerthEvent[]>([]);
   /** Operations as they run. */
   readonly work: Work;
   /** Sums of what workspaces have changed. */
   readonly changes: Changes;
   readonly #listeners = new Set<(event: BerthEvent) => void>();
   readonly #stop = new AbortController();
-  readonly #wanted = new Set<Part>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #asking: Readonly<Record<Part, Asking>>;
 
   constructor(client: RunnerClient) {
     this.client = client;
+    const asking = (part: Part) => new Asking(() => this.#askAgain(part), GATHER_MS);
+    this.#asking = {
+      workspaces: asking("workspaces"),
+      overview: asking("overview"),
+      operations: asking("operations"),
+    };
     this.work = new Work(client, this.operations, () => this.refresh("operations", "workspaces", "overview"));
     this.changes = new Changes(client, (listener) => this.onEvent(listener));
     void this.#run();
@@ -58,17 +60,16 @@ export class Store implements Disposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Asks again, in a moment, together with what else is to be asked. */
+  /** Asks again, in a moment. */
   refresh(...parts: readonly Part[]): void {
-    for (const part of parts) this.#wanted.add(part);
-    this.#timer ??= setTimeout(() => void this.#load(), GATHER_MS);
+    for (const part of parts) this.#asking[part].soon();
   }
 
   [Symbol.dispose](): void {
     this.#stop.abort();
     this.work[Symbol.dispose]();
     this.changes[Symbol.dispose]();
-    clearTimeout(this.#timer);
+    for (const asking of Object.values(this.#asking)) asking[Symbol.dispose]();
     this.#listeners.clear();
   }
 
@@ -78,13 +79,13 @@ export class Store implements Disposable {
       try {
         // The number first: what happens while the rest is asked for is told as an event.
         const { sequence } = await this.client.get("/v1/events/head", { signal });
-        await this.#ask(new Set(["workspaces", "overview", "operations"]));
+        await Promise.all(PARTS.map((part) => this.#ask(part)));
         this.link.set({ state: "live" });
         await this.#follow(sequence, signal);
       } catch (error) {
         if (signal.aborted) return;
         if (isBerthError(error, "auth.invalid") || isBerthError(error, "auth.missing")) {
-          signedOut("The session has ended. Sign in again.");
+          sessionOver();
           return;
         }
         if (this.link.get().state !== "lost") this.link.set({ state: "lost", since: Date.now() });
@@ -98,29 +99,24 @@ export class Store implements Disposable {
       if (state === "lost") this.link.set({ state: "lost", since: Date.now() });
       else {
         this.link.set({ state: "live" });
-        this.refresh("workspaces", "overview", "operations");
+        this.refresh(...PARTS);
       }
     };
     for await (const event of this.client.events({ after, signal, onConnection })) {
-      const recent = this.recent.get();
-      this.recent.set([...recent.slice(Math.max(0, recent.length + 1 - RECENT_EVENTS)), event]);
-      for (const part of partsOf(event.type)) this.refresh(part);
+      this.refresh(...partsOf(event.type));
       for (const listener of [...this.#listeners]) listener(event);
     }
   }
 
-  async #load(): Promise<void> {
-    this.#timer = undefined;
-    const parts = new Set(this.#wanted);
-    this.#wanted.clear();
+  async #askAgain(part: Part): Promise<void> {
     try {
-      await this.#ask(parts);
+      await this.#ask(part);
     } catch {
       // The stream of events notices that the runner is away, and asks for all of it when it is back.
     }
   }
 
-  async #ask(parts: ReadonlySet<Part>): Promise<void> {
+  async #ask(part: Part): Promise<void> {
     const { signal } = this.#stop;
     const ask: Record<Part, () => Promise<void>> = {
       workspaces: async () => {
@@ -146,11 +142,12 @@ export class Store implements Disposable {
         this.operations.set(items);
       },
     };
-    await Promise.all([...parts].map((part) => ask[part]()));
+    await ask[part]();
   }
 }
 
-type Part = "workspaces" | "overview" | "operations";
+const PARTS = ["workspaces", "overview", "operations"] as const;
+type Part = (typeof PARTS)[number];
 
 /** What an event may have changed. */
 function partsOf(type: string): readonly Part[] {

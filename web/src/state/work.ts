@@ -1,4 +1,5 @@
 import type { Operation, operations, RunnerClient } from "../../../src/client/index.ts";
+import { keep, kept } from "./kept.ts";
 import { type Observable, Variable } from "./observable.ts";
 
 type Body<Id extends keyof operations> = operations[Id] extends {
@@ -109,7 +110,7 @@ export class Work implements Disposable {
   dismiss(...ids: readonly string[]): void {
     const all = [...this.dismissed.get(), ...ids].slice(-MOST_REMEMBERED);
     this.dismissed.set(new Set(all));
-    localStorage.setItem(DISMISSED, JSON.stringify(all));
+    keep(DISMISSED, JSON.stringify(all));
   }
 
   [Symbol.dispose](): void {
@@ -169,7 +170,7 @@ export class Work implements Disposable {
 
 function readDismissed(): string[] {
   try {
-    const all: unknown = JSON.parse(localStorage.getItem(DISMISSED) ?? "[]");
+    const all: unknown = JSON.parse(kept(DISMISSED) ?? "[]");
     return Array.isArray(all) ? all.filter((id) => typeof id === "string") : [];
   } catch {
     return [];

@@ -4,6 +4,7 @@ import type { DiffFile } from "../../diff/model.ts";
 import { count, rowsOf, type ShownFile } from "../../diff/rows.ts";
 import { useCommands } from "../../shell/commands.ts";
 import { useClient } from "../../state/context.ts";
+import { keep, kept } from "../../state/kept.ts";
 import { useLive } from "../../state/live.ts";
 import { navigate, workspacePath } from "../../state/router.ts";
 import { Button, IconButton } from "../../ui/button.tsx";
@@ -33,7 +34,7 @@ export function ChangesView({ workspace, query }: WorkspaceViewProps) {
     (event) =>
       event.workspace === id && /^(?:process\.(?:exited|executed)|files?\.|workspace\.)/.test(event.type),
   );
-  const [isSplit, setSplit] = useState(() => localStorage.getItem(SPLIT) === "1");
+  const [isSplit, setSplit] = useState(() => kept(SPLIT) === "1");
   const isNarrow = useNarrow();
   const split = isSplit && !isNarrow;
   const [folded, setFolded] = useState<ReadonlyMap<string, boolean>>(new Map());
@@ -87,7 +88,7 @@ export function ChangesView({ workspace, query }: WorkspaceViewProps) {
   };
   const fold = (file: ShownFile) => setFolded(new Map(folded).set(file.path, !isFolded(file)));
   const setView = (isOn: boolean) => {
-    localStorage.setItem(SPLIT, isOn ? "1" : "0");
+    keep(SPLIT, isOn ? "1" : "0");
     setSplit(isOn);
   };
   const group = "Changes";

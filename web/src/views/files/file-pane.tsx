@@ -3,6 +3,7 @@ import { conflictsIn } from "../../diff/merge.ts";
 import { useCommands } from "../../shell/commands.ts";
 import { later } from "../../shell/later.ts";
 import { useClient, useMay } from "../../state/context.ts";
+import { keep, kept } from "../../state/kept.ts";
 import { useObservable } from "../../state/observable.ts";
 import { Button, IconButton } from "../../ui/button.tsx";
 import { shortBytes } from "../../ui/format.ts";
@@ -43,7 +44,7 @@ export function FilePane({ workspace, path, line, files, onBack, onDownload }: F
   const [asText, setAsText] = useState(false);
   const found = useContent(workspace, path, asText, files);
   const open = useObservable(buffers.files).get(path);
-  const [isWrapped, setWrapped] = useState(() => localStorage.getItem(WRAP) === "1");
+  const [isWrapped, setWrapped] = useState(() => kept(WRAP) === "1");
   const [conflict, setConflict] = useState<Conflict>();
   const editor = useRef<CodeEditorHandle>(null);
   const at = { client, workspace, path };
@@ -66,7 +67,7 @@ export function FilePane({ workspace, path, line, files, onBack, onDownload }: F
   };
   const compare = () => void buffers.conflictOf(at).then(setConflict, sayError);
   const toggleWrap = () => {
-    localStorage.setItem(WRAP, isWrapped ? "0" : "1");
+    keep(WRAP, isWrapped ? "0" : "1");
     setWrapped(!isWrapped);
   };
   const group = "Files";

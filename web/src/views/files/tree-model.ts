@@ -1,4 +1,6 @@
 import { isBerthError, type RunnerClient } from "../../../../src/client/index.ts";
+import { Asking } from "../../state/asking.ts";
+import { keep, kept } from "../../state/kept.ts";
 import { Variable } from "../../state/observable.ts";
 import { isWithin, joinPath, parentOf, parentsOf } from "./paths.ts";
 import type { Directory, PathFacts, TreeEntry, TreeState } from "./tree.ts";
@@ -10,6 +12,7 @@ const PAGE = 1000;
 const MOST_FACTS = 500;
 /** Changes come in bursts. */
 const GATHER_MS = 200;
+const READ_AT_ONCE = 2;
 /** Directories that hold what tools have made: watched only once they are unfolded. */
 const UNWATCHED = [".git", "node_modules", ".venv", "target", "__pycache__", ".cache"];
 const HIDDEN = "berth.files.hidden";
@@ -28,7 +31,7 @@ export class TreeModel {
   readonly #learned = new Set<string>();
   readonly #reading = new Map<string, Promise<void>>();
   #signal = AbortSignal.abort();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #asking = new Asking(() => this.#readStale(), GATHER_MS);
   #watch: AbortController | undefined;
 
   constructor(client: RunnerClient, workspace: string) {
@@ -38,14 +41,13 @@ export class TreeModel {
       directories: new Map(),
       open: new Set(),
       facts: new Map(),
-      hidden: localStorage.getItem(HIDDEN) === "1",
+      hidden: kept(HIDDEN) === "1",
     });
   }
 
   /** Keeps what is unfolded current while somebody looks, until the signal says otherwise. */
   follow(signal: AbortSignal): void {
     this.#signal = signal;
-    signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true });
     this.refresh();
     this.#rewatch();
   }
@@ -82,7 +84,7 @@ export class TreeModel {
   }
 
   setHidden(hidden: boolean): void {
-    localStorage.setItem(HIDDEN, hidden ? "1" : "0");
+    keep(HIDDEN, hidden ? "1" : "0");
     this.#change({ hidden });
   }
 
@@ -135,14 +137,19 @@ export class TreeModel {
   }
 
   #soon(): void {
-    if (this.#signal.aborted) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const { open } = this.state.get();
-      const paths = [...this.#stale].filter((path) => path === "" || open.has(path));
-      this.#stale.clear();
-      for (const path of paths) void this.#read(path);
-    }, GATHER_MS);
+    if (!this.#signal.aborted) this.#asking.soon();
+  }
+
+  async #readStale(): Promise<void> {
+    const { open } = this.state.get();
+    const paths = [...this.#stale].filter((path) => path === "" || open.has(path));
+    this.#stale.clear();
+    const queue = paths.values();
+    // Others need connections, too.
+    const worker = async () => {
+      for (const path of queue) await this.#read(path);
+    };
+    await Promise.all(Array.from({ length: READ_AT_ONCE }, worker));
   }
 
   /** One reading of a directory at a time; who asks meanwhile gets one more behind it. */

@@ -1,18 +1,20 @@
+import { keep, kept } from "../../state/kept.ts";
 import { type Layout, layoutFrom, NO_TERMINALS } from "./layout.ts";
 
 const layoutKey = (workspace: string) => `berth.terminals.${workspace}`;
 const WRITER_KEY = "berth.terminals.writer";
+const ofTab = () => sessionStorage;
 
 /** As this tab of the browser had it, else as the last one had it. */
 export function keptLayout(workspace: string): Layout {
   const key = layoutKey(workspace);
-  return layoutFrom(sessionStorage.getItem(key)) ?? layoutFrom(localStorage.getItem(key)) ?? NO_TERMINALS;
+  return layoutFrom(kept(key, ofTab)) ?? layoutFrom(kept(key)) ?? NO_TERMINALS;
 }
 
 export function keepLayout(workspace: string, layout: Layout): void {
   const text = JSON.stringify(layout);
-  sessionStorage.setItem(layoutKey(workspace), text);
-  localStorage.setItem(layoutKey(workspace), text);
+  keep(layoutKey(workspace), text, ofTab);
+  keep(layoutKey(workspace), text);
 }
 
 /** Whether this tab of the browser typed into the process before it was loaded again. */
@@ -22,12 +24,12 @@ export function wasWriter(process: string): boolean {
 
 export function keepWriter(process: string, isWriter: boolean): void {
   const others = writers().filter((one) => one !== process);
-  sessionStorage.setItem(WRITER_KEY, JSON.stringify(isWriter ? [...others, process].slice(-64) : others));
+  keep(WRITER_KEY, JSON.stringify(isWriter ? [...others, process].slice(-64) : others), ofTab);
 }
 
 function writers(): readonly string[] {
   try {
-    const value: unknown = JSON.parse(sessionStorage.getItem(WRITER_KEY) ?? "[]");
+    const value: unknown = JSON.parse(kept(WRITER_KEY, ofTab) ?? "[]");
     return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
   } catch {
     return [];
