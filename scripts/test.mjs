@@ -89,13 +89,17 @@ function spread(sorted) {
   const places = sorted.filter(isPlace);
   const others = sorted.filter((path) => !isPlace(path));
   const between = others.length / places.length;
-  return [
-    ...places.flatMap((place, index) => [
-      place,
-      ...others.slice(Math.round(index * between), Math.round((index + 1) * between)),
-    ]),
-    ...(places.length === 0 ? others : []),
-  ];
+  // Half a step before the first place and behind the last one.
+  const start = (index) => Math.round((index + 0.5) * between);
+  return places.length === 0
+    ? others
+    : [
+        ...others.slice(0, start(0)),
+        ...places.flatMap((place, index) => [
+          place,
+          ...others.slice(start(index), index + 1 === places.length ? undefined : start(index + 1)),
+        ]),
+      ];
 }
 
 /**
