@@ -78,12 +78,15 @@ export class Emulator implements Disposable {
     });
   }
 
-  /** Puts it there. `label` is what screen readers call where one types; `help`: id of what more they say. */
-  open(host: HTMLElement, label: string, help: string): void {
+  /** Puts it there. `help`: id of what screen readers say of where one types, behind its label. */
+  open(host: HTMLElement, help: string): void {
     this.terminal.open(host);
-    const { textarea } = this.terminal;
-    textarea?.setAttribute("aria-label", label);
-    textarea?.setAttribute("aria-describedby", help);
+    this.terminal.textarea?.setAttribute("aria-describedby", help);
+  }
+
+  /** What screen readers call where one types. */
+  set label(label: string) {
+    this.terminal.textarea?.setAttribute("aria-label", label);
   }
 
   /** Of those that can be seen only: browsers have few contexts of WebGL. */

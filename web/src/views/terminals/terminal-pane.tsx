@@ -82,7 +82,7 @@ export function TerminalPane(props: PaneProps) {
       },
       onHover: setHovered,
     });
-    emulator.open(element, `Terminal ${name}`, help);
+    emulator.open(element, help);
     const options = {
       processId: process,
       client,
@@ -112,6 +112,9 @@ export function TerminalPane(props: PaneProps) {
   }, [process, client, mayWrite, wasShown, attempt]);
   const state = useObservable<SessionState | undefined>(running?.session.state ?? NOTHING);
   const { role, phase = "opening", hasBell = false } = state ?? {};
+  useEffect(() => {
+    if (running !== undefined) running.emulator.label = `Terminal ${name}`;
+  }, [running, name]);
   useEffect(() => {
     if (running !== undefined) running.session.fontSize = fontSize;
   }, [running, fontSize]);

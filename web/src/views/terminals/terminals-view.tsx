@@ -43,14 +43,15 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
   const [dialog, setDialog] = useState<"command" | "list" | { readonly close: string }>();
   const [starting, setStarting] = useState(0);
   const [failed, setFailed] = useState<unknown>();
-  const fresh = useRef(new Set<string>());
+  /** Started by this page and not shown before. */
+  const fresh = useRef(new Map<string, Process>());
   const room = useRef<HTMLDivElement>(null);
   const isNarrow = useNarrow();
   const selected = at.selectedTab(layout);
   const active = selected?.active;
   const open = at.processesOf(layout);
   const processOf = (id: string): Process | undefined =>
-    terminals?.find((one) => one.id === id) ?? states.get(id)?.process;
+    terminals?.find((one) => one.id === id) ?? states.get(id)?.process ?? fresh.current.get(id);
   const nameOf = (id: string) => {
     const process = processOf(id);
     return process === undefined ? "terminal" : terminalName(process);
@@ -75,7 +76,7 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
       const size = estimatedSize(room.current, layout.fontSize);
       const process = await startTerminal(client, workspace.id, wanted, { size, known: terminals ?? [] });
       // A live process of that name and command is the one that there was.
-      if (!open.includes(process.id) && process.output_end === 0) fresh.current.add(process.id);
+      if (!open.includes(process.id) && process.output_end === 0) fresh.current.set(process.id, process);
       change((before) => where(before, process.id));
       ask("focus", process.id);
       refresh();
