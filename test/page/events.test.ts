@@ -29,7 +29,10 @@ async function write(at: PageTest, id: string, path: string): Promise<void> {
 
 /** Lines of the timeline whose head has the words. */
 const lines = (page: Page, words: RegExp) =>
-  page.getByRole("region", { name: "Timeline" }).getByRole("button", { name: words });
+  page
+    .getByRole("region", { name: "Timeline" })
+    .getByRole("button", { name: words })
+    .and(page.locator("[aria-expanded]"));
 
 pageTest("the timeline goes on as things happen; many of one kind are one line that opens", async (at) => {
   const id = await workspace(at);
@@ -134,7 +137,7 @@ pageTest(
     await shown(page.getByText("Not verified in this visit"));
     const verify = page.getByRole("button", { name: "Verify" });
     await verify.click();
-    const said = page.getByText(/^Verified up to record [\d,]+ at \d\d:\d\d, (?:not )?signed/);
+    const said = page.getByText(/Verified up to record [\d,]+ at \d\d:\d\d, (?:not )?signed/);
     await waitFor("above and in the timeline", async () => (await said.count()) === 2);
     await inPlace(at, id, "exit 0");
     await shown(page.getByText(/newer records? (?:is|are) not verified yet/));
@@ -154,7 +157,7 @@ pageTest(
     database.close();
     await page.goto(new URL(`/w/${id}/events?type=workspace`, at.runner.url).href);
     await verify.click();
-    const broken = page.getByText(new RegExp(`^Broken at record ${sequence}: `));
+    const broken = page.getByText(new RegExp(`Broken at record ${sequence}: `));
     await waitFor("above and in the timeline", async () => (await broken.count()) === 2);
     await shown(lines(page, /^broken.*workspace\.created/));
     await shown(lines(page, /^not verified: behind a broken record.*workspace\.ready/));

@@ -30,7 +30,7 @@ async function server(
 
 function textAt(port: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    get({ host: "127.0.0.1", port }, async (response) => {
+    get({ host: "127.0.0.1", port, agent: false }, async (response) => {
       let text = "";
       for await (const chunk of response) text += String(chunk);
       resolve(text);
