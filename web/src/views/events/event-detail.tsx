@@ -81,7 +81,7 @@ export function EventDetail({ event, onNarrow }: EventDetailProps) {
       </dl>
       <div className={css.ways}>
         {cause !== undefined && (
-          <Button onClick={() => onNarrow({ cause, types: [], process: undefined, text: "" })}>
+          <Button onClick={() => onNarrow({ ...EVERYTHING, cause, until: soonAfter(time) })}>
             All with this cause
           </Button>
         )}
@@ -95,6 +95,23 @@ export function EventDetail({ event, onNarrow }: EventDetailProps) {
       </div>
     </div>
   );
+}
+
+const EVERYTHING = {
+  types: [],
+  workspace: undefined,
+  process: undefined,
+  since: undefined,
+  until: undefined,
+  text: "",
+} as const satisfies Partial<EventFilter>;
+/** What has one cause rarely takes longer. */
+const NEAR_MS = 3_600_000;
+
+/** Where events with the cause of an old one are looked for first; undefined: at the end. */
+function soonAfter(time: string): string | undefined {
+  const until = Date.parse(time) + NEAR_MS;
+  return until < Date.now() ? new Date(until).toISOString() : undefined;
 }
 
 /** A field of `data` for people: sizes and durations with their units, the rest as it is. */
