@@ -124,7 +124,10 @@ pageTest("the tree is walked by keys; what is made, renamed and removed in the p
   const { path, one, page } = await atFiles(at, "tree");
   const tree = await shown(page.getByRole("tree", { name: "Files" }));
   await tree.focus();
-  for (const key of ["Home", "ArrowRight", "ArrowDown"]) await page.keyboard.press(key);
+  await shown(inTree(page, "docs"));
+  for (const key of ["Home", "ArrowRight"]) await page.keyboard.press(key);
+  await shown(inTree(page, "übersicht"));
+  await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await page.waitForURL(/[?&]path=docs/);
   await shown(page.getByRole("textbox", { name: "docs/übersicht 日本.txt" }));
@@ -162,11 +165,7 @@ pageTest("changes are shown line by line, against the trunk and the last commit"
   await accessible(one);
   await fitsNarrow(page);
   await screenshot(page, "changes");
-  await page
-    .getByRole("radio", { name: /last commit/i })
-    .or(page.getByRole("button", { name: /last commit/i }))
-    .first()
-    .click();
+  await page.getByRole("combobox", { name: "Compared with" }).selectOption({ label: "the last commit" });
   await files.getByRole("option", { name: /berths\.js/ }).waitFor({ state: "detached" });
   await shown(files.getByRole("option", { name: /notes\.txt/ }));
 });
