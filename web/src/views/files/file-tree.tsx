@@ -56,6 +56,11 @@ export function FileTree(props: FileTreeProps) {
   useEffect(() => {
     if (at >= 0) show(at);
   }, [at, show]);
+  // "Loading…" was chosen, and what is in the directory is there now.
+  const inside = at < 0 ? insteadOf(rows, active) : undefined;
+  useEffect(() => {
+    if (inside !== undefined) onActive(inside);
+  }, [inside, onActive]);
   const nameAt = rows.findIndex((row) => isName(row));
   useEffect(() => {
     if (nameAt >= 0) show(nameAt);
@@ -76,6 +81,7 @@ export function FileTree(props: FileTreeProps) {
     const page = Math.max(1, Math.floor((box.current?.clientHeight ?? 0) / (list.offset(1) || 1)) - 1);
     const step = treeStep(rows, active, event.key, page);
     const path = row === undefined || row.note !== undefined ? undefined : row.path;
+    if (event.key.length > 1) typed.current.text = "";
     if (step !== undefined && "go" in step) onActive(step.go);
     else if (step !== undefined && "open" in step) void tree.unfold(step.open);
     else if (step !== undefined) tree.fold(step.close);
@@ -117,7 +123,8 @@ export function FileTree(props: FileTreeProps) {
       onScroll={list.onScroll}
       onKeyDown={onKeyDown}
       onFocus={({ target: focused, currentTarget }) => {
-        if (focused === currentTarget && at < 0 && rows[0] !== undefined) onActive(rows[0].path);
+        if (focused === currentTarget && active === undefined && rows[0] !== undefined)
+          onActive(rows[0].path);
       }}
       onDragOver={(event) => {
         if (dropping(event)) setTarget(directoryOf(event.target));
@@ -224,6 +231,14 @@ function noteWords(note: NonNullable<TreeRow["note"]>): string {
   return { loading: "Loading…", empty: "Nothing in it", cut: "There are more, which are not shown" }[
     note.kind
   ];
+}
+
+/** The first row of the directory that a note told of. */
+function insteadOf(rows: readonly TreeRow[], active: string | undefined): string | undefined {
+  const end = active?.indexOf("/\0") ?? -1;
+  if (active === undefined || end < 0) return undefined;
+  const directory = active.slice(0, end);
+  return rows.find(({ path }) => path !== "" && parentOf(path) === directory)?.path;
 }
 
 const NAME = "\0naming";
