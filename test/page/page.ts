@@ -14,7 +14,7 @@ export const PAGE_DIRECTORY = process.env.BERTH_PAGE_DIR || join(import.meta.dir
 
 /** What the console says of a runner that does not answer; the page tells it in its own way. */
 export const RUNNER_AWAY = [
-  /net::ERR_(?:CONNECTION|INCOMPLETE_CHUNKED|EMPTY_RESPONSE|INTERNET_DISCONNECTED|NETWORK)/,
+  /net::ERR_(?:CONNECTION|SOCKET|INCOMPLETE_CHUNKED|EMPTY_RESPONSE|INTERNET_DISCONNECTED|NETWORK)/,
   /WebSocket connection to .* failed/,
 ];
 

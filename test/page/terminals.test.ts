@@ -62,11 +62,12 @@ pageTest(
     const terminal = await terminalOf(page, "shell");
     await accessible(one);
     await enter(terminal, "PS1='$ '; clear");
-    await enter(terminal, "vi ships.txt");
+    await enter(terminal, "LC_ALL=C.UTF-8 vi ships.txt");
     await showsText(terminal, /"?ships\.txt"? \[New/);
     await page.keyboard.type("iGrüße 日本 ⚓ 👩‍💻");
     await page.keyboard.press("Enter");
     await page.keyboard.insertText("한국어 done");
+    await showsText(terminal, /^Grüße 日本 ⚓ .*\n한국어 done$/m);
     await page.keyboard.press("Escape");
     await page.keyboard.type(":w");
     await page.keyboard.press("Enter");
@@ -89,7 +90,6 @@ pageTest(
     const narrower = await waitFor("another size in the place", async () => {
       await enter(terminal, "stty size > size.txt");
       const now = await columns();
-      console.log(now, wide);
       return now < wide && now;
     });
     const { tty } = await processOf(at.runner, await processIn(terminal));
@@ -104,7 +104,7 @@ pageTest(
 );
 
 const COUNT =
-  "for i in $(seq 1 4000); do echo line $i of a long way, ünïcödé 漢字; [ $((i % 50)) = 0 ] && sleep 0.05; done; echo over";
+  "for i in $(seq 1 4000); do printf 'line %s of a long way, \\303\\274 \\346\\274\\242\\n' $i; [ $((i % 50)) = 0 ] && sleep 0.05; done; echo over";
 
 pageTest("a reload in the middle of output, and a killed runner: everything is there, once", async (at) => {
   const id = await container(at);
@@ -127,7 +127,7 @@ pageTest("a reload in the middle of output, and a killed runner: everything is t
   await showsText(again, /^over$/m);
   await showsItsLog(again, at.runner);
   const expected = await everythingOf(at.runner, await processIn(again));
-  assert.ok(expected.includes("line 1 of a long way, ünïcödé 漢字"));
+  assert.ok(expected.includes("line 1 of a long way, ü 漢"));
   assert.deepEqual(await everythingIn(again), expected);
   await page.keyboard.press("Escape");
   await enter(again, "echo still $((40 + 2))");
