@@ -1,5 +1,5 @@
 import { createRunnerClient, isBerthError, type RunnerClient } from "../../../src/client/index.ts";
-import { sayError } from "../ui/toasts.tsx";
+import { say, sayError } from "../ui/toasts.tsx";
 import { keep, kept } from "./kept.ts";
 import { Variable } from "./observable.ts";
 
@@ -95,7 +95,10 @@ async function enter(key: string, refused?: string): Promise<void> {
   while (held === key) {
     try {
       const { token } = await client.get("/v1/sessions/current");
-      if (held === key) session.set({ state: "in", client, token });
+      if (held !== key) return;
+      const before = session.get();
+      if (before.state === "in" && before.token.id !== token.id) say(`Signed in by ${token.name} now`);
+      session.set({ state: "in", client, token });
       return;
     } catch (error) {
       if (held !== key) return;

@@ -2,6 +2,7 @@ import { type KeyboardEvent, useEffect, useId } from "react";
 import type { ShownFile } from "../../diff/rows.ts";
 import { classes } from "../../ui/classes.ts";
 import { useRowWindow } from "../../ui/row-window.ts";
+import { visible } from "../../ui/visible.ts";
 import css from "./changes.module.css";
 import { statusWord } from "./status-words.ts";
 
@@ -97,8 +98,8 @@ function FileName({ path }: { readonly path: string }) {
   const slash = path.lastIndexOf("/");
   return (
     <span className={css.name}>
-      {path.slice(slash + 1)}
-      {slash > 0 && <span className={css.directory}>{path.slice(0, slash)}</span>}
+      {visible(path.slice(slash + 1))}
+      {slash > 0 && <span className={css.directory}>{visible(path.slice(0, slash))}</span>}
     </span>
   );
 }

@@ -2,6 +2,7 @@ import type { ShownFile } from "../../diff/rows.ts";
 import { navigate, workspacePath } from "../../state/router.ts";
 import { IconButton } from "../../ui/button.tsx";
 import { say, sayError } from "../../ui/toasts.tsx";
+import { visible } from "../../ui/visible.ts";
 import { LineCounts, StatusLetter } from "./changed-files.tsx";
 import css from "./changes.module.css";
 import { statusWord } from "./status-words.ts";
@@ -27,9 +28,9 @@ export function DiffHead({ file, workspace, isFolded, onFold }: DiffHeadProps) {
         onClick={onFold}
       />
       <StatusLetter status={status} />
-      <h3 className={css.path} title={path}>
-        {oldPath !== null && <span className={css.soft}>{oldPath} → </span>}
-        {path}
+      <h3 className={css.path} title={visible(path)}>
+        {oldPath !== null && <span className={css.soft}>{visible(oldPath)} → </span>}
+        {visible(path)}
       </h3>
       <span className={css.soft} aria-hidden="true">
         {statusWord(status).word}

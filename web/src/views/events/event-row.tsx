@@ -2,6 +2,7 @@ import { useWorkspaces } from "../../state/context.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { classes } from "../../ui/classes.ts";
 import { Icon } from "../../ui/icon.tsx";
+import { visible } from "../../ui/visible.ts";
 import { EventDetail } from "./event-detail.tsx";
 import { type EventFilter, isTrouble, type ShownEvent, type TimelineItem } from "./event-filter.ts";
 import css from "./events.module.css";
@@ -57,13 +58,13 @@ export function TimelineRow({ row, scope, onToggle, onNarrow }: TimelineRowProps
             {scope === "all" && <WorkspaceName id={newest.workspace} />}
             {item.kind === "burst" ? (
               <>
-                {events.length} times, from {clock(oldest.time)} on: {newest.message}
+                {events.length} times, from {clock(oldest.time)} on: {visible(newest.message)}
               </>
             ) : (
-              newest.message
+              visible(newest.message)
             )}
           </span>
-          <span className={css.actor}>{newest.actor}</span>
+          <span className={css.actor}>{visible(newest.actor ?? "")}</span>
         </button>
         {isOpen && (item.kind === "event" || events.length === 1) && (
           <EventDetail event={newest} onNarrow={onNarrow} />
@@ -87,7 +88,7 @@ function BurstDetail({
         <li key={event.sequence}>
           <details>
             <summary>
-              <time dateTime={event.time}>{clock(event.time)}</time> {event.message}
+              <time dateTime={event.time}>{clock(event.time)}</time> {visible(event.message)}
             </summary>
             <EventDetail event={event} onNarrow={onNarrow} />
           </details>

@@ -9,6 +9,7 @@ import { Button, IconButton } from "../../ui/button.tsx";
 import { shortBytes } from "../../ui/format.ts";
 import { Empty, ErrorNote, Note, Waiting } from "../../ui/notes.tsx";
 import { say, sayError } from "../../ui/toasts.tsx";
+import { visible } from "../../ui/visible.ts";
 import type { Conflict, OpenFile } from "./buffers.ts";
 import type { CodeEditorHandle } from "./code-editor.tsx";
 import { ConflictDialog } from "./conflict-dialog.tsx";
@@ -98,9 +99,9 @@ export function FilePane({ workspace, path, line, files, onBack, onDownload }: F
     <div className={css.pane}>
       <header className={css.bar}>
         <IconButton icon="menu" label="Back to the tree" className={css.back} onClick={onBack} />
-        <h2 className={css.title} title={path}>
-          {parentOf(path) !== "" && <span className={css.soft}>{parentOf(path)}/</span>}
-          {nameOf(path)}
+        <h2 className={css.title} title={visible(path)}>
+          {parentOf(path) !== "" && <span className={css.soft}>{visible(parentOf(path))}/</span>}
+          {visible(nameOf(path))}
         </h2>
         <span className={css.words}>{words.join(" · ")}</span>
         {isText && (

@@ -5,6 +5,7 @@ import { shortBytes } from "../../ui/format.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { toldError } from "../../ui/notes.tsx";
 import { useRowWindow } from "../../ui/row-window.ts";
+import { visible } from "../../ui/visible.ts";
 import css from "./files.module.css";
 import { NameInput } from "./name-input.tsx";
 import { parentOf } from "./paths.ts";
@@ -202,7 +203,7 @@ function Row({ id, row, style, facts, isActive, isDirty, isTarget, onClick }: Ro
       aria-expanded={isOpen}
       aria-selected={isActive}
       data-path={path}
-      title={name}
+      title={visible(name)}
       className={classes(css.treeRow, isActive && css.active, isTarget && css.dropTarget)}
       style={style}
       onClick={onClick}
@@ -215,7 +216,7 @@ function Row({ id, row, style, facts, isActive, isDirty, isTarget, onClick }: Ro
           <span className={isOpen === undefined ? css.soft : css.folder}>
             <Icon name={isOpen === undefined ? "file" : "folder"} size={14} />
           </span>
-          <span className={classes(css.treeName, isBroken && css.bad)}>{name}</span>
+          <span className={classes(css.treeName, isBroken && css.bad)}>{visible(name)}</span>
           {words.length > 0 && <span className={isDirty ? css.warn : css.soft}>{words.join(", ")}</span>}
           {size !== "" && <span className={css.size}>{size}</span>}
         </>

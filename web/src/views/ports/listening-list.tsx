@@ -8,6 +8,7 @@ import { Button } from "../../ui/button.tsx";
 import { Link } from "../../ui/link.tsx";
 import { Empty, ErrorNote, Note, Waiting } from "../../ui/notes.tsx";
 import { say, sayError } from "../../ui/toasts.tsx";
+import { visible } from "../../ui/visible.ts";
 import { OpenPreview } from "./open-preview.tsx";
 import { addressText, newPorts } from "./port-number.ts";
 import css from "./ports.module.css";
@@ -112,7 +113,7 @@ function ListeningRow({ workspace, listening, isNew, hasPreview, hasForward, onA
       <span className={css.port}>{port}</span>
       <span className={css.about}>
         <code>{addressText(host, port)}</code>
-        {command !== null && <span>{command}</span>}
+        {command !== null && <span>{visible(command)}</span>}
         {process !== null && <Link to={workspacePath(workspace, "processes", { process })}>its process</Link>}
         {isNew && <Badge tone="accent">new</Badge>}
         {hasPreview && <Badge>preview</Badge>}

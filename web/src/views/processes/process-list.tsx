@@ -5,6 +5,7 @@ import { Badge, StateBadge } from "../../ui/badge.tsx";
 import { classes } from "../../ui/classes.ts";
 import { Link } from "../../ui/link.tsx";
 import { Ago } from "../../ui/time.tsx";
+import { visible } from "../../ui/visible.ts";
 import { Duration } from "./process-detail.tsx";
 import css from "./process-list.module.css";
 import { commandText, kindOf, stateWords } from "./process-words.ts";
@@ -71,6 +72,9 @@ function useKeepFocus(root: { readonly current: HTMLElement | null }): void {
   });
 }
 
+/** Letters of a command: programs are started with megabytes of arguments. */
+const MOST_SHOWN = 500;
+
 interface RowProps {
   readonly process: Process;
   readonly isSelected: boolean;
@@ -79,7 +83,7 @@ interface RowProps {
 
 function Row({ process, isSelected, to }: RowProps) {
   const { tone, text } = stateWords(process);
-  const command = commandText(process.command);
+  const command = visible(commandText(process.command).slice(0, MOST_SHOWN));
   return (
     <li>
       <Link
@@ -89,7 +93,7 @@ function Row({ process, isSelected, to }: RowProps) {
         className={classes(css.row, isSelected && css.selected)}
       >
         <span className={css.command} title={command}>
-          {process.name !== null && <span className={css.name}>{process.name} </span>}
+          {process.name !== null && <span className={css.name}>{visible(process.name)} </span>}
           <code>{command}</code>
         </span>
         <span className={css.state}>

@@ -17,6 +17,7 @@ test("only addresses of the web are opened; those of the place are told from oth
 
 test("a paste can't pretend that it is over, and several lines at once are told", () => {
   assert.equal(pasteText("a\x1b[201~\nrm -rf x\x9b201~"), "a\u241b[201~\nrm -rf x\u241b201~");
+  assert.equal(pasteText("a\tb\r\nrm -rf x\x0f\x03\x7f"), "a\tb\r\nrm -rf x\u240f\u2403\u2421");
   assert.equal(linesAtOnce("one\n", false), 0);
   assert.equal(linesAtOnce("one\r\ntwo\nthree\n\n", false), 3);
   assert.equal(linesAtOnce("one\ntwo", true), 0, "the program takes it as text");

@@ -13,9 +13,12 @@ export function portInPlace(url: URL): number | undefined {
   return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
 }
 
-/** Text of the clipboard as it may be given to a terminal: none of it ends the paste and goes on as keys. */
+/** Text of the clipboard as it may be given to a terminal: none of it ends the paste and goes on as keys, such as ^O, by which shells run a line. */
 export function pasteText(text: string): string {
-  return text.replaceAll("\x1b", "\u241b").replaceAll("\x9b", "\u241b");
+  return text
+    .replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, (one) => String.fromCharCode(0x2400 + one.charCodeAt(0)))
+    .replaceAll("\x7f", "\u2421")
+    .replaceAll(/[\x80-\x9f]/g, "\u241b");
 }
 
 /** Lines that a paste would run at once. One that a program takes as a paste runs none of them. */
