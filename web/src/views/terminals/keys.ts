@@ -49,6 +49,9 @@ export function bindKeys(
     if (text !== "") paste(text, emulator, session, actions);
   };
   host.addEventListener("paste", onPaste, { capture: true });
+  host.addEventListener("compositionend", () => {
+    if (session.refusal !== undefined) session.refuse(session.refusal);
+  });
 }
 
 function paste(text: string, emulator: Emulator, session: TerminalSession, actions: KeyActions): void {
@@ -82,4 +85,10 @@ export async function copy({ terminal }: Emulator): Promise<void> {
 /** Keys by which the emulator itself scrolls. */
 function scrolls({ key, shiftKey }: KeyboardEvent): boolean {
   return shiftKey && /^(?:PageUp|PageDown|Home|End)$/.test(key);
+}
+
+/** Whether what the emulator says now is what somebody types or pastes, and no answer to output. */
+export function isTypedNow(): boolean {
+  const { event } = window;
+  return event instanceof KeyboardEvent || event instanceof InputEvent || event instanceof ClipboardEvent;
 }

@@ -3,7 +3,7 @@ import { Button } from "../../ui/button.tsx";
 import { classes } from "../../ui/classes.ts";
 import { shortBytes } from "../../ui/format.ts";
 import { Icon, type IconName } from "../../ui/icon.tsx";
-import type { SessionState } from "./session.ts";
+import type { SessionState } from "./session-state.ts";
 import css from "./terminals.module.css";
 import { endWords, REFUSALS } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import type { Attachment, BerthError, RunnerClient } from "../../../../src/client/index.ts";
+import type { Attachment, BerthError } from "../../../../src/client/index.ts";
 import { isBerthError } from "../../../../src/client/index.ts";
 import {
   fromBeginning,
@@ -9,6 +9,8 @@ import {
 import { Variable } from "../../state/observable.ts";
 import type { Process } from "../../state/store.ts";
 import type { Emulator } from "./emulator.ts";
+import { isTypedNow } from "./keys.ts";
+import { OPENING, type SessionOptions, type SessionState } from "./session-state.ts";
 import type { Refusal } from "./words.ts";
 import { WriteQueue } from "./write-queue.ts";
 
@@ -29,56 +31,12 @@ const MOST_HELD = 64 * 1024;
 const TITLE_MS = 200;
 const MOST_TITLE = 200;
 
-export interface SessionState {
-  /** restoring: what was printed before is made to a screen again. gone: there is no such process any more. */
-  readonly phase: "opening" | "restoring" | "live" | "ended" | "failed" | "gone";
-  readonly role: "writer" | "viewer";
-  readonly isConnected: boolean;
-  readonly process: Process | undefined;
-  readonly exit: NonNullable<Process["exit"]> | undefined;
-  /** That the program has given itself. */
-  readonly title: string;
-  readonly hasBell: boolean;
-  /** Why what was typed last was not sent; undefined again after a while. */
-  readonly refused: Refusal | undefined;
-  /** What was typed right before the connection was lost may not have arrived. */
-  readonly maybeLost: boolean;
-  /** Bytes of output that the place has no more. */
-  readonly missingBytes: number;
-  readonly error: unknown;
-}
-
-export interface SessionOptions {
-  readonly client: RunnerClient;
-  readonly processId: string;
-  readonly emulator: Emulator;
-  readonly fontSize: number;
-  /** The token may type. */
-  readonly mayWrite: boolean;
-  /** Started by this page a moment ago: everything that it asks of its terminal is answered. */
-  readonly isFresh: boolean;
-  /** This page was the writer before it was loaded again. */
-  readonly wasWriter: boolean;
-}
-
 /**
  * A terminal of the place in an emulator: first its screen as it was, then what happens. Every byte goes through the
  * emulator once and in order, over lost connections too, at the pace of the emulator.
  */
 export class TerminalSession implements Disposable {
-  readonly state = new Variable<SessionState>({
-    phase: "opening",
-    role: "viewer",
-    isConnected: true,
-    process: undefined,
-    exit: undefined,
-    title: "",
-    hasBell: false,
-    refused: undefined,
-    maybeLost: false,
-    missingBytes: 0,
-    error: undefined,
-  });
+  readonly state = new Variable<SessionState>(OPENING);
   readonly #options: SessionOptions;
   readonly #emulator: Emulator;
   readonly #queue: WriteQueue;
@@ -87,6 +45,12 @@ export class TerminalSession implements Disposable {
   #plan: ReplayPlan | undefined;
   #isRestored = false;
   #takesOver = false;
+  /** The page hears nothing from the runner: a connection that says nothing may be gone, too. */
+  #isCutOff = false;
+  /** There was output since. */
+  #hasHeard = false;
+  /** The attachment itself has told that it lost its connection. */
+  #isLost = false;
   /** The next output begins in the middle of something. */
   #begins = false;
   /** The beginning is not there: the program is asked to draw itself anew. */
@@ -146,10 +110,22 @@ export class TerminalSession implements Disposable {
 
   /** Becomes the writer, whoever is. */
   takeOver(): void {
-    this.#takesOver = true;
-    this.#attachment?.close();
+    this.#attachAnew(true);
   }
 
+  /** Whether the page hears from the runner. A connection that has lived through silence in silence is made anew. */
+  set isCutOff(cutOff: boolean) {
+    if (cutOff === this.#isCutOff) return;
+    this.#isCutOff = cutOff;
+    if (this.#attachment === undefined || this.state.get().phase === "ended" || this.#isLost) return;
+    if (cutOff) {
+      this.#hasHeard = false;
+      this.#noteLoss(undefined);
+    } else if (this.#hasHeard) this.#set({ isConnected: true });
+    else this.#attachAnew(this.state.get().role === "writer");
+  }
+
+  /** Pixels. A viewer's letters are smaller where that shows more of the writer's terminal. */
   set fontSize(size: number) {
     this.#fontSize = size;
     if (this.state.get().role === "writer" || !this.#isRestored) {
@@ -208,8 +184,10 @@ export class TerminalSession implements Disposable {
         const attachment = await this.#trying(() => this.#attach(process));
         this.#attachment = attachment;
         this.#set({ role: attachment.role, isConnected: true });
-        if (this.#isRestored) this.#sized();
-        else if (plan.until <= this.#cursor) this.#restored();
+        if (this.#isRestored) {
+          this.#sized();
+          this.#sendHeld();
+        } else if (plan.until <= this.#cursor) this.#restored();
         isRunning = await this.#follow(attachment);
       }
     } catch (error) {
@@ -274,6 +252,7 @@ export class TerminalSession implements Disposable {
   async #follow(attachment: Attachment): Promise<boolean> {
     for await (const chunk of attachment) {
       if (this.#stop.signal.aborted) return false;
+      this.#heard();
       switch (chunk.type) {
         case "data":
           await this.#output(chunk.data, chunk.cursor - chunk.data.length);
@@ -336,10 +315,7 @@ export class TerminalSession implements Disposable {
     this.#isRestored = true;
     this.#set({ phase: "live" });
     this.#sized();
-    const held = this.#held;
-    this.#held = [];
-    if (held.length > 0 && this.refusal !== undefined) this.refuse(this.refusal);
-    else for (const data of held) this.#send(data);
+    this.#sendHeld();
   }
 
   async #ended(exit: {
@@ -364,13 +340,31 @@ export class TerminalSession implements Disposable {
   }
 
   #connection(now: "lost" | "restored", reason: BerthError | undefined): void {
-    if (now === "lost") {
-      const maybeLost = performance.now() - this.#sentAt < IN_FLIGHT_MS;
-      this.#set({ isConnected: false, maybeLost, error: reason });
-      return;
+    this.#isLost = now === "lost";
+    if (now === "lost") this.#noteLoss(reason);
+    else {
+      this.#set({ isConnected: true, role: this.#attachment?.role ?? "viewer", error: undefined });
+      this.#hasHeard = true;
+      this.#sized();
     }
-    this.#set({ isConnected: true, role: this.#attachment?.role ?? "viewer", error: undefined });
-    this.#sized();
+  }
+
+  #noteLoss(error: BerthError | undefined): void {
+    const maybeLost = performance.now() - this.#sentAt < IN_FLIGHT_MS;
+    this.#set({ isConnected: false, maybeLost, error });
+  }
+
+  #heard(): void {
+    if (this.#hasHeard) return;
+    this.#hasHeard = true;
+    if (this.#isCutOff) this.#set({ isConnected: true });
+  }
+
+  /** What is typed meanwhile is sent behind it. */
+  #attachAnew(takesOver: boolean): void {
+    this.#takesOver = takesOver;
+    this.#attachment?.close();
+    this.#attachment = undefined;
   }
 
   // --- size ---
@@ -427,13 +421,17 @@ export class TerminalSession implements Disposable {
    * before is not: nobody waits for it any more, and the program of now would take it for keys.
    */
   #hold(data: string | Uint8Array): void {
-    const { event } = window;
-    const isTyped =
-      event instanceof KeyboardEvent || event instanceof InputEvent || event instanceof ClipboardEvent;
-    if (!isTyped) return;
+    if (!isTypedNow()) return;
     const held = this.#held.reduce((sum, { length }) => sum + length, data.length);
     if (held > MOST_HELD) this.refuse("opening");
     else this.#held.push(data);
+  }
+
+  #sendHeld(): void {
+    const held = this.#held;
+    this.#held = [];
+    if (held.length > 0 && this.refusal !== undefined) this.refuse(this.refusal);
+    else for (const data of held) this.#send(data);
   }
 
   /** A program may change its title with every line. */

@@ -1,7 +1,7 @@
 import "@xterm/xterm/css/xterm.css";
 import { type CSSProperties, useEffect, useId, useRef, useState } from "react";
 import { keysForPeople } from "../../shell/commands.ts";
-import { useClient } from "../../state/context.ts";
+import { useClient, useLink } from "../../state/context.ts";
 import { useObservable, Variable } from "../../state/observable.ts";
 import { IconButton } from "../../ui/button.tsx";
 import { classes } from "../../ui/classes.ts";
@@ -14,7 +14,8 @@ import { bindKeys, copy } from "./keys.ts";
 import type { Box, Direction } from "./layout.ts";
 import { PaneBars, PaneNotices } from "./pane-bars.tsx";
 import { SearchBar } from "./search-bar.tsx";
-import { type SessionState, TerminalSession } from "./session.ts";
+import { TerminalSession } from "./session.ts";
+import type { SessionState } from "./session-state.ts";
 import { keepWriter, wasWriter } from "./storage.ts";
 import css from "./terminals.module.css";
 
@@ -115,6 +116,10 @@ export function TerminalPane(props: PaneProps) {
   useEffect(() => {
     if (running !== undefined) running.emulator.label = `Terminal ${name}`;
   }, [running, name]);
+  const isCutOff = useLink().state === "lost";
+  useEffect(() => {
+    if (running !== undefined) running.session.isCutOff = isCutOff;
+  }, [running, isCutOff]);
   useEffect(() => {
     if (running !== undefined) running.session.fontSize = fontSize;
   }, [running, fontSize]);

@@ -1,6 +1,7 @@
 import type { Process } from "../../state/store.ts";
 import { StateBadge } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
+import { Empty, ErrorNote, Waiting } from "../../ui/notes.tsx";
 import { Ago } from "../../ui/time.tsx";
 import css from "./terminals.module.css";
 import { endWords, terminalName } from "./words.ts";
@@ -37,5 +38,41 @@ export function TerminalTable({ terminals, open, onOpen }: TerminalTableProps) {
         );
       })}
     </ul>
+  );
+}
+
+interface NoTerminalsProps {
+  readonly terminals: readonly Process[];
+  readonly error: unknown;
+  readonly mayStart: boolean;
+  readonly isStarting: boolean;
+  readonly onStart: () => void;
+  readonly onOpen: (process: string) => void;
+  readonly onRetry: () => void;
+}
+
+/** In place of terminals: how to get one. */
+export function NoTerminals(props: NoTerminalsProps) {
+  const { terminals, error, mayStart, isStarting, onStart, onOpen, onRetry } = props;
+  return (
+    <div className={css.empty}>
+      {error !== undefined && (
+        <ErrorNote error={error} actions={<Button onClick={onRetry}>Try again</Button>} />
+      )}
+      {isStarting ? (
+        <Waiting what="Starting a terminal…" />
+      ) : (
+        <Empty icon="terminal" title="No terminal is open">
+          {mayStart ? (
+            <Button kind="primary" icon="plus" onClick={onStart}>
+              Open a shell
+            </Button>
+          ) : (
+            <p>This session may look at terminals, and start none.</p>
+          )}
+        </Empty>
+      )}
+      {terminals.length > 0 && <TerminalTable terminals={terminals} open={[]} onOpen={onOpen} />}
+    </div>
   );
 }

@@ -5,7 +5,7 @@ import type { Process } from "../../state/store.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { Menu } from "../../ui/menu.tsx";
-import { Empty, ErrorNote, Waiting } from "../../ui/notes.tsx";
+import { ErrorNote } from "../../ui/notes.tsx";
 import { Tabs } from "../../ui/tabs.tsx";
 import { say, sayError } from "../../ui/toasts.tsx";
 import type { WorkspaceViewProps } from "../workspace-page.tsx";
@@ -13,12 +13,12 @@ import { useTerminalCommands } from "./commands.ts";
 import { CloseDialog, CommandDialog } from "./dialogs.tsx";
 import { Divider } from "./divider.tsx";
 import * as at from "./layout.ts";
-import type { SessionState } from "./session.ts";
+import type { SessionState } from "./session-state.ts";
 import { again, estimatedSize, startTerminal, type WantedTerminal } from "./start.ts";
 import { keepWriter } from "./storage.ts";
 import { useTerminals } from "./terminal-list.ts";
 import { TerminalPane } from "./terminal-pane.tsx";
-import { TerminalTable } from "./terminal-table.tsx";
+import { NoTerminals, TerminalTable } from "./terminal-table.tsx";
 import css from "./terminals.module.css";
 import { useLayout, useNarrow } from "./use-layout.ts";
 import { terminalName } from "./words.ts";
@@ -46,6 +46,7 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
   /** Started by this page and not shown before. */
   const fresh = useRef(new Map<string, Process>());
   const room = useRef<HTMLDivElement>(null);
+  const adding = useRef<HTMLButtonElement>(null);
   const isNarrow = useNarrow();
   const selected = at.selectedTab(layout);
   const active = selected?.active;
@@ -97,10 +98,17 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
     const isRunning =
       phase === "ended" || phase === "failed" ? false : processOf(process)?.state !== "exited";
     if (isRunning && mayWrite) setDialog({ close: process });
-    else drop(process);
+    else leave(process);
+  };
+  /** The pane goes, and the focus to what is shown then. */
+  const leave = (process: string) => {
+    drop(process);
+    const next = at.selectedTab(at.removeProcess(layout, process));
+    if (next === undefined) adding.current?.focus();
+    else ask("focus", next.active);
   };
   const end = async (id: string) => {
-    drop(id);
+    leave(id);
     try {
       await client.post("/v1/processes/{id}/kill", { params: { path: { id } }, body: {} });
       refresh();
@@ -165,7 +173,13 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
       >
         <div className={css.actions}>
           {mayWrite && (
-            <Button icon="plus" busy={starting > 0} onClick={() => void start()} aria-label="New terminal">
+            <Button
+              ref={adding}
+              icon="plus"
+              busy={starting > 0}
+              onClick={() => void start()}
+              aria-label="New terminal"
+            >
               <span className={css.wide}>New terminal</span>
             </Button>
           )}
@@ -199,26 +213,15 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
         aria-label={selected === undefined ? "Terminals" : undefined}
       >
         {selected === undefined && (
-          <div className={css.empty}>
-            {error !== undefined && (
-              <ErrorNote error={error} actions={<Button onClick={refresh}>Try again</Button>} />
-            )}
-            {starting > 0 ? (
-              <Waiting what="Starting a terminal…" />
-            ) : (
-              <Empty icon="terminal" title="No terminal is open">
-                {mayWrite && (
-                  <Button kind="primary" icon="plus" onClick={() => void start()}>
-                    Open a shell
-                  </Button>
-                )}
-                {!mayWrite && <p>This session may look at terminals, and start none.</p>}
-              </Empty>
-            )}
-            {terminals !== undefined && terminals.length > 0 && (
-              <TerminalTable terminals={terminals} open={open} onOpen={show} />
-            )}
-          </div>
+          <NoTerminals
+            terminals={terminals ?? []}
+            error={error}
+            mayStart={mayWrite}
+            isStarting={starting > 0}
+            onStart={() => void start()}
+            onOpen={show}
+            onRetry={refresh}
+          />
         )}
         {layout.tabs.flatMap((tab) => {
           const { panes, dividers } = isNarrow ? at.oneBox(tab.active, tab.root) : at.boxesOf(tab.root);
@@ -290,7 +293,7 @@ export function TerminalsView({ workspace, query }: WorkspaceViewProps) {
           onClose={() => setDialog(undefined)}
           onLeave={() => {
             setDialog(undefined);
-            drop(dialog.close);
+            leave(dialog.close);
           }}
           onEnd={() => {
             setDialog(undefined);
