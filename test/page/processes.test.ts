@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
-import { accessible, fitsNarrow, type PageTest, pageTests, shown } from "./page.ts";
+import { accessible, fitsNarrow, type PageTest, pageTests, RUNNER_AWAY, shown } from "./page.ts";
 import { screenshot } from "./screenshots.ts";
 
 const pageTest = pageTests();
@@ -168,6 +168,31 @@ pageTest(
     const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
     assert.equal((await download).suggestedFilename(), "flood.log");
     assert.equal(digest(saved), digest(new Uint8Array(await log.arrayBuffer())));
+  },
+);
+
+pageTest(
+  "over a restart of the runner output goes on with each line once, and the list with it",
+  async (at) => {
+    const id = await workspace(at);
+    const script = "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo tick-$i-; sleep 0.05; done";
+    const clock = await start(at, id, script, { name: "clock", detached: true });
+    const one = await at.signedIn(`/w/${id}/processes?process=${clock}`);
+    const { page } = one;
+    await shown(line(page, "tick-20-"));
+    one.expect(...RUNNER_AWAY);
+    await at.runner.restart();
+    const behind = Number(/tick-(\d+)-\s*$/.exec((await output(page).innerText()).trim())?.[1]) + 40;
+    await shown(line(page, `tick-${behind}-`));
+    const ticks = [...(await output(page).innerText()).matchAll(/tick-(\d+)-/g)].map((match) =>
+      Number(match[1]),
+    );
+    assert.deepEqual(
+      ticks,
+      ticks.map((_, at) => (ticks[0] ?? 0) + at),
+    );
+    await at.client.post("/v1/processes/{id}/kill", { params: { path: { id: clock } }, body: {} });
+    await shown(page.getByRole("article").getByText(/^SIG(?:TERM|KILL)$/));
   },
 );
 
