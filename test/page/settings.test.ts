@@ -17,7 +17,6 @@ pageTest(
     });
     const one = await at.signedIn(`/w/${id}/settings`);
     const { page } = one;
-    await page.getByText("More settings").click();
     await shown(page.getByRole("group", { name: "KEPT" }).getByText("value not shown"));
     assert.equal((await page.content()).includes("first-secret"), false);
     await page.getByRole("group", { name: "OLD" }).getByRole("button", { name: "Remove OLD" }).click();
@@ -42,9 +41,10 @@ pageTest(
   "settings that are not saved are not left by accident; what others change meanwhile is told",
   async (at) => {
     const { id } = await at.runner.workspace({ name: "guarded", project: at.project });
-    const one = await at.signedIn(`/w/${id}/settings`);
+    const one = await at.signedIn();
     const { page } = one;
-    await page.getByText("More settings").click();
+    await page.getByRole("link", { name: "guarded", exact: true }).click();
+    await page.getByRole("tab", { name: "Settings" }).click();
     await page.getByRole("combobox", { name: "Daemon" }).selectOption("never");
     const dialog = page.getByRole("dialog", { name: "Leave without saving?" });
     await page.getByRole("link", { name: "Berth: workspaces" }).click();
@@ -90,6 +90,7 @@ pageTest(
     await accessible(one);
     await operations.getByRole("button", { name: /^Cancel/ }).click();
     await shown(operations.getByText("Set-up of hooked was cancelled"));
+    await shown(page.getByText("It failed with SIGTERM"));
     await operations.getByRole("button", { name: "Try again" }).click();
     await shown(operations.getByRole("article", { name: "Setting up hooked" }));
     await inPlace(at, id, "touch go");

@@ -14,7 +14,7 @@ import { Ago } from "../../ui/time.tsx";
 import { sayError } from "../../ui/toasts.tsx";
 import { shownOperations } from "./list-model.ts";
 import css from "./operation-card.module.css";
-import { operationResult, operationTitle } from "./operation-words.ts";
+import { operationResult, operationTitle, outcomeOf } from "./operation-words.ts";
 
 /** An operation as it is now, with what it tells while it runs. */
 export interface ShownOperation {
@@ -64,19 +64,19 @@ export function OperationCard({ operation, live }: ShownOperation) {
   const card = useRef<HTMLElement>(null);
   useFocusKept(card);
   const { id, state, error, workspace, kind } = operation;
+  const outcome = outcomeOf(operation);
   const progress = live?.progress ?? operation.progress;
   const request = work.requestOf(operation);
   const result = operationResult(operation);
   const isThere = workspace !== null && state === "succeeded" && kind !== "delete";
   const again = () => {
     if (request === undefined) return;
-    work.dismiss(id);
-    work.begin(request).catch(sayError);
+    work.begin(request).then(() => work.dismiss(id), sayError);
   };
   return (
     <article ref={card} className={css.card} aria-label={operationTitle(operation)}>
       <header className={css.head}>
-        <StateBadge tone={TONES[state]}>{operationTitle(operation)}</StateBadge>
+        <StateBadge tone={TONES[outcome]}>{operationTitle(operation)}</StateBadge>
         <span className={css.time}>
           <Ago time={operation.ended_at ?? operation.created_at} />
         </span>
@@ -91,12 +91,12 @@ export function OperationCard({ operation, live }: ShownOperation) {
       {result !== undefined && <p className={css.result}>{result}</p>}
       {state !== "cancelled" && error !== null && <ErrorNote error={error} />}
       {live !== undefined && live.output !== "" && (
-        <Output text={live.output} isOpen={state === "running" || state === "failed"} />
+        <Output text={live.output} isOpen={outcome === "running" || outcome === "failed"} />
       )}
       <div className={css.actions}>
         {state === "running" && mayOperate && <Cancel id={id} title={operationTitle(operation)} />}
         {isThere && <Link to={workspacePath(workspace)}>Open</Link>}
-        {state !== "running" && state !== "succeeded" && mayOperate && request !== undefined && (
+        {outcome !== "running" && outcome !== "succeeded" && mayOperate && request !== undefined && (
           <Button icon="refresh" onClick={again}>
             Try again
           </Button>

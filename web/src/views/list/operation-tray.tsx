@@ -4,7 +4,7 @@ import { useObservable, Variable } from "../../state/observable.ts";
 import { Button } from "../../ui/button.tsx";
 import { OperationCard, type ShownOperation, useShownOperations } from "./operation-card.tsx";
 import css from "./operation-tray.module.css";
-import { operationTitle } from "./operation-words.ts";
+import { operationTitle, outcomeOf } from "./operation-words.ts";
 
 const isOpen = new Variable(false);
 
@@ -45,7 +45,7 @@ export function OperationTray() {
   }, [open]);
   const running = operations.filter(({ operation }) => operation.state === "running");
   const ended = operations.filter(({ operation }) => operation.state !== "running");
-  const failed = ended.filter(({ operation }) => operation.state !== "succeeded");
+  const failed = ended.filter(({ operation }) => outcomeOf(operation) !== "succeeded");
   return (
     <div ref={root} className={css.root}>
       <span role="status" className="unseen">

@@ -19,8 +19,25 @@ const ENDS: Readonly<Partial<Record<Operation["state"], string>>> = {
   interrupted: "was interrupted",
 };
 
+/** How it is; a set-up whose hook failed has come to its end, and failed all the same. */
+export function outcomeOf({ state, result }: Operation): Operation["state"] {
+  const exit = result?.init?.exit;
+  const isWell = exit === null || exit === undefined || exit.exit_code === 0;
+  return state === "succeeded" && !isWell ? "failed" : state;
+}
+
+/** How a program ended, in words. */
+export function exitWords(exit: {
+  readonly exit_code: number | null;
+  readonly signal: string | null;
+}): string {
+  return exit.signal === null ? `exit code ${exit.exit_code}` : `ended by ${exit.signal}`;
+}
+
 /** What an operation does, or how it ended, as a heading. */
-export function operationTitle({ kind, state, workspace_name: name }: Operation): string {
+export function operationTitle(operation: Operation): string {
+  const { kind, workspace_name: name } = operation;
+  const state = outcomeOf(operation);
   const [running, done, noun] = VERBS[kind];
   if (state === "running") return `${running} ${name}`;
   const end = ENDS[state];
@@ -42,6 +59,7 @@ export function operationResult({ kind, result }: Operation): string | undefined
   if (init !== undefined && init.skipped === "untrusted")
     return "The project is not trusted: its set-up did not run";
   if (init !== undefined && init.exit === null) return "There is no set-up hook to run";
+  if (init?.exit != null && init.exit.exit_code !== 0) return exitWords(init.exit);
   const kept = deletion?.kept.map(({ what, reason }) => `${what} stays: ${reason}`).join("; ");
   return kept === "" ? undefined : kept;
 }

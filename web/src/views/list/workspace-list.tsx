@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { useMemo, useRef } from "react";
 import { useCommands } from "../../shell/commands.ts";
 import { useMay, useOverview, useWorkspaces } from "../../state/context.ts";
 import { navigate, useRoute } from "../../state/router.ts";
@@ -35,7 +35,8 @@ export function WorkspaceList() {
     const { workspace, state } = one.operation;
     if (workspace !== null && state === "running") under.set(workspace, one);
   }
-  const rows = rowsOf(workspaces ?? [], overview?.value.places ?? []);
+  // What an operation tells, ten times a second, changes its own row alone.
+  const rows = useMemo(() => rowsOf(workspaces ?? [], overview?.value.places ?? []), [workspaces, overview]);
   const groups = grouped(rows, query);
   const shown = groups.reduce((sum, group) => sum + group.rows.length, 0);
   const isFiltered = query.text !== "" || query.place !== "" || query.state !== "";

@@ -9,7 +9,7 @@ import { Progress } from "../../ui/progress.tsx";
 import { Ago } from "../../ui/time.tsx";
 import type { Row } from "./list-model.ts";
 import { Cancel, type ShownOperation } from "./operation-card.tsx";
-import { operationTitle } from "./operation-words.ts";
+import { exitWords, operationTitle } from "./operation-words.ts";
 import { ChangesLabel, ConnectNow, HealthLabel, PlaceLabel, useSeen } from "./parts.tsx";
 import { useWorkspaceActions } from "./workspace-actions.tsx";
 import css from "./workspace-row.module.css";
@@ -98,10 +98,6 @@ function RowTrouble({ row: { workspace, health } }: { readonly row: Row }) {
       {mayOperate && <ConnectNow workspace={workspace} />}
     </div>
   );
-}
-
-function exitWords(exit: { readonly exit_code: number | null; readonly signal: string | null }): string {
-  return exit.signal === null ? `exit code ${exit.exit_code}` : `ended by ${exit.signal}`;
 }
 
 function RowOperation({ operation, live }: ShownOperation) {
