@@ -60,6 +60,7 @@ export class TerminalSession implements Disposable {
   #sending: Promise<void> = Promise.resolve();
   #held: (string | Uint8Array)[] = [];
   #sentAt = Number.NEGATIVE_INFINITY;
+  #heardAt = Number.NEGATIVE_INFINITY;
   #wanted: { readonly columns: number; readonly rows: number } | undefined;
   #resizing: ReturnType<typeof setTimeout> | undefined;
   #refusing: ReturnType<typeof setTimeout> | undefined;
@@ -350,11 +351,12 @@ export class TerminalSession implements Disposable {
   }
 
   #noteLoss(error: BerthError | undefined): void {
-    const maybeLost = performance.now() - this.#sentAt < IN_FLIGHT_MS;
+    const maybeLost = this.#sentAt > this.#heardAt || performance.now() - this.#sentAt < IN_FLIGHT_MS;
     this.#set({ isConnected: false, maybeLost, error });
   }
 
   #heard(): void {
+    this.#heardAt = performance.now();
     if (this.#hasHeard) return;
     this.#hasHeard = true;
     if (this.#isCutOff) this.#set({ isConnected: true });
