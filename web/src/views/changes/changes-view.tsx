@@ -20,6 +20,8 @@ import { useNarrow } from "./narrow.ts";
 
 /** For the lines of one file. */
 const READ_MS = 60_000;
+/** So long what comes to the upper edge has come there because a file was chosen. */
+const CHOSEN_MS = 300;
 const SPLIT = "berth.changes.split";
 
 /** What a workspace has that a commit has not: its files, and their lines. */
@@ -40,6 +42,8 @@ export function ChangesView({ workspace, query }: WorkspaceViewProps) {
   const [folded, setFolded] = useState<ReadonlyMap<string, boolean>>(new Map());
   const [top, setTop] = useState<string>();
   const diffs = useRef<DiffListHandle>(null);
+  /** The last files can't be scrolled to the upper edge; they are the chosen ones all the same. */
+  const chosenAt = useRef(Number.NEGATIVE_INFINITY);
   const extra = useExtraFiles(value, (file, signal) =>
     loadFile({ client, workspace: id, base, signal }, file),
   );
@@ -77,6 +81,7 @@ export function ChangesView({ workspace, query }: WorkspaceViewProps) {
     navigate(workspacePath(id, "changes", parts), { replace: true });
   };
   const select = (file: ShownFile) => {
+    chosenAt.current = performance.now();
     setTop(file.path);
     if (onlyFile !== undefined) go({ file: file.path });
     else diffs.current?.showFile(file.path);
@@ -174,7 +179,9 @@ export function ChangesView({ workspace, query }: WorkspaceViewProps) {
               rows={rows}
               split={split}
               onNote={note}
-              onTop={(file) => setTop(file.path)}
+              onTop={(file) => {
+                if (performance.now() - chosenAt.current > CHOSEN_MS) setTop(file.path);
+              }}
               head={(file) => (
                 <DiffHead file={file} workspace={id} isFolded={isFolded(file)} onFold={() => fold(file)} />
               )}

@@ -79,6 +79,19 @@ test("a file that was changed meanwhile is never written over unasked", async ()
   assert.equal(read(), "mine\n");
 });
 
+test("what is typed while a save is under way is written by the next one", async () => {
+  const { at, read, etag } = place("one\n");
+  const buffers = new Buffers();
+  buffers.wasRead("a", textFile("one\n"), etag());
+  buffers.typed("a", draft("two\n"), true);
+  const first = buffers.save(at);
+  buffers.typed("a", draft("three\n"), true);
+  assert.equal(await buffers.save(at), undefined);
+  assert.equal(await first, undefined);
+  assert.equal(read(), "three\n");
+  assert.equal(buffers.get("a")?.isDirty, false);
+});
+
 test("a merge goes on from what stands in the place", async () => {
   const { at, write, read, etag } = place("one\n");
   const buffers = new Buffers();

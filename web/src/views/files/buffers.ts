@@ -41,6 +41,13 @@ const MOST_CLEAN = 12;
 export class Buffers {
   readonly files = new Variable<ReadonlyMap<string, OpenFile>>(new Map());
   readonly #drafts = new Map<string, Draft>();
+  readonly #saving = new Map<string, Promise<Conflict | undefined>>();
+  #writes = 0;
+
+  /** Another number whenever a save begins or ends: what was read meanwhile may be the file of before. */
+  get writes(): number {
+    return this.#writes;
+  }
 
   get(path: string): OpenFile | undefined {
     return this.files.get().get(path);
@@ -97,13 +104,20 @@ export class Buffers {
   }
 
   /**
-   * Writes what is edited over the file that was read.
+   * Writes what is edited over the file that was read. While it is being written, what was typed since is written next.
    * @throws what the place says
    */
   async save(at: FileAt): Promise<Conflict | undefined> {
+    const running = this.#saving.get(at.path);
+    if (running !== undefined) {
+      const conflict = await running;
+      return conflict ?? (this.get(at.path)?.isDirty === true ? this.save(at) : undefined);
+    }
     const file = this.get(at.path);
-    if (file === undefined || file.isSaving) return undefined;
-    return this.#write(at, file, file.tag);
+    if (file === undefined) return undefined;
+    const saving = this.#write(at, file, file.tag).finally(() => this.#saving.delete(at.path));
+    this.#saving.set(at.path, saving);
+    return saving;
   }
 
   /** Writes what is edited over what stands there now. */
@@ -160,6 +174,7 @@ export class Buffers {
     const { path } = at;
     const written: TextFile = { ...file.base, text: this.textOf(path) };
     this.#put({ ...file, isSaving: true });
+    this.#writes += 1;
     try {
       const result = await writeContent(at, written, precondition);
       if (result === "changed") {
@@ -173,6 +188,8 @@ export class Buffers {
     } catch (error) {
       this.#update(path, { isSaving: false });
       throw error;
+    } finally {
+      this.#writes += 1;
     }
   }
 

@@ -38,8 +38,13 @@ export function useContent(
         return;
       }
       isReading = true;
+      const { writes } = buffers;
       try {
         const content = await readContent({ client, workspace, path, signal }, { asText });
+        if (buffers.writes !== writes) {
+          soon();
+          return;
+        }
         if (content.kind !== "text") buffers.wasGone(path);
         else if (buffers.wasRead(path, content.file, content.etag) === "taken" && !isFirst) {
           say(`${path} was changed in the place: it is shown as it is now.`);
