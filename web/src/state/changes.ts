@@ -11,6 +11,10 @@ export interface ChangesSum {
 const AT_ONCE = 2;
 /** A command that ends rarely comes alone. */
 const SETTLE_MS = 1_000;
+/** git reads the whole workspace for a sum: in one where commands end all the time it does so this often at most, */
+const REST_MS = 5_000;
+/** and in one where that takes long a fifth of the time. */
+const REST_FOR_ANSWER = 4;
 
 /** Sums of changes against trunk: asked for while somebody looks, and again when an event says that they may differ. */
 export class Changes implements Disposable {
@@ -19,6 +23,8 @@ export class Changes implements Disposable {
   readonly #wanted = new Map<string, number>();
   readonly #fresh = new Set<string>();
   readonly #running = new Set<string>();
+  /** When a workspace may be asked again. */
+  readonly #freeAt = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #leave: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -57,24 +63,34 @@ export class Changes implements Disposable {
 
   #onEvent({ type, workspace }: BerthEvent): void {
     if (workspace === undefined) return;
-    if (type === "workspace.deleted") this.#sums.delete(workspace);
+    if (type === "workspace.deleted") {
+      this.#sums.delete(workspace);
+      this.#freeAt.delete(workspace);
+    }
     if (!/^(?:process\.(?:exited|executed)|files?\.|workspace\.)/.test(type)) return;
     this.#fresh.delete(workspace);
+    this.#nextIn(SETTLE_MS);
+  }
+
+  #nextIn(ms: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#next();
-    }, SETTLE_MS);
+    }, ms);
   }
 
   #next(): void {
     for (const id of this.#wanted.keys()) {
       if (this.#running.size >= AT_ONCE) return;
-      if (!this.#fresh.has(id) && !this.#running.has(id)) void this.#ask(id);
+      if (this.#fresh.has(id) || this.#running.has(id)) continue;
+      if ((this.#freeAt.get(id) ?? 0) <= performance.now()) void this.#ask(id);
+      else this.#nextIn(SETTLE_MS);
     }
   }
 
   async #ask(workspace: string): Promise<void> {
     const { signal } = this.#stop;
+    const since = performance.now();
     this.#running.add(workspace);
     this.#fresh.add(workspace);
     try {
@@ -87,6 +103,8 @@ export class Changes implements Disposable {
       this.sumOf(workspace).set(undefined);
     } finally {
       this.#running.delete(workspace);
+      const now = performance.now();
+      this.#freeAt.set(workspace, now + Math.max(REST_MS, REST_FOR_ANSWER * (now - since)));
       if (!signal.aborted) this.#next();
     }
   }
