@@ -14,7 +14,8 @@ interface LogPagesProps {
   /** Cursor of the log's end. */
   readonly end: number;
   readonly download: Download;
-  readonly onLive: () => void;
+  /** Undefined where no more can come. */
+  readonly onLive?: () => void;
 }
 
 interface Part {
@@ -88,9 +89,11 @@ export function LogPages({ process, end, download, onLive }: LogPagesProps) {
             >
               Next
             </Button>
-            <Button kind="quiet" onClick={onLive}>
-              Back to the newest output
-            </Button>
+            {onLive !== undefined && (
+              <Button kind="quiet" onClick={onLive}>
+                Back to the newest output
+              </Button>
+            )}
           </>
         }
       />

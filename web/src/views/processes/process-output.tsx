@@ -14,8 +14,16 @@ import css from "./output.module.css";
 import { OutputView } from "./output-view.tsx";
 import { ProcessInput } from "./process-input.tsx";
 
-/** Output of a process, live; or from the beginning, part by part. */
+/** Output of a process, live; or from the beginning, part by part, which is all that there is of a lost one. */
 export function ProcessOutput({ process }: { readonly process: Process }) {
+  return process.state === "lost" ? <LostOutput process={process} /> : <AttachedOutput process={process} />;
+}
+
+function LostOutput({ process }: { readonly process: Process }) {
+  return <LogPages process={process} end={process.output_end} download={useDownload(process)} />;
+}
+
+function AttachedOutput({ process }: { readonly process: Process }) {
   const [output, setOutput] = useState<LiveOutput>();
   const [isPaged, setPaged] = useState(false);
   const client = useClient();
