@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
+import type { Locator, Page } from "playwright-core";
 import { waitFor } from "../fixtures/process.ts";
 import { accessible, fitsNarrow, pageTests, RUNNER_AWAY, shown, who } from "./page.ts";
 import { screenshot } from "./screenshots.ts";
+import { showsText, terminalOf } from "./terminal.ts";
 
 const pageTest = pageTests();
 
-declare const document: { readonly body: object };
+declare const document: {
+  readonly body: object;
+  readonly activeElement: {
+    readonly id: string;
+    readonly ariaLabel: string | null;
+    readonly innerText: string;
+    readonly labels?: Iterable<{ readonly innerText: string }> | null;
+    getBoundingClientRect(): { readonly width: number };
+  } | null;
+};
 declare const getComputedStyle: (element: object) => { readonly backgroundColor: string };
 
 pageTest(
@@ -65,6 +76,51 @@ pageTest("light and dark are chosen, and kept over a reload", async (at) => {
   await shown(who(page));
   assert.equal(await colour(), dark);
 });
+
+/** Presses Tab until it has the focus; each stop on the way is seen and has a name. */
+async function tabTo(page: Page, target: Locator): Promise<void> {
+  for (let stops = 0; stops < 40; stops++) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press("Tab");
+    const [name, seen] = await page.evaluate(() => {
+      const { activeElement: at } = document;
+      const labels = [...(at?.labels ?? [])].map(({ innerText }) => innerText).join(" ");
+      const box = at?.getBoundingClientRect();
+      return [at?.ariaLabel || at?.innerText || labels || at?.id, (box?.width ?? 0) > 0] as const;
+    });
+    assert.ok(name, "what has the focus has a name");
+    assert.ok(seen, `${name} is seen while it has the focus`);
+  }
+  assert.fail(`${target} is not reached by Tab`);
+}
+
+pageTest(
+  "by keys alone one comes from the list to a workspace, into a terminal and out again",
+  async (at) => {
+    await at.runner.workspace({ name: "by-keys", project: at.project });
+    const { page } = await at.signedIn();
+    await tabTo(page, await shown(page.getByRole("link", { name: "by-keys", exact: true })));
+    await page.keyboard.press("Enter");
+    const tab = await shown(page.getByRole("tab", { name: "Terminals" }));
+    await tabTo(page, tab);
+    await page.keyboard.press("ArrowRight");
+    await shown(page.getByRole("textbox", { name: "Command", exact: true }));
+    await page.keyboard.press("ArrowLeft");
+    await tabTo(page, await shown(page.getByRole("button", { name: "Open a shell" })));
+    await page.keyboard.press("Enter");
+    const terminal = await terminalOf(page, "shell");
+    await page.keyboard.type("echo by $((6 * 7)) keys");
+    await page.keyboard.press("Enter");
+    await showsText(terminal, /^by 42 keys$/m);
+    await page.keyboard.press("Control+Shift+Space");
+    await tabTo(page, terminal.getByRole("button", { name: "Close shell" }));
+    await page.keyboard.press("Enter");
+    const dialog = await shown(page.getByRole("dialog", { name: "Close shell?" }));
+    await tabTo(page, dialog.getByRole("button", { name: "End it" }));
+    await page.keyboard.press("Enter");
+    await shown(page.getByText("No terminal is open"));
+  },
+);
 
 pageTest("a killed runner is told, and the page goes on by itself when it is there again", async (at) => {
   const one = await at.signedIn();

@@ -73,10 +73,11 @@ function viewOf(route: Route): ReactNode {
     case "error":
       return <ErrorPage code={route.code} />;
     case "unknown":
-      return <Empty icon="search" title={`There is nothing at ${route.path}`} />;
+      return <Empty icon="search" title={`There is nothing at ${route.path}`} isPage />;
   }
 }
 
+/** A view that failed is left with its address; parts of a workspace have their own. */
 function keyOf(route: Route): string {
-  return route.name === "workspace" ? `${route.id}/${route.tab}` : route.name;
+  return route.name === "workspace" ? route.id : route.name;
 }

@@ -66,16 +66,20 @@ function isTold(error: unknown): error is ToldError {
 export function Empty({
   icon,
   title,
+  isPage = false,
   children,
 }: {
   readonly icon: IconName;
   readonly title: string;
+  /** It stands for a whole view, whose heading it has. */
+  readonly isPage?: boolean;
   readonly children?: ReactNode;
 }) {
+  const Title = isPage ? "h1" : "p";
   return (
     <div className={css.empty}>
       <Icon name={icon} size={28} />
-      <p className={css.title}>{title}</p>
+      <Title className={css.title}>{title}</Title>
       {children}
     </div>
   );

@@ -1,5 +1,6 @@
 import { Suspense } from "react";
 import { useCommands } from "../shell/commands.ts";
+import { Failure } from "../shell/failure.tsx";
 import { later } from "../shell/later.ts";
 import { useWorkspaces } from "../state/context.ts";
 import { navigate, WORKSPACE_TABS, type WorkspaceTab, workspacePath } from "../state/router.ts";
@@ -59,7 +60,7 @@ export function WorkspacePage({ id, tab, query }: WorkspacePageProps) {
   if (workspaces === undefined) return <Waiting what="Loading…" />;
   if (workspace === undefined) {
     return (
-      <Empty icon="search" title="There is no such workspace any more">
+      <Empty icon="search" title="There is no such workspace any more" isPage>
         <Link to="/">All workspaces</Link>
       </Empty>
     );
@@ -81,9 +82,11 @@ export function WorkspacePage({ id, tab, query }: WorkspacePageProps) {
         aria-labelledby={`workspace-panel-tab-${tab}`}
         className={css.panel}
       >
-        <Suspense fallback={<Waiting what="Loading…" />}>
-          <View workspace={workspace} query={query} />
-        </Suspense>
+        <Failure key={tab}>
+          <Suspense fallback={<Waiting what="Loading…" />}>
+            <View workspace={workspace} query={query} />
+          </Suspense>
+        </Failure>
       </section>
     </div>
   );
