@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
+import { daemonPids } from "../conformance/place.ts";
 import { accessible, fitsNarrow, type PageTest, pageTests, RUNNER_AWAY, shown } from "./page.ts";
 import { screenshot } from "./screenshots.ts";
 
@@ -195,6 +196,20 @@ pageTest(
     await shown(page.getByRole("article").getByText(/^SIG(?:TERM|KILL)$/));
   },
 );
+
+pageTest("of a process that was lost with its daemon the log is shown, and what to do", async (at) => {
+  const id = await workspace(at);
+  const victim = await start(at, id, "echo the last words; sleep 1000", { name: "victim", detached: true });
+  const one = await at.signedIn(`/w/${id}/processes?process=${victim}`);
+  const { page } = one;
+  await shown(line(page, "the last words"));
+  for (const pid of daemonPids(at.runner.stateDirectory)) process.kill(pid, "SIGKILL");
+  await shown(page.getByText(/^The daemon that ran it ended/));
+  await page.reload();
+  await shown(line(page, "the last words"));
+  assert.equal(await page.getByRole("alert").count(), 0);
+  await accessible(one);
+});
 
 pageTest("who may only look is offered nothing to do", async (at) => {
   const id = await workspace(at);
