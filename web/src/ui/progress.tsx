@@ -1,5 +1,5 @@
+import { shortBytes } from "./format.ts";
 import css from "./progress.module.css";
-import { shortBytes } from "./time.tsx";
 
 interface ProgressProps {
   readonly label: string;

@@ -1,8 +1,6 @@
 import { useEffect, useState } from "react";
 import { shortDuration } from "./format.ts";
 
-export { shortBytes, shortDuration } from "./format.ts";
-
 /** The time now, told again every so many milliseconds while somebody looks. */
 export function useNow(everyMs: number): number {
   const [now, setNow] = useState(Date.now);
