@@ -5,6 +5,7 @@ import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { benchDocker } from "./docker.ts";
 import { benchEvents } from "./events.ts";
+import { benchPage } from "./page.ts";
 import type { Bench, Row } from "./report.ts";
 import { benchRunner } from "./runner/index.ts";
 import { benchSsh } from "./ssh.ts";
@@ -34,6 +35,7 @@ await benchEvents(bench("events"));
 await benchToolsLayer(bench("tools"));
 await benchMcp(bench("tools"));
 await benchGrep(bench("tools"));
+await benchPage(bench("page"));
 const docker = bench("docker");
 const engineVersion = docker.wanted("") ? await benchDocker(docker) : "";
 const sshVersion = await benchSsh(bench("ssh"));
@@ -80,6 +82,12 @@ The same commands by the runner's API over one kept connection, by the library, 
 process of their own.
 
 ${table("runner")}
+
+## Page
+
+In Chromium without a screen and without a graphics processor, on the same processors as the runner, the place and the output's producer.
+
+${table("page")}
 
 ## Tools for agents
 

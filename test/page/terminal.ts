@@ -33,7 +33,11 @@ export async function rowsOf(terminal: Locator): Promise<string[]> {
 }
 
 /** Waits until a terminal shows it, anywhere. */
-export async function showsText(terminal: Locator, text: string | RegExp): Promise<string[]> {
+export async function showsText(
+  terminal: Locator,
+  text: string | RegExp,
+  deadlineMs = 60_000,
+): Promise<string[]> {
   let rows: string[] = [];
   try {
     return await waitFor(
@@ -43,7 +47,7 @@ export async function showsText(terminal: Locator, text: string | RegExp): Promi
         const all = rows.join("\n");
         return (typeof text === "string" ? all.includes(text) : text.test(all)) ? rows : undefined;
       },
-      { deadlineMs: 30_000 },
+      { deadlineMs },
     );
   } catch (error) {
     throw new Error(`${(error as Error).message}; it shows:\n${rows.join("\n")}`);
