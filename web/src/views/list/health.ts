@@ -24,11 +24,14 @@ export function healthOf(
     if (operation !== null && !operation.alive) return { kind: "trouble", tone: "bad", word: "interrupted" };
     return { kind: "working", tone: "accent", word };
   }
-  if (state === "initializing") return { kind: "working", tone: "accent", word: "set-up runs" };
+  if (state === "initializing" && operation?.alive === true)
+    return { kind: "working", tone: "accent", word: "set-up runs" };
   if (state === "stopped") return { kind: "stopped", tone: "soft", word: "stopped" };
   const connection = connectionOf(place);
-  if (state === "init_failed" && connection.kind !== "trouble")
-    return { kind: "trouble", tone: "bad", word: "set-up failed" };
+  if (connection.kind === "trouble") return connection;
+  if (state === "init_failed") return { kind: "trouble", tone: "bad", word: "set-up failed" };
+  // It was cut, and goes on when somebody wants it to.
+  if (state === "initializing") return { kind: "trouble", tone: "warn", word: "set-up unfinished" };
   return connection;
 }
 

@@ -63,6 +63,9 @@ test("health says the worst that is known, and counts down", () => {
   );
   assert.equal(healthOf(failed, { state: "down", error: null, retry_in_ms: null }).word, "down");
   const operation = { kind: "create", started_at: "", pid: 1, alive: false } as const;
+  const setUp = (alive: boolean) =>
+    healthOf({ state: "initializing", operation: alive ? { ...operation, alive } : null }, undefined).word;
+  assert.deepEqual([setUp(true), setUp(false)], ["set-up runs", "set-up unfinished"]);
   assert.equal(healthOf({ state: "creating", operation }, undefined).word, "interrupted");
   assert.equal(healthOf({ state: "stopped", operation: null }, undefined).kind, "stopped");
 });

@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from "react";
-import { useMay, useStore } from "../../state/context.ts";
+import { useMay, useMayReachOut, useStore } from "../../state/context.ts";
 import { navigate, route, workspacePath } from "../../state/router.ts";
 import type { Workspace } from "../../state/store.ts";
 import type { MenuItem } from "../../ui/menu.tsx";
@@ -19,6 +19,7 @@ export interface WorkspaceActions {
 export function useWorkspaceActions(workspace: Workspace): WorkspaceActions {
   const { work } = useStore();
   const mayOperate = useMay("operate");
+  const mayReachOut = useMayReachOut();
   const [open, setOpen] = useState<"fork" | "rename" | "delete" | undefined>();
   const { id, state, runtime } = workspace;
   const begin = (kind: "init" | "stop" | "start" | "pull" | "push" | "apply") => () => {
@@ -31,14 +32,21 @@ export function useWorkspaceActions(workspace: Workspace): WorkspaceActions {
   ];
   if (mayOperate) {
     const isMade = state !== "creating" && state !== "deleting";
-    items.push(
-      {
-        label: "Test connection",
-        icon: "shield",
+    items.push({
+      label: "Test connection",
+      icon: "shield",
+      disabled: !isMade,
+      run: () => navigate(workspacePath(id, "settings", { test: "now" })),
+    });
+    if (mayReachOut)
+      items.push({
+        label: "Fork…",
+        icon: "fork",
+        separated: true,
         disabled: !isMade,
-        run: () => navigate(workspacePath(id, "settings", { test: "now" })),
-      },
-      { label: "Fork…", icon: "fork", separated: true, disabled: !isMade, run: () => setOpen("fork") },
+        run: () => setOpen("fork"),
+      });
+    items.push(
       { label: "Rename…", icon: "edit", disabled: !isMade, run: () => setOpen("rename") },
       { label: "Run the set-up again", icon: "refresh", disabled: !isMade, run: begin("init") },
     );
@@ -50,18 +58,22 @@ export function useWorkspaceActions(workspace: Workspace): WorkspaceActions {
       );
     }
     if (!sharesRepository(runtime)) {
-      items.push(
-        {
+      if (mayReachOut)
+        items.push({
           label: "Pull its commits",
           icon: "download",
           separated: true,
           disabled: !isMade,
           run: begin("pull"),
-        },
-        { label: "Push the project's commits", icon: "upload", disabled: !isMade, run: begin("push") },
-      );
+        });
+      items.push({
+        label: "Push the project's commits",
+        icon: "upload",
+        disabled: !isMade,
+        run: begin("push"),
+      });
     }
-    if (workspace.owns_checkout) {
+    if (workspace.owns_checkout && mayReachOut) {
       items.push({
         label: "Apply uncommitted work to the project",
         icon: "changes",

@@ -40,9 +40,7 @@ export function WorkspaceHead({ workspace }: { readonly workspace: Workspace }) 
       </span>
       <PlaceLabel place={place} />
       <HealthLabel health={health} />
-      {mayOperate && health.kind === "trouble" && health.word !== "set-up failed" && (
-        <ConnectNow workspace={workspace} />
-      )}
+      {mayOperate && health.error && <ConnectNow workspace={workspace} />}
       <ChangesLabel workspace={workspace.id} isConnected={health.word === "connected"} isSeen={isSeen} />
       <span className={css.menu}>
         <Menu label={`Actions for ${workspace.name}`} items={items} />

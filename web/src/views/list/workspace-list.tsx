@@ -1,6 +1,6 @@
 import { useMemo, useRef } from "react";
 import { useCommands } from "../../shell/commands.ts";
-import { useMay, useOverview, useWorkspaces } from "../../state/context.ts";
+import { useMayReachOut, useOverview, useWorkspaces } from "../../state/context.ts";
 import { navigate, useRoute } from "../../state/router.ts";
 import { SelectField, TextField } from "../../ui/field.tsx";
 import { Icon } from "../../ui/icon.tsx";
@@ -16,7 +16,7 @@ import { WorkspaceRow } from "./workspace-row.tsx";
 export function WorkspaceList() {
   const workspaces = useWorkspaces();
   const overview = useOverview();
-  const mayOperate = useMay("operate");
+  const mayMake = useMayReachOut();
   const operations = useShownOperations();
   const filters = useRef<HTMLElement>(null);
   useRoute();
@@ -51,7 +51,7 @@ export function WorkspaceList() {
               ? `${shown} of ${counted(rows.length, "workspace")}`
               : summary(rows)}
         </p>
-        {mayOperate && (
+        {mayMake && (
           <Link to="/new" className={css.new}>
             <Icon name="plus" /> New workspace
           </Link>
@@ -87,7 +87,7 @@ export function WorkspaceList() {
         </search>
       )}
       {workspaces === undefined && <Waiting what="Loading…" />}
-      {workspaces?.length === 0 && <First mayOperate={mayOperate} />}
+      {workspaces?.length === 0 && <First mayMake={mayMake} />}
       {rows.length > 0 && shown === 0 && (
         <Empty icon="search" title="No workspace is like that">
           <Link to="/">Show all</Link>
@@ -100,7 +100,7 @@ export function WorkspaceList() {
             <span className={css.path} title={project.path}>
               {project.path}
             </span>
-            {mayOperate && (
+            {mayMake && (
               <Link
                 to={`/new?project=${encodeURIComponent(project.id)}`}
                 aria-label={`New workspace of ${project.name}`}
@@ -155,7 +155,7 @@ function summary(rows: ReturnType<typeof rowsOf>): string {
     .join(" · ");
 }
 
-function First({ mayOperate }: { readonly mayOperate: boolean }) {
+function First({ mayMake }: { readonly mayMake: boolean }) {
   return (
     <div className={css.first}>
       <Empty icon="worktree" title="No workspaces yet">
@@ -163,7 +163,7 @@ function First({ mayOperate }: { readonly mayOperate: boolean }) {
           A workspace is a checkout of a project with a branch of its own, in a place of its own: a worktree
           on this machine, a container, or a host by SSH.
         </p>
-        {mayOperate ? (
+        {mayMake ? (
           <>
             <Link to="/new" className={css.new}>
               <Icon name="plus" /> Make the first one
@@ -173,7 +173,7 @@ function First({ mayOperate }: { readonly mayOperate: boolean }) {
             </p>
           </>
         ) : (
-          <p>This token may only look: who has one with the scope operate makes them.</p>
+          <p>This token makes none: who has one with the scope operate that is not limited does.</p>
         )}
       </Empty>
     </div>

@@ -1,5 +1,5 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { useClient, useMay, useStore, useWorkspaces } from "../../state/context.ts";
+import { useClient, useMay, useMayReachOut, useStore, useWorkspaces } from "../../state/context.ts";
 import { navigate, workspacePath } from "../../state/router.ts";
 import type { Operation } from "../../state/store.ts";
 import { Button } from "../../ui/button.tsx";
@@ -22,13 +22,13 @@ import { useSuggestions } from "./use-suggestions.ts";
 /** A form that says what is wrong before anything is made, and then how far the making is. */
 export function NewWorkspace({ project }: { readonly project?: string | undefined }) {
   const projects = useProjects();
-  const mayOperate = useMay("operate");
-  if (!mayOperate) {
+  const mayMake = useMayReachOut();
+  if (!mayMake) {
     return (
       <div className={css.page}>
         <h1>New workspace</h1>
-        <Note kind="info" title="This token may only look">
-          <p>Who has one with the scope operate makes workspaces.</p>
+        <Note kind="info" title="This token makes no workspaces">
+          <p>Who has one with the scope operate that is not limited to workspaces makes them.</p>
         </Note>
       </div>
     );

@@ -239,8 +239,8 @@ function Leaving() {
 function SetUp({ workspace }: { readonly workspace: Workspace }) {
   const { work } = useStore();
   const mayOperate = useMay("operate");
-  const { init, state } = workspace;
-  const isFree = state === "ready" || state === "init_failed";
+  const { init, state, operation } = workspace;
+  const isFree = state !== "stopped" && operation?.alive !== true;
   return (
     <section className={css.part} aria-labelledby="settings-set-up">
       <h2 id="settings-set-up">Set-up</h2>
@@ -263,7 +263,9 @@ function SetUp({ workspace }: { readonly workspace: Workspace }) {
   );
 }
 
-function setUpWords({ init, project }: Workspace): string {
+function setUpWords({ init, project, state, operation }: Workspace): string {
+  if (state === "initializing")
+    return operation?.alive === true ? "It runs now." : "It was cut before its end.";
   if (init === null) return "It has not run yet.";
   if (init.skipped === "untrusted") return `${project.name} is not trusted: its hooks do not run.`;
   if (init.exit === null) return "The project has no hook that sets a workspace up.";
