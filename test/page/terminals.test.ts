@@ -83,7 +83,7 @@ pageTest(
     await screenshot(page, "terminal");
     await page.keyboard.press("q");
     const size = page.viewportSize() ?? assert.fail();
-    const columns = async () => Number(/(\d+) (\d+)/.exec(await inPlace(at, id, "cat size.txt"))?.[2]);
+    const columns = async () => Number(/(\d+) (\d+)/.exec(await inPlace(at, id, "cat size.txt"))?.[2] ?? 0);
     await enter(terminal, "stty size > size.txt");
     const wide = await waitFor("a size", columns);
     await page.setViewportSize({ width: 700, height: 500 });
