@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from "react";
-import { useLink, useToken, useWorkspaces } from "../state/context.ts";
+import { useLink, useMayReachOut, useToken, useWorkspaces } from "../state/context.ts";
 import { navigate, useRoute, workspacePath } from "../state/router.ts";
 import { signOut } from "../state/session.ts";
 import { Button, IconButton } from "../ui/button.tsx";
@@ -22,6 +22,7 @@ export function Frame({ children }: { readonly children: ReactNode }) {
   const close = () => setOpen(undefined);
   const token = useToken();
   const workspaces = useWorkspaces() ?? [];
+  const mayMake = useMayReachOut();
   useCommands([
     { id: "palette", title: "Show all commands", keys: "Mod+K", run: () => setOpen("palette") },
     { id: "shortcuts", title: "Show keyboard shortcuts", keys: "?", run: () => setOpen("shortcuts") },
@@ -34,7 +35,7 @@ export function Frame({ children }: { readonly children: ReactNode }) {
       group: "Go",
       run: () => navigate("/access"),
     },
-    { id: "new", title: "New workspace", keys: "c", run: () => navigate("/new") },
+    ...(mayMake ? [{ id: "new", title: "New workspace", keys: "c", run: () => navigate("/new") }] : []),
     { id: "theme", title: "Change between light and dark", run: toggleTheme },
     { id: "sign-out", title: "Sign out", run: () => void signOut().catch(sayError) },
     ...workspaces.map(({ id, name, project }) => ({

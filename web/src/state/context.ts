@@ -31,3 +31,9 @@ export function useMay(scope: CurrentToken["scope"]): boolean {
   const order = ["read", "operate", "admin"];
   return order.indexOf(useToken().scope) >= order.indexOf(scope);
 }
+
+/** Whether it may do what reaches out of workspaces, such as making one: a token that is limited to some may not. */
+export function useMayReachOut(): boolean {
+  const mayOperate = useMay("operate");
+  return useToken().workspaces === null && mayOperate;
+}

@@ -21,7 +21,6 @@ import { useSuggestions } from "./use-suggestions.ts";
 
 /** A form that says what is wrong before anything is made, and then how far the making is. */
 export function NewWorkspace({ project }: { readonly project?: string | undefined }) {
-  const projects = useProjects();
   const mayMake = useMayReachOut();
   if (!mayMake) {
     return (
@@ -33,8 +32,12 @@ export function NewWorkspace({ project }: { readonly project?: string | undefine
       </div>
     );
   }
-  if (projects === undefined) return null;
-  return <NewForm projects={projects} asked={project} />;
+  return <OfProjects asked={project} />;
+}
+
+function OfProjects({ asked }: { readonly asked: string | undefined }) {
+  const projects = useProjects();
+  return projects === undefined ? null : <NewForm projects={projects} asked={asked} />;
 }
 
 function useProjects(): readonly Project[] | undefined {

@@ -3,6 +3,7 @@ import type { BerthEvent, components } from "../../../../src/client/index.ts";
 import { useClient, useMay } from "../../state/context.ts";
 import { useLive } from "../../state/live.ts";
 import { IconButton } from "../../ui/button.tsx";
+import { Note } from "../../ui/notes.tsx";
 import type { WorkspaceViewProps } from "../workspace-page.tsx";
 import { AddPort } from "./add-port.tsx";
 import { ForwardList } from "./forward-list.tsx";
@@ -25,7 +26,8 @@ export function PortsView({ workspace }: WorkspaceViewProps) {
   const params = useMemo(() => ({ path: { workspace: id } }), [id]);
   const listening = useLive(
     id,
-    async (signal) => (await client.get("/v1/workspaces/{workspace}/ports", { params, signal })).items,
+    async (signal) =>
+      mayOperate ? (await client.get("/v1/workspaces/{workspace}/ports", { params, signal })).items : [],
     ofThis(/^(?:process\.(?:started|exited|ended|lost|moved)|place\.|connection\.)/),
   );
   useLookAgain(id, listening.refresh);
@@ -53,13 +55,19 @@ export function PortsView({ workspace }: WorkspaceViewProps) {
         {mayOperate && <AddPort workspace={id} onAdded={refresh} />}
         <IconButton icon="refresh" label="Look again" onClick={refresh} />
       </div>
-      <ListeningList
-        workspace={id}
-        listening={listening}
-        previews={previews.value ?? []}
-        forwards={forwards.value ?? []}
-        onAdded={refresh}
-      />
+      {mayOperate ? (
+        <ListeningList
+          workspace={id}
+          listening={listening}
+          previews={previews.value ?? []}
+          forwards={forwards.value ?? []}
+          onAdded={refresh}
+        />
+      ) : (
+        <Note kind="info" title="This token may only look">
+          <p>What listens in the place is told to who has one with the scope operate.</p>
+        </Note>
+      )}
       <PreviewList workspace={id} previews={previews} />
       <ForwardList forwards={forwards} />
     </div>

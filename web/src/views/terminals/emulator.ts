@@ -5,6 +5,7 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import type { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
 import { isDark, onTheme } from "../../shell/theme.ts";
+import { keep, kept } from "../../state/kept.ts";
 import { DARK, LIGHT, MATCHES } from "./colours.ts";
 import { webAddress } from "./input.ts";
 
@@ -205,11 +206,8 @@ const SCREEN_READER_KEY = "berth.terminal.screen-reader";
 
 /** Whether terminals tell screen readers what they show, which costs much while a lot is printed. */
 export const screenReaderMode = {
-  get: (): boolean => localStorage.getItem(SCREEN_READER_KEY) === "on",
-  set(on: boolean): void {
-    if (on) localStorage.setItem(SCREEN_READER_KEY, "on");
-    else localStorage.removeItem(SCREEN_READER_KEY);
-  },
+  get: (): boolean => kept(SCREEN_READER_KEY) === "on",
+  set: (on: boolean): void => keep(SCREEN_READER_KEY, on ? "on" : null),
 };
 
 /**
