@@ -1,5 +1,5 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { useStore } from "../../state/context.ts";
+import { useMayReachOut, useStore } from "../../state/context.ts";
 import type { Operation, Workspace } from "../../state/store.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -194,6 +194,7 @@ function WayShown({ way, workspace, isBranchKept, onKeepBranch }: WayShownProps)
   useEffect(() => {
     if (ended !== undefined) work.dismiss(ended);
   }, [work, ended]);
+  const mayReachOut = useMayReachOut();
   if (typeof way === "object") return <span>{way.words}</span>;
   if (way === "keep-branch") {
     return (
@@ -213,6 +214,7 @@ function WayShown({ way, workspace, isBranchKept, onKeepBranch }: WayShownProps)
       setRefused(cause);
     }
   };
+  if (!mayReachOut) return <span>{REFUSED[way]}</span>;
   const isDone = current?.state === "succeeded";
   return (
     <>
@@ -228,6 +230,12 @@ function WayShown({ way, workspace, isBranchKept, onKeepBranch }: WayShownProps)
     </>
   );
 }
+
+/** For a token that is limited to workspaces. */
+const REFUSED = {
+  pull: "Who may use the project's repository can pull them.",
+  apply: "Who may use the project's checkout can apply them there.",
+} as const;
 
 const WAYS = {
   pull: "brings them into the project's repository",

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import type { components } from "../../../../src/client/index.ts";
-import { useClient, useMay, useStore } from "../../state/context.ts";
+import { useClient, useMay, useMayReachOut, useStore } from "../../state/context.ts";
 import { guardLeaving, navigate, workspacePath } from "../../state/router.ts";
 import type { Workspace } from "../../state/store.ts";
 import { Button } from "../../ui/button.tsx";
@@ -84,7 +84,7 @@ interface SettingsProps {
 function Settings({ workspace, kind, testNow }: SettingsProps) {
   const client = useClient();
   const store = useStore();
-  const mayOperate = useMay("operate");
+  const mayChange = useMayReachOut();
   const stored: Config = workspace.runtime;
   const storedText = JSON.stringify(stored);
   const [base, setBase] = useState(stored);
@@ -142,7 +142,7 @@ function Settings({ workspace, kind, testNow }: SettingsProps) {
             <p>Saving sends the fields that you changed; all others stay as they are stored.</p>
           </Note>
         )}
-        <fieldset className={css.plain} disabled={!mayOperate}>
+        <fieldset className={css.plain} disabled={!mayChange}>
           <RuntimeForm
             kind={kind}
             draft={draft}
@@ -156,7 +156,7 @@ function Settings({ workspace, kind, testNow }: SettingsProps) {
           />
         </fieldset>
         {refused !== undefined && <ErrorNote error={refused} />}
-        {mayOperate && (
+        {mayChange && (
           <div className={css.save}>
             <Button kind="primary" busy={busy} disabled={!isChanged || isWrong} onClick={() => void save()}>
               Save

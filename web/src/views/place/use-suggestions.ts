@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { useClient, useMay } from "../../state/context.ts";
+import { useClient, useMayReachOut } from "../../state/context.ts";
 import type { Suggestions } from "./runtime-form.tsx";
 
 /** Nobody has typed for so long. */
@@ -8,10 +8,10 @@ const SETTLE_MS = 300;
 /** Hosts, containers and images that a form may offer, and the names of the project's berth.yaml. */
 export function useSuggestions(project: string | undefined): Suggestions | undefined {
   const client = useClient();
-  const mayOperate = useMay("operate");
+  const mayAsk = useMayReachOut();
   const [found, setFound] = useState<Suggestions>();
   useEffect(() => {
-    if (!mayOperate) return;
+    if (!mayAsk) return;
     const stop = new AbortController();
     const timer = setTimeout(() => {
       const query = project === undefined ? {} : { project };
@@ -26,6 +26,6 @@ export function useSuggestions(project: string | undefined): Suggestions | undef
       clearTimeout(timer);
       stop.abort();
     };
-  }, [client, project, mayOperate]);
+  }, [client, project, mayAsk]);
   return found;
 }
