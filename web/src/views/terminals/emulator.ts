@@ -97,6 +97,11 @@ export class Emulator implements Disposable {
     else if (this.#webgl === undefined && !this.#withoutWebgl && hasFastWebgl()) void this.#enterWebgl();
   }
 
+  /** Pixels. */
+  set fontSize(size: number) {
+    this.terminal.options.fontSize = size;
+  }
+
   /** The size that fills its room; undefined while that is not known. */
   fitting(): Size | undefined {
     // What is not shown has no size.
@@ -108,11 +113,11 @@ export class Emulator implements Disposable {
 
   /** The size is somebody else's: letters are smaller where that makes all of it fit, down to what can be read. */
   show(size: Size, fontSize: number): void {
-    this.terminal.options.fontSize = fontSize;
+    this.fontSize = fontSize;
     const room = this.fitting();
     if (room !== undefined) {
       const part = Math.min(1, room.columns / size.columns, room.rows / size.rows);
-      this.terminal.options.fontSize = Math.max(Math.min(fontSize, LEAST_SHOWN), Math.floor(fontSize * part));
+      this.fontSize = Math.max(Math.min(fontSize, LEAST_SHOWN), Math.floor(fontSize * part));
     }
     this.resize(size);
     const host = this.terminal.element?.parentElement;

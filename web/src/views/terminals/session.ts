@@ -130,7 +130,7 @@ export class TerminalSession implements Disposable {
   set fontSize(size: number) {
     this.#fontSize = size;
     if (this.state.get().role === "writer" || !this.#isRestored) {
-      this.#emulator.terminal.options.fontSize = size;
+      this.#emulator.fontSize = size;
     }
     this.fit();
   }
@@ -379,7 +379,7 @@ export class TerminalSession implements Disposable {
       if (tty !== null) this.#emulator.show(tty, this.#fontSize);
       return;
     }
-    this.#emulator.terminal.options.fontSize = this.#fontSize;
+    this.#emulator.fontSize = this.#fontSize;
     const size = this.#emulator.fitting();
     if (size === undefined) return;
     this.#emulator.resize(size);
