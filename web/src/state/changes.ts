@@ -23,6 +23,8 @@ export class Changes implements Disposable {
   readonly #wanted = new Map<string, number>();
   readonly #fresh = new Set<string>();
   readonly #running = new Set<string>();
+  /** Something is under way with them, which refuses to be looked at meanwhile. */
+  readonly #busy = new Set<string>();
   /** When a workspace may be asked again. */
   readonly #freeAt = new Map<string, number>();
   readonly #stop = new AbortController();
@@ -67,7 +69,9 @@ export class Changes implements Disposable {
       this.#sums.delete(workspace);
       this.#freeAt.delete(workspace);
     }
-    if (!/^(?:process\.(?:exited|executed)|files?\.|workspace\.)/.test(type)) return;
+    if (type === "operation.started") this.#busy.add(workspace);
+    else if (type.startsWith("operation.")) this.#busy.delete(workspace);
+    if (!/^(?:operation\.|process\.(?:exited|executed)|files?\.|workspace\.)/.test(type)) return;
     this.#fresh.delete(workspace);
     this.#nextIn(SETTLE_MS);
   }
@@ -82,7 +86,7 @@ export class Changes implements Disposable {
   #next(): void {
     for (const id of this.#wanted.keys()) {
       if (this.#running.size >= AT_ONCE) return;
-      if (this.#fresh.has(id) || this.#running.has(id)) continue;
+      if (this.#fresh.has(id) || this.#running.has(id) || this.#busy.has(id)) continue;
       if ((this.#freeAt.get(id) ?? 0) <= performance.now()) void this.#ask(id);
       else this.#nextIn(SETTLE_MS);
     }
