@@ -59,7 +59,6 @@ pageTest("the list tells what runs where, and what happens while one looks at it
   await shown(rowOf(page, "tidy-up"));
   await accessible(one);
   await fitsNarrow(page);
-  for (const width of [360, 1280, 2560] as const) await screenshot(page, "workspaces", { width });
 });
 
 pageTest("a workspace is renamed and forked; a name that can't be is marked at its field", async (at) => {

@@ -24,6 +24,8 @@ export interface PageTest {
   readonly client: RunnerClient;
   /** A repository with files of several languages, for all tests of the file. */
   readonly project: string;
+  /** A workspace that the page has made is deleted behind the last test. */
+  made(workspace: string): void;
   /** Somebody who is not signed in, at no page yet. Ends with the test, which then finds nothing against the page. */
   visitor(options?: BrowserContextOptions & { readonly origin?: string }): Promise<Visitor>;
   /** Somebody who has opened a one-time link and then this path. */
@@ -41,6 +43,7 @@ interface Shared {
   readonly browser: TestBrowser;
   readonly runner: TestRunner;
   readonly project: string;
+  readonly made: string[];
 }
 
 /**
@@ -56,7 +59,15 @@ export function pageTests(
   const start = async (): Promise<Shared> => {
     const browser = stack.use(await testBrowser());
     const runner = stack.use(await testRunner({ pageDirectory: PAGE_DIRECTORY, ...(await prepare(stack)) }));
-    return { browser, runner, project: harbour(join(runner.directory, "harbour")) };
+    const made: string[] = [];
+    stack.defer(async () => {
+      const client = runner.client();
+      for (const workspace of made) {
+        const params = { path: { workspace }, query: { force: true } };
+        await client.completed(await client.delete("/v1/workspaces/{workspace}", { params }));
+      }
+    });
+    return { browser, runner, project: harbour(join(runner.directory, "harbour")), made };
   };
   return (name, run) => {
     test(name, async (t) => {
@@ -70,7 +81,7 @@ export function pageTests(
 
 async function withVisitors(
   name: string,
-  { browser, runner, project }: Shared,
+  { browser, runner, project, made }: Shared,
   run: (at: PageTest) => Promise<void>,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
@@ -79,6 +90,7 @@ async function withVisitors(
     runner,
     client: runner.client(),
     project,
+    made: (workspace) => void made.push(workspace),
     async visitor({ origin = runner.url, ...options } = {}) {
       const one = stack.use(await browser.visitor({ ...options, origin: new URL(origin).origin }));
       visitors.push(one);

@@ -39,7 +39,7 @@ async function newWorkspace(page: Page, project: string, kind: string, name: str
 }
 
 /** Creates it, and ends at its terminals; gives its id. */
-async function create(page: Page, name: string, pictures = false): Promise<string> {
+async function create(at: PageTest, page: Page, name: string, pictures = false): Promise<string> {
   await page.getByRole("button", { name: `Create ${name}` }).click();
   if (pictures) {
     await shown(page.getByRole("heading", { level: 1, name }));
@@ -47,7 +47,9 @@ async function create(page: Page, name: string, pictures = false): Promise<strin
   }
   await page.waitForURL("**/w/*/terminals", MADE);
   await shown(page.getByRole("heading", { level: 1, name }));
-  return /\/w\/([^/]+)\//.exec(page.url())?.[1] ?? assert.fail(page.url());
+  const id = /\/w\/([^/]+)\//.exec(page.url())?.[1] ?? assert.fail(page.url());
+  at.made(id);
+  return id;
 }
 
 async function testConnection(page: Page, result: string): Promise<Locator> {
@@ -55,12 +57,6 @@ async function testConnection(page: Page, result: string): Promise<Locator> {
   await section.getByRole("button", { name: /^Test (?:connection|again)$/ }).click();
   await section.getByRole("status").filter({ hasText: result }).waitFor(MADE);
   return section;
-}
-
-async function remove({ client }: PageTest, workspace: string): Promise<void> {
-  const params = { path: { workspace }, query: { force: true } };
-  const operation = await client.delete("/v1/workspaces/{workspace}", { params });
-  await client.completed(operation);
 }
 
 pageTest("a worktree and the project's own directory are workspaces after a name and a click", async (at) => {
@@ -74,14 +70,13 @@ pageTest("a worktree and the project's own directory are workspaces after a name
   await accessible(one);
   await fitsNarrow(page);
   await screenshot(page, "new-workspace");
-  await name.fill("by-form");
-  const worktree = await create(page, "by-form");
+  await name.fill("fix-login");
+  const worktree = await create(at, page, "fix-login");
   assert.equal(await inPlace(at, worktree, "cat notes.txt"), "one\ntwo\nthree\n");
   await page.goto(new URL("/new", at.runner.url).href);
-  await newWorkspace(page, at.project, "The project's directory", "here");
-  const local = await create(page, "here");
+  await newWorkspace(page, at.project, "The project's directory", "as-it-is");
+  const local = await create(at, page, "as-it-is");
   assert.equal(await inPlace(at, local, "pwd"), `${at.project}\n`);
-  for (const id of [worktree, local]) await remove(at, id);
 });
 
 pageTest(
@@ -89,7 +84,7 @@ pageTest(
   async (at) => {
     const one = await at.signedIn("/new");
     const { page } = one;
-    const form = await newWorkspace(page, at.project, "New container", "boxed");
+    const form = await newWorkspace(page, at.project, "New container", "upgrade-node");
     const memory = input(form, "Memory");
     await memory.fill("much");
     await input(form, "Image").fill("berth-test/no-such-image:1");
@@ -109,21 +104,14 @@ pageTest(
     await accessible(one);
     await fitsNarrow(page);
     await screenshot(page, "check-passed", { part: passed });
-    const id = await create(page, "boxed", true);
-    try {
-      assert.equal(await inPlace(at, id, "cat notes.txt"), "one\ntwo\nthree\n");
-      const { docker } = await dockerEngine();
-      const { place } = await at.client.get("/v1/workspaces/{workspace}", {
-        params: { path: { workspace: id } },
-      });
-      const { HostConfig } = await docker.getContainer(place?.container ?? "").inspect();
-      assert.equal(HostConfig.Memory, 256 * 1024 * 1024);
-      await page.getByRole("link", { name: "Berth: workspaces" }).click();
-      const row = page.getByRole("listitem").filter({ has: page.getByRole("link", { name: "boxed" }) });
-      await shown(row.getByText("docker", { exact: true }));
-    } finally {
-      await remove(at, id);
-    }
+    const id = await create(at, page, "upgrade-node", true);
+    assert.equal(await inPlace(at, id, "cat notes.txt"), "one\ntwo\nthree\n");
+    const { docker } = await dockerEngine();
+    const { place } = await at.client.get("/v1/workspaces/{workspace}", {
+      params: { path: { workspace: id } },
+    });
+    const { HostConfig } = await docker.getContainer(place?.container ?? "").inspect();
+    assert.equal(HostConfig.Memory, 256 * 1024 * 1024);
   },
 );
 
@@ -133,7 +121,7 @@ pageTest(
     assert.ok(server !== undefined && user !== undefined);
     const one = await at.signedIn("/new");
     const { page } = one;
-    const form = await newWorkspace(page, at.project, "SSH host", "afar");
+    const form = await newWorkspace(page, at.project, "SSH host", "load-test");
     const field = (name: string) => input(form, name);
     await field("Host").fill("127.0.0.1");
     await field("User").fill(user.name);
@@ -160,18 +148,44 @@ pageTest(
     await screenshot(page, "host-key", { part: section });
     await section.getByRole("button", { name: "This is the host's key: trust it" }).click();
     await section.getByRole("status").filter({ hasText: "It can be used." }).waitFor(MADE);
-    const id = await create(page, "afar");
-    try {
-      assert.equal(await inPlace(at, id, "id -un; cat notes.txt"), `${user.name}\none\ntwo\nthree\n`);
-      await page.getByRole("tab", { name: "Settings" }).click();
-      await testConnection(page, "It can be used.");
-      await accessible(one);
-      await fitsNarrow(page);
-      await screenshot(page, "settings");
-    } finally {
-      await remove(at, id);
-    }
+    const id = await create(at, page, "load-test");
+    assert.equal(await inPlace(at, id, "id -un; cat notes.txt"), `${user.name}\none\ntwo\nthree\n`);
+    await page.getByRole("tab", { name: "Settings" }).click();
+    await testConnection(page, "It can be used.");
+    await accessible(one);
+    await fitsNarrow(page);
+    await page.getByRole("heading", { name: "Where it stands" }).scrollIntoViewIfNeeded();
+    await screenshot(page, "settings");
   },
 );
+
+pageTest("the list tells each of them by its place, and what goes on there", async (at) => {
+  const { items } = await at.client.get("/v1/workspaces", {});
+  const idOf = (name: string) => items.find((one) => one.name === name)?.id ?? assert.fail(name);
+  await inPlace(at, idOf("upgrade-node"), "printf 'one\\n2\\nthree\\nfour\\n' > notes.txt; rm src/main.go");
+  await inPlace(at, idOf("load-test"), "seq 1 40 > load.txt");
+  for (const name of ["upgrade-node", "load-test"]) {
+    await at.client.post("/v1/workspaces/{workspace}/processes", {
+      params: { path: { workspace: idOf(name) } },
+      body: { command: ["sleep", "1000"], detached: true },
+    });
+  }
+  const one = await at.signedIn();
+  const { page } = one;
+  const places = {
+    "fix-login": "worktree",
+    "as-it-is": "local",
+    "upgrade-node": "docker",
+    "load-test": "ssh",
+  };
+  for (const [name, place] of Object.entries(places)) {
+    const row = page.getByRole("listitem").filter({ has: page.getByRole("link", { name, exact: true }) });
+    await shown(row.getByText(place, { exact: true }));
+    await shown(row.getByText("connected", { exact: true }));
+  }
+  await shown(page.getByText("in 2 files"));
+  await accessible(one);
+  for (const width of [360, 1280, 2560] as const) await screenshot(page, "workspaces", { width });
+});
 
 declare const document: { querySelector(selector: string): object | null };
