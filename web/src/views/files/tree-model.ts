@@ -178,12 +178,16 @@ export class TreeModel {
       }
       directory = { entries: undefined, error };
     }
-    const directories = new Map(this.state.get().directories).set(path, directory);
-    this.#change({ directories });
+    this.#know(path, directory);
+  }
+
+  #know(path: string, directory: Directory): void {
+    this.#change({ directories: new Map(this.state.get().directories).set(path, directory) });
   }
 
   async #entries(path: string, signal: AbortSignal): Promise<Directory> {
     const entries: TreeEntry[] = [];
+    const isFirst = this.state.get().directories.get(path)?.entries === undefined;
     for (let cursor: string | undefined; entries.length < MOST_ENTRIES; ) {
       const page = await this.#client.get("/v1/workspaces/{workspace}/files/entries", {
         params: {
@@ -195,6 +199,8 @@ export class TreeModel {
       entries.push(...page.items);
       if (page.next === null) return { entries, isCut: false };
       cursor = page.next;
+      // Of a huge directory each page takes its time: what is known is shown.
+      if (isFirst) this.#know(path, { entries: [...entries], isCut: true });
     }
     return { entries, isCut: true };
   }
