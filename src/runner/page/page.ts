@@ -13,7 +13,6 @@ const PERMISSIONS = [
   ...[
     "accelerometer",
     "autoplay",
-    "bluetooth",
     "browsing-topics",
     "camera",
     "display-capture",
