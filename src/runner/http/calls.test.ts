@@ -66,7 +66,12 @@ test("an upgrade is refused with the status and JSON of any call, and handed ove
   const url = `${server.url.replace("http", "ws")}/v1/processes/p/attach?from=-5&takeover=true&role=writer`;
   const socket = new WebSocket(url, "berth.attach.v1", { headers: { authorization } });
   const [message] = await once(socket, "message");
-  assert.deepEqual(JSON.parse(String(message)), { from: -5, takeover: true, role: "writer" });
+  assert.deepEqual(JSON.parse(String(message)), {
+    from: -5,
+    takeover: true,
+    role: "writer",
+    refusals: "http",
+  });
   await once(socket, "close");
   const h2c = await server.fetch("/v1/nothing");
   assert.equal(h2c.status, 404);
