@@ -1,5 +1,6 @@
 import { createRunnerClient, isBerthError, type RunnerClient } from "../../../src/client/index.ts";
 import { say, sayError } from "../ui/toasts.tsx";
+import { boundedFetch } from "./bounded-fetch.ts";
 import { keep, kept } from "./kept.ts";
 import { Variable } from "./observable.ts";
 
@@ -91,7 +92,7 @@ function leave(reason?: string): void {
 
 async function enter(key: string, refused?: string): Promise<void> {
   held = key;
-  const client = createRunnerClient({ url: location.origin, session: key });
+  const client = createRunnerClient({ url: location.origin, session: key, fetch: boundedFetch });
   while (held === key) {
     try {
       const { token } = await client.get("/v1/sessions/current");
