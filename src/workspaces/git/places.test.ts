@@ -35,6 +35,15 @@ async function behaves(place: GitPlace): Promise<void> {
   const slow = place.run(["sleep", "60"], { signal: abort.signal });
   abort.abort();
   await assert.rejects(slow, (error) => isBerthError(error, "operation.aborted"));
+  const cut = new AbortController();
+  const flowing = async () => {
+    for await (const _ of place.stream(["/bin/sh", "-c", "echo begun; exec sleep 60"], {
+      signal: cut.signal,
+    })) {
+      cut.abort();
+    }
+  };
+  await assert.rejects(flowing(), (error) => isBerthError(error, "operation.aborted"));
 }
 
 test("git on this machine", async () => {

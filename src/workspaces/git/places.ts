@@ -3,6 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { berthError, isBerthError } from "../../contract/errors.ts";
 import { located } from "../../contract/located.ts";
 import type { Runtime } from "../../contract/runtime.ts";
+import { abortedError } from "../../transports/abort.ts";
 import { withDeadline } from "../../transports/collect.ts";
 import { createLocalTransport } from "../../transports/local.ts";
 import { GIT_ENVIRONMENT, MISLEADING_VARIABLES } from "./environment.ts";
@@ -71,6 +72,10 @@ export function localGitPlace(): GitPlace {
         done = true;
         const exitCode = exitCodeOf(exit);
         if (exitCode !== 0) throw gitFailed(description, argv, { exitCode, stderr: stderr.toString() });
+      } catch (error) {
+        // Its output was closed with it.
+        if (options.signal?.aborted) throw abortedError(options.signal);
+        throw error;
       } finally {
         options.signal?.removeEventListener("abort", abort);
         if (!done) process.close();
