@@ -141,31 +141,3 @@ pageTest("the tree is walked by keys; what is made, renamed and removed in the p
   await dialog.getByRole("button", { name: /^Delete/ }).click();
   await inTree(page, "made-since.txt").waitFor({ state: "detached" });
 });
-
-pageTest("changes are shown line by line, against the trunk and the last commit", async (at) => {
-  const { id, place } = await at.runner.workspace({ name: "diff", project: at.project });
-  const path = place?.path ?? assert.fail("no place");
-  writeFileSync(
-    join(path, "src/berths.js"),
-    readFileSync(join(path, "src/berths.js"), "utf8").replace("pier 7", "pier 9"),
-  );
-  await inPlace(
-    at,
-    id,
-    "git commit -qam 'Kestrel has moved'; printf 'one\\n2\\nthree\\n' > notes.txt; echo new > log.txt",
-  );
-  const one = await at.signedIn(`/w/${id}/changes`);
-  const { page } = one;
-  const files = page.getByRole("listbox", { name: "Changed files" });
-  const lines = page.getByLabel("Changed lines");
-  await shown(files.getByRole("option", { name: /berths\.js/ }));
-  await shown(files.getByRole("option", { name: /notes\.txt/ }));
-  await shown(files.getByRole("option", { name: /log\.txt/ }));
-  await shown(lines.getByText('["kestrel", "pier 9\\n"],'));
-  await accessible(one);
-  await fitsNarrow(page);
-  await screenshot(page, "changes");
-  await page.getByRole("combobox", { name: "Compared with" }).selectOption({ label: "the last commit" });
-  await files.getByRole("option", { name: /berths\.js/ }).waitFor({ state: "detached" });
-  await shown(files.getByRole("option", { name: /notes\.txt/ }));
-});

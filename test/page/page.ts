@@ -12,10 +12,11 @@ import { inScheme } from "./screenshots.ts";
 /** The page that is tested: this package's, or one that was built elsewhere by the same variable. */
 export const PAGE_DIRECTORY = process.env.BERTH_PAGE_DIR || join(import.meta.dirname, "../../dist/web");
 
-/** What the console says of a runner that does not answer; the page tells it in its own way. */
+/** What the console says of a runner that ends or does not answer; the page tells it in its own way. */
 export const RUNNER_AWAY = [
   /net::ERR_(?:CONNECTION|SOCKET|INCOMPLETE_CHUNKED|EMPTY_RESPONSE|INTERNET_DISCONNECTED|NETWORK)/,
   /WebSocket connection to .* failed/,
+  /the server responded with a status of (?:499|503)/,
 ];
 
 /** What a test of the page has: a runner, a project, and people with browsers. */
@@ -113,6 +114,13 @@ async function withVisitors(
       const picture = await keepPicture(page, `${name} ${index}`).catch(() => "no picture");
       process.stderr.write(`${name}: ${page.url()}, ${picture}\n${problems().join("\n")}\n`);
     }
+    const log = runner.log().split("\n");
+    process.stderr.write(
+      `${log
+        .filter((line) => /"level":"(?:error|warn)"/.test(line))
+        .slice(-5)
+        .join("\n")}\n`,
+    );
     throw error;
   }
 }

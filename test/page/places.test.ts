@@ -154,8 +154,6 @@ pageTest(
     await testConnection(page, "It can be used.");
     await accessible(one);
     await fitsNarrow(page);
-    await page.getByRole("heading", { name: "Where it stands" }).scrollIntoViewIfNeeded();
-    await screenshot(page, "settings");
   },
 );
 

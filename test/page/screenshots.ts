@@ -54,7 +54,7 @@ const STEADY: readonly (readonly [RegExp, string])[] = [
   [/berth-test\/([\w-]+):[0-9a-f]{12}/g, "$1:latest"],
   [/\bberthtest[0-9a-f]{6}(@127\.0\.0\.1)?(?: port |:)\d+/g, "dev$1:2222"],
   [/\bberthtest[0-9a-f]{6}\b/g, "dev"],
-  [/\b(127\.0\.0\.1|localhost):\d{4,5}\b/g, "$1:7333"],
+  [/(?<!@)\b(127\.0\.0\.1|localhost):\d{4,5}\b/g, "$1:7333"],
   [/SHA256:[A-Za-z0-9+/]{43}/g, "SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM"],
 ];
 
