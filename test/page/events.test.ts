@@ -144,7 +144,7 @@ pageTest(
     await shown(lines(page, /^not verified yet.*process\.executed/).first());
     assert.ok((await lines(page, /^verified/).count()) > 0);
     await accessible(one);
-    for (const width of [360, 1280, 2560] as const) await screenshot(page, "events", { width });
+    for (const width of [360, 1280, 2560] as const) await screenshot(page, "events", { width, height: 560 });
 
     const database = new DatabaseSync(join(at.runner.stateDirectory, "berth.db"));
     database.exec("PRAGMA busy_timeout = 10000");
