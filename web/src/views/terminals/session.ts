@@ -8,6 +8,7 @@ import {
 } from "../../../../src/contract/terminal-replay.ts";
 import { Variable } from "../../state/observable.ts";
 import type { Process } from "../../state/store.ts";
+import { visible } from "../../ui/visible.ts";
 import type { Emulator } from "./emulator.ts";
 import { isTypedNow } from "./keys.ts";
 import { OPENING, type SessionOptions, type SessionState } from "./session-state.ts";
@@ -438,7 +439,7 @@ export class TerminalSession implements Disposable {
 
   /** A program may change its title with every line. */
   #titled(title: string): void {
-    this.#title = title.slice(0, MOST_TITLE);
+    this.#title = visible(title.slice(0, MOST_TITLE));
     this.#titling ??= setTimeout(() => {
       this.#titling = undefined;
       this.#set({ title: this.#title });

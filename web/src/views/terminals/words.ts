@@ -1,5 +1,6 @@
 import type { Process } from "../../state/store.ts";
 import { shortDuration } from "../../ui/format.ts";
+import { visible } from "../../ui/visible.ts";
 
 /** "ended with code 0 after 3 min". */
 export function endWords(exit: NonNullable<Process["exit"]>): string {
@@ -12,12 +13,12 @@ export function endWords(exit: NonNullable<Process["exit"]>): string {
 
 /** What a terminal is called: by its name, else by its command. */
 export function terminalName({ name, command, id }: Pick<Process, "name" | "command" | "id">): string {
-  if (name !== null) return name;
+  if (name !== null) return visible(name);
   const [program = id, ...rest] = command;
   const base = program.slice(program.lastIndexOf("/") + 1);
   const script = rest[0] === "-c" ? rest[1] : undefined;
   const words = (script ?? [base, ...rest].join(" ")).replaceAll(/\s+/g, " ");
-  return words.length > 40 ? `${words.slice(0, 39)}…` : words;
+  return visible(words.length > 40 ? `${words.slice(0, 39)}…` : words);
 }
 
 /** The name, or the first of NAME-2, NAME-3, … that no running process has. */
