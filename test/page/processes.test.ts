@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { daemonPids } from "../conformance/place.ts";
+import { waitFor } from "../fixtures/process.ts";
 import { accessible, fitsNarrow, type PageTest, pageTests, RUNNER_AWAY, shown } from "./page.ts";
 import { screenshot } from "./screenshots.ts";
 
@@ -127,7 +128,7 @@ pageTest(
     await page.getByRole("button", { name: "Delete" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await shown(page.getByText("No process is selected"));
-    assert.equal(await page.getByRole("link", { name: /^deaf/ }).count(), 0);
+    await page.getByRole("link", { name: /^deaf/ }).waitFor({ state: "detached" });
   },
 );
 
@@ -183,8 +184,9 @@ pageTest(
     await shown(line(page, "tick-20-"));
     one.expect(...RUNNER_AWAY);
     await at.runner.restart();
-    const behind = Number(/tick-(\d+)-\s*$/.exec((await output(page).innerText()).trim())?.[1]) + 40;
-    await shown(line(page, `tick-${behind}-`));
+    const last = async () => Number(/tick-(\d+)-\s*$/.exec((await output(page).innerText()).trim())?.[1]);
+    const before = await waitFor("a line", async () => (await last()) || undefined);
+    await waitFor("forty lines more", async () => (await last()) > before + 40);
     const ticks = [...(await output(page).innerText()).matchAll(/tick-(\d+)-/g)].map((match) =>
       Number(match[1]),
     );
