@@ -76,12 +76,14 @@ pageTest(
     await showsItsLog(terminal, at.runner);
     await page.keyboard.type(":q");
     await page.keyboard.press("Enter");
+    await showsText(terminal, PROMPT);
 
     await enter(terminal, "top -d 1");
     await showsText(terminal, /PID USER .*COMMAND/);
     await accessible(one);
     await screenshot(page, "terminal");
     await page.keyboard.press("q");
+    await showsText(terminal, PROMPT);
     const size = page.viewportSize() ?? assert.fail();
     const columns = async () => Number(/(\d+) (\d+)/.exec(await inPlace(at, id, "cat size.txt"))?.[2] ?? 0);
     await enter(terminal, "stty size > size.txt");
@@ -102,6 +104,9 @@ pageTest(
     await terminalOf(page, "shell");
   },
 );
+
+/** Full-screen programs throw away what was typed before they have ended. */
+const PROMPT = /^\$ *$/m;
 
 const COUNT =
   "for i in $(seq 1 4000); do printf 'line %s of a long way, \\303\\274 \\346\\274\\242\\n' $i; [ $((i % 50)) = 0 ] && sleep 0.05; done; echo over";
