@@ -101,7 +101,7 @@ pageTest(
     await enter(terminal, "exit");
     await shown(terminal.getByText(/^Ended with code 0/));
     await terminal.getByRole("button", { name: "Start again" }).click();
-    await terminalOf(page, "shell");
+    await shown(page.locator("section[data-process][data-phase=live]"));
   },
 );
 

@@ -13,12 +13,3 @@ export function giveStylesTheirNonce(): void {
     return element;
   }) as typeof document.createElement;
 }
-
-/** The terminal writes colours into the attribute, which the page's rules refuse; as properties they are let through. */
-export function takeStylesAsProperties(): void {
-  const set = Element.prototype.setAttribute;
-  Element.prototype.setAttribute = function (this: Element, name: string, value: string) {
-    if (name === "style" && this instanceof HTMLElement) this.style.cssText = value;
-    else set.call(this, name, value);
-  };
-}
