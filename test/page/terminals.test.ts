@@ -85,14 +85,18 @@ pageTest(
     await page.keyboard.press("q");
     await showsText(terminal, PROMPT);
     const size = page.viewportSize() ?? assert.fail();
-    const columns = async () => Number(/(\d+) (\d+)/.exec(await inPlace(at, id, "cat size.txt"))?.[2] ?? 0);
+    // The shell makes the file before it is written.
+    const columns = async () => {
+      const [, , found] = /(\d+) (\d+)/.exec(await inPlace(at, id, "cat size.txt")) ?? [];
+      return found === undefined ? undefined : Number(found);
+    };
     await enter(terminal, "stty size > size.txt");
     const wide = await waitFor("a size", columns);
     await page.setViewportSize({ width: 700, height: 500 });
     const narrower = await waitFor("another size in the place", async () => {
       await enter(terminal, "stty size > size.txt");
       const now = await columns();
-      return now < wide && now;
+      return now !== undefined && now < wide ? now : undefined;
     });
     const { tty } = await processOf(at.runner, await processIn(terminal));
     assert.equal(tty?.columns, narrower);
