@@ -1,4 +1,5 @@
 import { type ComponentType, type LazyExoticComponent, lazy } from "react";
+import { pause } from "../../../src/client/retry.ts";
 
 const RETRY_MS = 500;
 
@@ -25,7 +26,7 @@ export function later<Props>(
 
 /** Browsers end loads when a network interface comes or goes, be it a container's: that has passed by then. */
 async function again<Value>(load: () => Promise<Value>): Promise<Value> {
-  await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  await pause(RETRY_MS, undefined);
   return load();
 }
 

@@ -1,4 +1,5 @@
 import { createRunnerClient, isBerthError, type RunnerClient } from "../../../src/client/index.ts";
+import { pause } from "../../../src/client/retry.ts";
 import { say, sayError } from "../ui/toasts.tsx";
 import { boundedFetch } from "./bounded-fetch.ts";
 import { keep, kept } from "./kept.ts";
@@ -113,7 +114,7 @@ async function enter(key: string, refused?: string): Promise<void> {
         return;
       }
       // A runner that is being restarted.
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await pause(1000, undefined);
     }
   }
 }

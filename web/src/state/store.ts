@@ -4,6 +4,7 @@ import {
   isBerthError,
   type RunnerClient,
 } from "../../../src/client/index.ts";
+import { pause } from "../../../src/client/retry.ts";
 import { Asking } from "./asking.ts";
 import { Changes } from "./changes.ts";
 import { Variable } from "./observable.ts";
@@ -89,7 +90,7 @@ export class Store implements Disposable {
           return;
         }
         if (this.link.get().state !== "lost") this.link.set({ state: "lost", since: Date.now() });
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        await pause(wait, undefined);
       }
     }
   }

@@ -1,5 +1,6 @@
 import type { Attachment, BerthError } from "../../../../src/client/index.ts";
 import { isBerthError } from "../../../../src/client/index.ts";
+import { pause } from "../../../../src/client/retry.ts";
 import {
   fromBeginning,
   type ReplayPlan,
@@ -222,7 +223,7 @@ export class TerminalSession implements Disposable {
         const mayPass = isBerthError(error) && error.retryable && error.code !== "attach.writer_taken";
         if (this.#stop.signal.aborted || !mayPass) throw error;
         this.#set({ isConnected: false });
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await pause(RETRY_MS, undefined);
       }
     }
   }
@@ -244,7 +245,7 @@ export class TerminalSession implements Disposable {
       } catch (error) {
         if (!isBerthError(error, "attach.writer_taken")) throw error;
         if (!wasWriter || this.#isRestored || performance.now() - since > OWN_PLACE_MS) break;
-        await new Promise((resolve) => setTimeout(resolve, OWN_PLACE_RETRY_MS));
+        await pause(OWN_PLACE_RETRY_MS, undefined);
       }
     }
     return await client.attach(processId, options);
